@@ -1,0 +1,201 @@
+//! A driver for threads and blocking transports.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use bytes::Buf;
+
+use super::{DriveError, FAREWELL, FAREWELL_OCTETS, Next};
+use crate::{Machine, Step};
+
+/// A stream whose reads can be given a time limit, so that a machine's deadlines are kept.
+///
+/// Implemented for the sockets of the standard library. For a TLS stream, pass the call on to
+/// the socket below.
+pub trait Transport: Read + Write {
+    /// Reads return [`ErrorKind::WouldBlock`] or [`ErrorKind::TimedOut`] after this long.
+    ///
+    /// # Errors
+    ///
+    /// If the transport refuses.
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Says that we will send no more.
+    ///
+    /// # Errors
+    ///
+    /// If the transport refuses.
+    fn finish(&mut self) -> io::Result<()>;
+}
+
+#[expect(clippy::disallowed_types, reason = "a blocking transport is just this")]
+impl Transport for std::net::TcpStream {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_read_timeout(self, timeout)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(std::net::Shutdown::Write)
+    }
+}
+
+#[cfg(unix)]
+impl Transport for std::os::unix::net::UnixStream {
+    fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_read_timeout(self, timeout)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.shutdown(std::net::Shutdown::Write)
+    }
+}
+
+/// Drives a machine over a blocking transport.
+///
+/// ```no_run
+/// use mailwire::drive::{blocking::Driver, Next};
+/// # fn serve<M: mailwire::Machine>(machine: M, socket: std::net::TcpStream)
+/// #     -> Result<(), Box<dyn std::error::Error>> where M::Event: std::fmt::Debug {
+/// let mut driver = Driver::new(machine, socket);
+/// loop {
+///     match driver.next()? {
+///         Next::Event(event) => println!("{event:?}"), // answer through driver.machine()
+///         Next::Closed => break Ok(()),
+///         Next::Paused | Next::StartTls => unimplemented!("not in this example"),
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Driver<M, T> {
+    machine: M,
+    transport: T,
+    /// Where a read lands before it is appended to the machine's input: std cannot read into
+    /// uninitialised memory.
+    landing: Vec<u8>,
+}
+
+impl<M: Machine, T: Transport> Driver<M, T> {
+    /// Puts a machine and a transport together.
+    pub fn new(machine: M, transport: T) -> Self {
+        Self {
+            machine,
+            transport,
+            landing: vec![0; LANDING],
+        }
+    }
+
+    /// The machine, to answer its events.
+    pub fn machine(&mut self) -> &mut M {
+        &mut self.machine
+    }
+
+    /// Takes both apart, for a TLS handshake.
+    pub fn into_parts(self) -> (M, T) {
+        (self.machine, self.transport)
+    }
+
+    /// Moves bytes until the application is needed.
+    ///
+    /// # Errors
+    ///
+    /// If the transport fails, or the machine ends the conversation with an error.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "named as in the asynchronous driver"
+    )]
+    pub fn next(&mut self) -> Result<Next<M::Event>, DriveError<M::Error>> {
+        loop {
+            #[expect(clippy::disallowed_methods, reason = "a driver brings the clock")]
+            let now = Instant::now();
+            match self.machine.step(now) {
+                Ok(Step::Event(event)) => return Ok(Next::Event(event)),
+                Ok(Step::Paused) => return Ok(Next::Paused),
+                Ok(Step::NeedFlush) => self.send()?,
+                Ok(Step::NeedInput) => {
+                    self.send()?;
+                    self.receive(now)?;
+                }
+                Ok(Step::StartTls) => {
+                    self.send()?;
+                    return Ok(Next::StartTls);
+                }
+                Ok(Step::Close) => {
+                    self.send()?;
+                    let _ = self.transport.finish();
+                    return Ok(Next::Closed);
+                }
+                Err(error) => {
+                    self.part(now);
+                    return Err(DriveError::Protocol(error));
+                }
+            }
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        let output = self.machine.output();
+        while output.has_remaining() {
+            let sent = match self.transport.write(output.chunk()) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(sent) => sent,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            output.advance(sent);
+        }
+        self.transport.flush()
+    }
+
+    fn receive(&mut self, now: Instant) -> io::Result<()> {
+        let timeout = self.machine.deadline().map(|deadline| {
+            // Zero would mean no limit at all.
+            deadline.saturating_duration_since(now).max(SHORTEST_WAIT)
+        });
+        self.transport.set_read_timeout(timeout)?;
+        let input = self.machine.input();
+        let room = self.landing.len().min(input.limit() - input.len());
+        match self.transport.read(&mut self.landing[..room]) {
+            Ok(0) => self.machine.eof(),
+            Ok(count) => {
+                let taken = input.extend(&self.landing[..count]);
+                debug_assert_eq!(taken, count, "no more was read than there was room for");
+            }
+            Err(error) if is_timeout(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Sends the farewell of a conversation that ended in error, as well as it goes.
+    fn part(&mut self, now: Instant) {
+        if self.send().is_err() || self.transport.finish().is_err() {
+            return;
+        }
+        let _ = self.transport.set_read_timeout(Some(FAREWELL));
+        let mut octets = 0;
+        while octets < FAREWELL_OCTETS {
+            match self.transport.read(&mut self.landing) {
+                Ok(0) => return,
+                Ok(count) => octets += count,
+                Err(_) => return,
+            }
+            if now.elapsed() > FAREWELL {
+                return;
+            }
+        }
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// Octets read at a time.
+const LANDING: usize = 32 * 1024;
+
+/// The shortest read time-out that is asked for: zero means none.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);

@@ -1,0 +1,134 @@
+//! Received bytes that are not yet understood.
+
+use std::ops::Deref;
+
+use bytes::buf::Limit;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// The bounded buffer of received bytes.
+///
+/// A driver appends at the end ([`space`](Self::space) or [`extend`](Self::extend)); a machine
+/// reads through `Deref<Target = [u8]>` and removes from the front ([`take`](Self::take) or
+/// [`consume`](Self::consume)). It never holds more than its limit.
+#[derive(Debug)]
+pub struct Input {
+    buffer: BytesMut,
+    limit: usize,
+    room: usize,
+}
+
+impl Input {
+    /// An empty buffer that will hold up to `limit` octets.
+    pub fn new(limit: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            limit,
+            room: LINE_ROOM.min(limit),
+        }
+    }
+
+    /// Room for one read, as a `BufMut` to read into, never more than may still be held.
+    ///
+    /// While lines are expected the room is small, so that an idle session costs little;
+    /// while a body is received it is large, so that reads are few. The room is empty when the
+    /// buffer [is full](Self::is_full): then `step` first.
+    pub fn space(&mut self) -> Limit<&mut BytesMut> {
+        let room = self.room.min(self.limit - self.buffer.len());
+        if self.buffer.is_empty() && self.buffer.capacity() > self.room.saturating_mul(2) {
+            // What a body needed is not kept for the wait that follows it.
+            self.buffer = BytesMut::new();
+        }
+        self.buffer.reserve(room);
+        (&mut self.buffer).limit(room)
+    }
+
+    /// Appends as much of `bytes` as may be held and says how much that was.
+    #[must_use = "bytes that did not fit must be offered again"]
+    pub fn extend(&mut self, bytes: &[u8]) -> usize {
+        let fits = bytes.len().min(self.limit - self.buffer.len());
+        self.buffer.extend_from_slice(&bytes[..fits]);
+        fits
+    }
+
+    /// Whether nothing more may be appended before the machine has stepped.
+    pub fn is_full(&self) -> bool {
+        self.buffer.len() >= self.limit
+    }
+
+    /// The most octets that are ever held.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Removes the first `count` octets and returns them without a copy. For machines.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are held.
+    pub fn take(&mut self, count: usize) -> Bytes {
+        self.buffer.split_to(count).freeze()
+    }
+
+    /// Removes the first `count` octets. For machines.
+    ///
+    /// # Panics
+    ///
+    /// If fewer are held.
+    pub fn consume(&mut self, count: usize) {
+        self.buffer.advance(count);
+    }
+
+    /// Removes everything. For machines.
+    pub fn clear(&mut self) {
+        self.buffer.clear();
+    }
+
+    /// Expect bulk data (`true`) or lines (`false`): how much room a read is offered. For machines.
+    pub fn expect_bulk(&mut self, bulk: bool) {
+        self.room = if bulk { BULK_ROOM } else { LINE_ROOM }.min(self.limit);
+    }
+}
+
+impl Deref for Input {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+/// Room for a read while commands or replies are expected: a pipelined group fits, and ten
+/// thousand idle sessions cost 40 MiB.
+const LINE_ROOM: usize = 4 * 1024;
+
+/// Room for a read while a body is received: larger brings little, since the kernel hands out
+/// no more at a time on loopback and in practice less.
+const BULK_ROOM: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_no_more_than_its_limit() {
+        let mut input = Input::new(10);
+        assert_eq!(input.extend(b"1234567"), 7);
+        assert_eq!(input.extend(b"890abc"), 3);
+        assert!(input.is_full());
+        assert_eq!(input.space().remaining_mut(), 0);
+        input.consume(4);
+        assert_eq!(input.space().remaining_mut(), 4);
+        assert_eq!(&*input.take(6), b"567890");
+        assert!(input.is_empty());
+    }
+
+    #[test]
+    fn gives_back_what_a_body_needed() {
+        let mut input = Input::new(1 << 20);
+        input.expect_bulk(true);
+        assert_eq!(input.space().remaining_mut(), BULK_ROOM);
+        input.expect_bulk(false);
+        assert_eq!(input.space().remaining_mut(), LINE_ROOM);
+        assert!(input.buffer.capacity() < BULK_ROOM);
+    }
+}

@@ -1,0 +1,79 @@
+//! Tests for machines: conversations in text files, and the laws of the contract.
+//!
+//! A crate that has a machine implements [`Stage`] for it, in its tests, and gets both.
+//!
+//! This module is for tests (feature `testing`). It reads files and panics with a readable
+//! account when a test fails.
+
+pub mod laws;
+pub mod text;
+pub mod transcript;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::Machine;
+
+/// How the tests put a machine on stage: build it, name its events, speak its answers.
+pub trait Stage {
+    /// The machine under test.
+    type Machine: Machine;
+
+    /// A machine as it is at the beginning of a connection.
+    ///
+    /// # Errors
+    ///
+    /// If a setting is not known or not well-formed; say which.
+    fn machine(&self, settings: &Settings) -> Result<Self::Machine, String>;
+
+    /// An event in the words of a transcript.
+    fn describe(&self, event: &<Self::Machine as Machine>::Event) -> Said;
+
+    /// Does what a transcript says behind `|` or `<`: an answer or a command.
+    ///
+    /// # Errors
+    ///
+    /// If the words mean nothing, or the machine refuses them.
+    fn act(&self, machine: &mut Self::Machine, words: &str) -> Result<(), String>;
+}
+
+/// An event as a transcript shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "an event is a piece of a body, or it is not"
+)]
+pub enum Said {
+    /// One line, lower case, beginning with the event's name.
+    Line(String),
+    /// Part of a body. Parts in a row are shown as one `body` line, because where they are cut
+    /// depends on how the bytes arrived.
+    Body(Bytes),
+}
+
+/// The words of the `@limits` and `@config` lines of a transcript.
+#[derive(Debug, Clone, Default)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// No settings.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the `key=value` words of a line; a word without `=` means `key=yes`.
+    pub fn add(&mut self, words: &str) {
+        for word in words.split_whitespace() {
+            let (key, value) = word.split_once('=').unwrap_or((word, "yes"));
+            self.0.insert(key.to_owned(), value.to_owned());
+        }
+    }
+
+    /// All settings, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+}
