@@ -8,9 +8,10 @@
 /// its octets.
 pub const FIELD: usize = 1024;
 
-/// The most memory in KiB that one argon2 or scrypt credential may ask for: 256 MiB.
+/// The most memory in KiB that one argon2 or scrypt credential may ask for: 256 MiB. For
+/// scrypt its blocks in parallel count too, which are filled one after the other.
 ///
-/// RFC 9106 section 4 recommends 64 MiB for constrained memory. The bound stops a stored
+/// RFC 9106 section 4 recommends 64 MiB where memory is short. The bound stops a stored
 /// hash, which may come from another system, from taking the server's memory at each guess.
 pub const HASH_MEMORY_KIB: u64 = 256 * 1024;
 
@@ -20,11 +21,10 @@ pub const HASH_MEMORY_KIB: u64 = 256 * 1024;
 /// the processor for seconds at each guess.
 pub const ARGON2_PASSES: u32 = 16;
 
-/// The most lanes (argon2) or blocks in parallel (scrypt, `p`) of a credential; all of them
-/// run on the calling thread.
+/// The most lanes of an argon2 credential; they share its memory and run one after another.
 ///
-/// RFC 9106 section 4 recommends 4 lanes. For scrypt each multiplies the work.
-pub const HASH_LANES: u32 = 16;
+/// RFC 9106 section 4 recommends 4. The bound stops a hash from asking for 16 million.
+pub const ARGON2_LANES: u32 = 16;
 
 /// The most iterations of a pbkdf2 credential: a few seconds of one processor.
 ///
