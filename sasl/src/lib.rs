@@ -15,7 +15,7 @@
 //! LOGIN, with a [`PasswordFile`] to check passwords against:
 //!
 //! ```
-//! use sasl::server::{Context, Need, Server, Step};
+//! use sasl::server::{Context, Failure, Need, Server, Step};
 //! use sasl::{Mechanism, PasswordFile};
 //!
 //! let users = PasswordFile::from_accounts(["tim:tanstaaf"]).unwrap();
@@ -38,7 +38,7 @@
 //!             need.answer(verdict)
 //!         }
 //!         Step::Need(Need::Authorize(need)) => need.refuse(), // everybody is but themselves
-//!         Step::Need(_) => unreachable!("LOGIN has no other needs"),
+//!         Step::Need(_) => break Err(Failure::Unavailable), // of a mechanism to come
 //!         Step::Done(outcome) => break outcome,
 //!     };
 //! };
@@ -74,6 +74,7 @@ mod prepared;
 mod password_file;
 
 pub mod credential;
+
 pub mod limits;
 
 pub use mechanism::{Mechanism, MechanismError};

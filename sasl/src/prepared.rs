@@ -25,8 +25,8 @@ use crate::limits;
 ///   strings (RFC 3454 section 7), and the text between them is prepared as usual. Without
 ///   this rule a password with an emoji could not be used.
 ///
-/// The value wipes itself when dropped, prints nothing in `Debug`, and compares in constant
-/// time. The libraries that normalise text other than ASCII use buffers of their own, which
+/// The value wipes itself when dropped, prints nothing in `Debug`, and compares in a time that
+/// depends on lengths alone. The libraries that normalise text other than ASCII use buffers of their own, which
 /// are not wiped.
 ///
 /// ```

@@ -44,14 +44,6 @@ pub(super) enum Hashed {
     Bcrypt(String),
 }
 
-/// Which library understands a PHC string.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Algorithm {
-    Argon2,
-    Scrypt,
-    Pbkdf2,
-}
-
 impl Hashed {
     pub(super) fn parse(stored: &str) -> Result<Self, CredentialError> {
         let (scheme, _) = stored
@@ -94,7 +86,7 @@ impl Hashed {
         match checked {
             Ok(()) => Verdict::Accept,
             Err(Error::PasswordInvalid) => Verdict::Reject,
-            // The parameters are legal, so it is the memory that is wanting.
+            // The parameters are legal, so what is wanting is memory.
             Err(_) => Verdict::Unavailable,
         }
     }
@@ -103,15 +95,13 @@ impl Hashed {
     pub(super) fn decoy(&self) -> Self {
         match self {
             Self::Phc(algorithm, phc) => {
-                let length = phc.hash.as_ref().map_or(0, Output::len);
-                Self::Phc(
-                    *algorithm,
-                    Box::new(PasswordHash {
-                        salt: Salt::new(&[0; 16]).ok(),
-                        hash: Output::new(&[0; Output::MAX_LENGTH][..length]).ok(),
-                        ..(**phc).clone()
-                    }),
-                )
+                let zeroes = |hash: Output| Output::new(&[0; Output::MAX_LENGTH][..hash.len()]);
+                let decoy = PasswordHash {
+                    salt: Salt::new(&[0; 16]).ok(),
+                    hash: phc.hash.and_then(|hash| zeroes(hash).ok()),
+                    ..(**phc).clone()
+                };
+                Self::Phc(*algorithm, Box::new(decoy))
             }
             Self::Bcrypt(stored) => {
                 let cost = &stored[BCRYPT_COST_AT];
@@ -119,6 +109,14 @@ impl Hashed {
             }
         }
     }
+}
+
+/// Which library understands a PHC string.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Algorithm {
+    Argon2,
+    Scrypt,
+    Pbkdf2,
 }
 
 fn bcrypt(stored: &str) -> Result<Hashed, CredentialError> {
@@ -246,15 +244,20 @@ mod tests {
         }
     }
 
+    /// Pitfall 15: a decoy that is no whole hash would cost nothing.
     #[test]
-    fn decoys_are_legal_and_match_nothing_known() {
+    fn decoys_are_whole_hashes() {
         for (password, stored) in STORED {
             let password = Prepared::parse(password).unwrap();
             let hashed = Hashed::parse(stored).expect(stored);
             let decoy = hashed.decoy();
-            assert_eq!(decoy.check(&password), Verdict::Reject, "{stored}");
-            assert!(decoy.decoy() == decoy, "{stored}");
-            assert!(decoy != hashed, "{stored}");
+            let text = match &decoy {
+                Hashed::Phc(_, phc) => phc.to_string(),
+                Hashed::Bcrypt(text) => text.clone(),
+            };
+            assert!(Hashed::parse(&text).is_ok(), "{text}");
+            assert_eq!(decoy.check(&password), Verdict::Reject, "{text}");
+            assert!(decoy != hashed && decoy.decoy() == decoy, "{text}");
         }
     }
 

@@ -147,6 +147,7 @@ struct Padded(Box<Zeroizing<[u8; limits::FIELD]>>);
 impl Padded {
     fn new(password: &Prepared) -> Self {
         let mut padded = Self::blank();
+        // Fits: no prepared text is longer than a field.
         let text = password.as_str().as_bytes();
         padded.0[..text.len()].copy_from_slice(text);
         padded

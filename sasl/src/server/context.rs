@@ -24,7 +24,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context for a protocol's registered service name: `smtp`, `pop`, `imap`.
+    /// A context for a protocol by its service name, such as `smtp`, which mechanisms and
+    /// those who verify passwords may ask for.
     pub fn new(service: impl Into<String>) -> Self {
         Self {
             service: service.into(),

@@ -10,10 +10,13 @@
 //! the initial response, and respond with the password.
 
 mod context;
-mod field;
-mod login;
 mod outcome;
+
 mod plain;
+
+mod login;
+
+mod field;
 
 use std::fmt;
 

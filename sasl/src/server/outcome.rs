@@ -8,6 +8,9 @@ use crate::{Mechanism, Prepared};
 pub type Outcome = Result<Authenticated, Failure>;
 
 /// What the application found out about a user's password.
+///
+/// `Expired` and `Disabled` are for those who know the password: to others they would tell
+/// who has an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use = "a verdict does nothing until it is given as an answer"]
@@ -18,7 +21,7 @@ pub enum Verdict {
     Reject,
     /// It was the user's password, but is no longer valid.
     Expired,
-    /// The user is locked out.
+    /// It is the user's password, but the user is locked out.
     Disabled,
     /// Nobody knows now: the place to look it up is out of reach. The peer may try again.
     Unavailable,

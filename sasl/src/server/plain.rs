@@ -3,9 +3,6 @@
 use super::{Failure, field};
 use crate::Prepared;
 
-/// The challenge where the peer sent no initial response.
-pub(super) const PROMPT: &[u8] = b"";
-
 /// RFC 4616 section 2: `[authzid] NUL authcid NUL passwd`.
 pub(super) struct Message {
     pub(super) authzid: Option<Prepared>,
@@ -31,6 +28,9 @@ impl Message {
         })
     }
 }
+
+/// The challenge where the peer sent no initial response.
+pub(super) const PROMPT: &[u8] = b"";
 
 #[cfg(test)]
 mod tests {
