@@ -161,7 +161,6 @@ impl fmt::Debug for PasswordFile {
 #[error("line {line}: {reason}")]
 pub struct LineError {
     line: usize,
-    #[source]
     reason: LineReason,
 }
 
@@ -190,7 +189,7 @@ pub enum LineReason {
     #[error("the user's name cannot be used: {0}")]
     User(PrepareError),
     /// The credential cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Credential(#[from] CredentialError),
     /// The user has an entry already; names that differ may be the same after preparation.
     #[error("the user has an entry already")]
@@ -301,6 +300,10 @@ mod tests {
         );
         let texts: Vec<_> = errors.iter().map(LineError::to_string).collect();
         assert_eq!(texts[0], "line 2: no colon between user and password");
+        assert_eq!(
+            texts[5],
+            "line 8: the password cannot be used: the text is empty"
+        );
         assert!(texts.iter().all(|text| !text.contains("rabbit")));
     }
 

@@ -98,13 +98,13 @@ impl fmt::Debug for Prepared {
 #[non_exhaustive]
 pub enum PrepareError {
     /// Nothing is there, or nothing remains after preparation.
-    #[error("name or password is empty")]
+    #[error("the text is empty")]
     Empty,
     /// More than [`limits::FIELD`] octets, before or after preparation.
-    #[error("name or password is too long")]
+    #[error("the text is too long")]
     TooLong,
     /// Control characters, or others that SASLprep prohibits (RFC 4013 sections 2.3, 2.4).
-    #[error("name or password holds a prohibited character")]
+    #[error("the text holds a prohibited character")]
     Prohibited,
 }
 

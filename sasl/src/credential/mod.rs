@@ -124,10 +124,16 @@ pub enum CredentialError {
     TooCostly,
     /// A password that nobody could present.
     #[error("the password cannot be used: {0}")]
-    Password(#[from] PrepareError),
+    Password(PrepareError),
     /// No memory for the hash.
     #[error("there is not enough memory to hash the password")]
     OutOfMemory,
+}
+
+impl From<PrepareError> for CredentialError {
+    fn from(error: PrepareError) -> Self {
+        Self::Password(error)
+    }
 }
 
 /// Equality tells about costs, and is only asked of decoys.

@@ -62,7 +62,7 @@ impl Server {
 ///   |          | +-- LOGIN asks twice         +-- accepted, another authzid      |
 ///   |          |                                       |                         |
 ///   |          |                               Need::Authorize -- grant, refuse -+
-///   |          +-- cancel, a malformed response ---------------------------------+
+///   |          +-- cancel, an unusable response ---------------------------------+
 ///   +-- the channel is not secured ----------------------------------------------+
 /// ```
 ///
