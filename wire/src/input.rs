@@ -15,6 +15,8 @@ pub struct Input {
     buffer: BytesMut,
     limit: usize,
     room: usize,
+    /// Octets that were removed, ever.
+    removed: u64,
 }
 
 impl Input {
@@ -24,6 +26,7 @@ impl Input {
             buffer: BytesMut::new(),
             limit,
             room: LINE_ROOM.min(limit),
+            removed: 0,
         }
     }
 
@@ -66,6 +69,7 @@ impl Input {
     ///
     /// If fewer are held.
     pub fn take(&mut self, count: usize) -> Bytes {
+        self.removed += count as u64;
         self.buffer.split_to(count).freeze()
     }
 
@@ -75,12 +79,19 @@ impl Input {
     ///
     /// If fewer are held.
     pub fn consume(&mut self, count: usize) {
+        self.removed += count as u64;
         self.buffer.advance(count);
     }
 
     /// Removes everything. For machines.
     pub fn clear(&mut self) {
+        self.removed += self.buffer.len() as u64;
         self.buffer.clear();
+    }
+
+    /// How many octets have come since the beginning: how a machine sees that its peer goes on.
+    pub fn octets_received(&self) -> u64 {
+        self.removed + self.buffer.len() as u64
     }
 
     /// Expect bulk data (`true`) or lines (`false`): how much room a read is offered. For machines.

@@ -1,0 +1,541 @@
+//! Commands: what a client says (RFC 5321 section 4.1).
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mailwire::Secret;
+
+use crate::parameter::{MailParameters, RcptParameters};
+use crate::path::{self, ForwardPath, ReversePath};
+use crate::{Reply, Strictness, limits};
+
+/// A command with its argument, both legal by the grammar.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// `EHLO`, `HELO` or, in LMTP, `LHLO`.
+    Hello(Hello),
+    /// `MAIL FROM:`
+    Mail(Mail),
+    /// `RCPT TO:`
+    Rcpt(Rcpt),
+    /// `DATA`
+    Data,
+    /// `RSET`
+    Rset,
+    /// `NOOP`
+    Noop,
+    /// `QUIT`
+    Quit,
+    /// `HELP`
+    Help,
+    /// `VRFY`
+    Verify(Verify),
+    /// `STARTTLS` (RFC 3207)
+    StartTls,
+    /// `AUTH` (RFC 4954)
+    Auth(Auth),
+}
+
+/// How a client introduces itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Hello {
+    /// Which of the three verbs.
+    pub verb: HelloVerb,
+    /// What it calls itself.
+    pub name: ClientName,
+}
+
+/// The verbs that begin a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 5321 has two, RFC 2033 one")]
+pub enum HelloVerb {
+    /// SMTP without extensions.
+    Helo,
+    /// SMTP with extensions.
+    Ehlo,
+    /// LMTP (RFC 2033).
+    Lhlo,
+}
+
+/// The name that a client gives with its hello.
+///
+/// Any run of printable characters without a space: RFC 5321 section 4.1.4 has servers not
+/// refuse mail because the name is not one, and what clients send is often a name only to
+/// themselves. Empty where a nameless hello is tolerated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientName(Box<str>);
+
+impl ClientName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ClientName {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        let printable = |character: char| !character.is_control() && !character.is_whitespace();
+        match (1..=limits::DOMAIN).contains(&text.len()) && text.chars().all(printable) {
+            true => Ok(Self(text.into())),
+            false => Err(SyntaxError::Argument),
+        }
+    }
+}
+
+impl fmt::Display for ClientName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The beginning of a transaction: who sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mail {
+    /// Where bounces go.
+    pub path: ReversePath,
+    /// What the client says about the message.
+    pub parameters: MailParameters,
+}
+
+/// One recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rcpt {
+    /// Whom the message is for.
+    pub path: ForwardPath,
+    /// What the client wants for this recipient.
+    pub parameters: RcptParameters,
+}
+
+/// A question about an address, as free text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify(Box<str>);
+
+impl Verify {
+    /// What is asked about.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The beginning of an authentication.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Auth {
+    /// The mechanism's name, in upper case.
+    pub mechanism: MechanismName,
+    /// The initial response. `Some` and empty for `=` (RFC 4954 section 4).
+    pub initial: Option<Secret>,
+}
+
+/// The name of a SASL mechanism (RFC 4422 section 3.1): 1 to 20 upper-case letters, digits,
+/// `-` and `_`. Read in any case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MechanismName(Box<str>);
+
+impl MechanismName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for MechanismName {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
+        match (1..=limits::MECHANISM).contains(&text.len()) && text.bytes().all(legal) {
+            true => Ok(Self(text.to_ascii_uppercase().into())),
+            false => Err(SyntaxError::Argument),
+        }
+    }
+}
+
+impl fmt::Display for MechanismName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Command {
+    /// Reads a line, without its line end.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a command by the grammar, as far as `strictness` asks for it.
+    pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        // NUL, lone CR and other controls are never skipped or read as anything else.
+        if line
+            .iter()
+            .any(|&octet| octet < b' ' && octet != b'\t' || octet == 0x7f)
+        {
+            return Err(SyntaxError::Control);
+        }
+        // Section 4.1.1: white space before the line end is tolerated.
+        let line = line.trim_ascii_end();
+        let (verb, argument) = match memchr::memchr(b' ', line) {
+            Some(space) => (&line[..space], &line[space + 1..]),
+            None => (line, &[][..]),
+        };
+        let alone = |command| match argument {
+            [] => Ok(command),
+            _ => Err(SyntaxError::Argument),
+        };
+        match &Verb::of(verb).ok_or(SyntaxError::Unknown)?.0 {
+            b"MAIL" => Mail::parse(argument, strictness).map(Self::Mail),
+            b"RCPT" => Rcpt::parse(argument, strictness).map(Self::Rcpt),
+            b"DATA" => alone(Self::Data),
+            b"EHLO" => Hello::parse(HelloVerb::Ehlo, argument, strictness).map(Self::Hello),
+            b"HELO" => Hello::parse(HelloVerb::Helo, argument, strictness).map(Self::Hello),
+            b"LHLO" => Hello::parse(HelloVerb::Lhlo, argument, strictness).map(Self::Hello),
+            b"RSET" => alone(Self::Rset),
+            b"QUIT" => alone(Self::Quit),
+            b"NOOP" => Ok(Self::Noop),
+            b"HELP" => Ok(Self::Help),
+            b"VRFY" => Verify::parse(argument).map(Self::Verify),
+            b"AUTH" => Auth::parse(argument).map(Self::Auth),
+            b"STLS" => alone(Self::StartTls),
+            b"BDAT" => Err(SyntaxError::Chunk),
+            _ => Err(SyntaxError::NotImplemented),
+        }
+    }
+}
+
+impl fmt::Display for Command {
+    /// The line without its CRLF. AUTH is shown without its initial response, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hello(hello) => hello.fmt(f),
+            Self::Mail(mail) => write!(f, "MAIL FROM:{}{}", mail.path, mail.parameters),
+            Self::Rcpt(rcpt) => write!(f, "RCPT TO:{}{}", rcpt.path, rcpt.parameters),
+            Self::Data => f.write_str("DATA"),
+            Self::Rset => f.write_str("RSET"),
+            Self::Noop => f.write_str("NOOP"),
+            Self::Quit => f.write_str("QUIT"),
+            Self::Help => f.write_str("HELP"),
+            Self::Verify(verify) => write!(f, "VRFY {}", verify.0),
+            Self::StartTls => f.write_str("STARTTLS"),
+            Self::Auth(auth) => write!(f, "AUTH {}", auth.mechanism),
+        }
+    }
+}
+
+impl fmt::Display for Hello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match self.verb {
+            HelloVerb::Helo => "HELO",
+            HelloVerb::Ehlo => "EHLO",
+            HelloVerb::Lhlo => "LHLO",
+        };
+        write!(f, "{verb} {}", self.name)
+    }
+}
+
+/// Four upper-case letters that stand for a verb.
+struct Verb([u8; 4]);
+
+impl Verb {
+    fn of(verb: &[u8]) -> Option<Self> {
+        match verb {
+            &[a, b, c, d] => {
+                // Only letters may be folded: a bit less makes a letter of `{` or a control.
+                let verb = [a, b, c, d].map(|octet| octet.to_ascii_uppercase());
+                let known = matches!(
+                    &verb,
+                    b"MAIL"
+                        | b"RCPT"
+                        | b"DATA"
+                        | b"EHLO"
+                        | b"HELO"
+                        | b"LHLO"
+                        | b"RSET"
+                        | b"QUIT"
+                        | b"NOOP"
+                        | b"HELP"
+                        | b"VRFY"
+                        | b"AUTH"
+                        | b"BDAT"
+                        | b"EXPN"
+                        | b"ETRN"
+                        | b"TURN"
+                        | b"ATRN"
+                        | b"SEND"
+                        | b"SOML"
+                        | b"SAML"
+                        | b"BURL"
+                );
+                known.then_some(Self(verb))
+            }
+            _ if verb.eq_ignore_ascii_case(b"STARTTLS") => Some(Self(*b"STLS")),
+            _ => None,
+        }
+    }
+}
+
+impl Hello {
+    fn parse(verb: HelloVerb, name: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        if name.is_empty() && strictness.nameless_hello {
+            let name = ClientName(Box::default());
+            return Ok(Self { verb, name });
+        }
+        let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Argument)?;
+        let name = name.parse()?;
+        Ok(Self { verb, name })
+    }
+}
+
+impl Mail {
+    fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        let path = behind_colon(argument, b"FROM:", strictness)?;
+        let (path, rest) = path::reverse_path(path, strictness).ok_or(SyntaxError::Sender)?;
+        let parameters = MailParameters::parse(rest).map_err(|error| match rest {
+            // Something that is not a parameter belongs to a path that is not one.
+            [b' ', ..] => error,
+            _ => SyntaxError::Sender,
+        })?;
+        match &path {
+            ReversePath::Mailbox(mailbox) if mailbox.is_international() && !parameters.smtputf8 => {
+                Err(SyntaxError::International)
+            }
+            _ => Ok(Self { path, parameters }),
+        }
+    }
+}
+
+impl Rcpt {
+    fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        let path = behind_colon(argument, b"TO:", strictness)?;
+        let (path, rest) = path::forward_path(path, strictness).ok_or(SyntaxError::Recipient)?;
+        let parameters = RcptParameters::parse(rest).map_err(|error| match rest {
+            [b' ', ..] => error,
+            _ => SyntaxError::Recipient,
+        })?;
+        Ok(Self { path, parameters })
+    }
+}
+
+/// What follows `FROM:` or `TO:`.
+fn behind_colon<'a>(
+    argument: &'a [u8],
+    word: &[u8],
+    strictness: &Strictness,
+) -> Result<&'a [u8], SyntaxError> {
+    match argument.split_at_checked(word.len()) {
+        Some((front, path)) if front.eq_ignore_ascii_case(word) => {
+            if strictness.space_after_colon {
+                Ok(path.trim_ascii_start())
+            } else {
+                Ok(path)
+            }
+        }
+        _ => Err(SyntaxError::Argument),
+    }
+}
+
+impl Verify {
+    fn parse(argument: &[u8]) -> Result<Self, SyntaxError> {
+        let text = std::str::from_utf8(argument).map_err(|_| SyntaxError::Argument)?;
+        match text.trim() {
+            "" => Err(SyntaxError::Argument),
+            text => Ok(Self(text.into())),
+        }
+    }
+}
+
+impl Auth {
+    fn parse(argument: &[u8]) -> Result<Self, SyntaxError> {
+        let (name, initial) = match memchr::memchr(b' ', argument) {
+            Some(space) => (&argument[..space], Some(&argument[space + 1..])),
+            None => (argument, None),
+        };
+        let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Argument)?;
+        let mechanism = name.parse()?;
+        let initial = match initial {
+            None => None,
+            Some(b"=") => Some(Secret::default()),
+            Some([]) => return Err(SyntaxError::Argument),
+            Some(encoded) => Some(decode(encoded)?),
+        };
+        Ok(Self { mechanism, initial })
+    }
+}
+
+/// Decodes a line of an authentication exchange: canonical base64 and nothing else.
+pub(crate) fn decode(encoded: &[u8]) -> Result<Secret, SyntaxError> {
+    STANDARD
+        .decode(encoded)
+        .map(Secret::from)
+        .map_err(|_| SyntaxError::Base64)
+}
+
+/// Why a line is not a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyntaxError {
+    /// The verb means nothing.
+    #[error("unknown command")]
+    Unknown,
+    /// A verb of the standards that is not for us.
+    #[error("command not implemented")]
+    NotImplemented,
+    /// BDAT, though CHUNKING is not announced: the octets that follow cannot be told from commands.
+    #[error("chunk without the extension")]
+    Chunk,
+    /// NUL, a lone CR or another control character.
+    #[error("control character in a command")]
+    Control,
+    /// A bare LF ended the line.
+    #[error("line ends without a carriage return")]
+    BareLineFeed,
+    /// The line is too long.
+    #[error("line too long")]
+    TooLong,
+    /// The argument is missing, superfluous or malformed.
+    #[error("malformed argument")]
+    Argument,
+    /// MAIL's path is not one.
+    #[error("malformed sender address")]
+    Sender,
+    /// RCPT's path is not one.
+    #[error("malformed recipient address")]
+    Recipient,
+    /// A parameter is malformed, or given twice.
+    #[error("malformed parameter")]
+    Parameter,
+    /// A parameter is not one that was announced.
+    #[error("unknown parameter")]
+    UnknownParameter,
+    /// An address beyond ASCII without SMTPUTF8.
+    #[error("internationalised address without SMTPUTF8")]
+    International,
+    /// Not canonical base64.
+    #[error("malformed base64")]
+    Base64,
+}
+
+impl SyntaxError {
+    /// The reply that RFC 5321 section 4.2.4 and the extensions have for it.
+    pub fn reply(self) -> Reply {
+        match self {
+            Self::Unknown => Reply::fixed(500, Some((5, 5, 2)), "Command not recognised"),
+            Self::NotImplemented => Reply::fixed(502, Some((5, 5, 1)), "Command not implemented"),
+            Self::Chunk => Reply::fixed(502, Some((5, 5, 1)), "CHUNKING is not announced"),
+            Self::Control => Reply::fixed(500, Some((5, 5, 2)), "Control character in command"),
+            Self::BareLineFeed => {
+                Reply::fixed(500, Some((5, 5, 2)), "Lines must end with <CR><LF>")
+            }
+            Self::TooLong => Reply::fixed(500, Some((5, 5, 2)), "Line too long"),
+            Self::Argument => Reply::fixed(501, Some((5, 5, 4)), "Malformed argument"),
+            Self::Sender => Reply::fixed(501, Some((5, 1, 7)), "Malformed sender address"),
+            Self::Recipient => Reply::fixed(501, Some((5, 1, 3)), "Malformed recipient address"),
+            Self::Parameter => Reply::fixed(501, Some((5, 5, 4)), "Malformed parameter"),
+            Self::UnknownParameter => Reply::fixed(555, Some((5, 5, 4)), "Unknown parameter"),
+            Self::International => Reply::fixed(553, Some((5, 6, 7)), "Address needs SMTPUTF8"),
+            Self::Base64 => Reply::fixed(501, Some((5, 5, 2)), "Malformed base64"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines as a client may write them, and as they are printed.
+    const COMMANDS: &[(&str, &str)] = &[
+        ("ehlo client", "EHLO client"),
+        ("HELO [192.0.2.1]", "HELO [192.0.2.1]"),
+        ("LHLO foo_bar", "LHLO foo_bar"),
+        ("MAIL FROM:<a@b>", "MAIL FROM:<a@b>"),
+        ("mail from:<> size=12", "MAIL FROM:<> SIZE=12"),
+        (
+            "Mail From:<a@b> BODY=8BITMIME",
+            "MAIL FROM:<a@b> BODY=8BITMIME",
+        ),
+        ("MAIL FROM:<ü@b> SMTPUTF8", "MAIL FROM:<ü@b> SMTPUTF8"),
+        ("RCPT TO:<POSTMASTER>", "RCPT TO:<postmaster>"),
+        ("rcpt to:<a@b> NOTIFY=NEVER", "RCPT TO:<a@b> NOTIFY=NEVER"),
+        ("DATA  ", "DATA"),
+        ("data\t", "DATA"),
+        ("rset", "RSET"),
+        ("noop and more", "NOOP"),
+        ("QUIT", "QUIT"),
+        ("help me", "HELP"),
+        ("VRFY some body", "VRFY some body"),
+        ("StartTLS", "STARTTLS"),
+        ("AUTH plain AGEAYg==", "AUTH PLAIN"),
+        ("AUTH LOGIN", "AUTH LOGIN"),
+        ("AUTH external =", "AUTH EXTERNAL"),
+    ];
+
+    #[test]
+    fn read_and_printed() {
+        for (line, printed) in COMMANDS {
+            let command = Command::parse(line.as_bytes(), &Strictness::strict());
+            let command = command.unwrap_or_else(|error| panic!("{line}: {error}"));
+            assert_eq!(command.to_string(), *printed);
+            let again = Command::parse(printed.as_bytes(), &Strictness::strict());
+            assert_eq!(again.expect("what we print").to_string(), *printed);
+        }
+    }
+
+    #[test]
+    fn refused() {
+        for (line, error) in [
+            (&b""[..], SyntaxError::Unknown),
+            (b"XYZZY", SyntaxError::Unknown),
+            (b"DATA.", SyntaxError::Unknown),
+            (b"\xd0\x9cAIL", SyntaxError::Unknown),
+            (b"MA\rIL FROM:<a@b>", SyntaxError::Control),
+            (b"NOOP\0", SyntaxError::Control),
+            (b"EXPN list", SyntaxError::NotImplemented),
+            (b"BDAT 5 LAST", SyntaxError::Chunk),
+            (b"EHLO", SyntaxError::Argument),
+            (b"EHLO two words", SyntaxError::Argument),
+            (b"DATA now", SyntaxError::Argument),
+            (b"RSET now", SyntaxError::Argument),
+            (b"QUIT now", SyntaxError::Argument),
+            (b"STARTTLS now", SyntaxError::Argument),
+            (b"VRFY", SyntaxError::Argument),
+            (b"MAIL", SyntaxError::Argument),
+            (b"MAIL <a@b>", SyntaxError::Argument),
+            (b"MAIL FROM <a@b>", SyntaxError::Argument),
+            (b"MAIL FROM: <a@b>", SyntaxError::Sender),
+            (b"MAIL FROM:a@b", SyntaxError::Sender),
+            (b"MAIL FROM:<a@b>SIZE=1", SyntaxError::Sender),
+            (
+                b"MAIL FROM:<a@b> BODY=BINARYMIME",
+                SyntaxError::UnknownParameter,
+            ),
+            (b"MAIL FROM:<\xc3\xbc@b>", SyntaxError::International),
+            (b"RCPT TO:<>", SyntaxError::Recipient),
+            (b"RCPT TO:<a@b> =", SyntaxError::Parameter),
+            (b"AUTH", SyntaxError::Argument),
+            (b"AUTH PLAIN AGEAYg", SyntaxError::Base64),
+            (b"AUTH PLAIN AGEAYh==", SyntaxError::Base64),
+            (b"AUTH PLAIN A G", SyntaxError::Base64),
+            (b"AUTH PL@IN", SyntaxError::Argument),
+        ] {
+            let parsed = Command::parse(line, &Strictness::strict());
+            assert_eq!(parsed.err(), Some(error), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn an_initial_response_may_be_absent_or_empty() {
+        let initial = |line: &[u8]| match Command::parse(line, &Strictness::strict()) {
+            Ok(Command::Auth(auth)) => auth.initial.map(|secret| secret.expose().to_vec()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(initial(b"AUTH PLAIN"), None);
+        assert_eq!(initial(b"AUTH PLAIN ="), Some(vec![]));
+        assert_eq!(initial(b"AUTH PLAIN AGEAYg=="), Some(b"\0a\0b".to_vec()));
+    }
+}

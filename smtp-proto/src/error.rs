@@ -1,0 +1,37 @@
+//! Why a session is over before its time.
+
+/// The conversation cannot go on. What was being received is lost and must be thrown away.
+///
+/// The machine has said what there was to say; send its output and close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The peer took too long over a command.
+    #[error("timeout: command")]
+    CommandTimeout,
+    /// The peer took too long over a message.
+    #[error("timeout: message")]
+    MessageTimeout,
+    /// The peer did not read what we sent.
+    #[error("timeout: the peer does not read")]
+    WriteTimeout,
+    /// The peer closed in the middle of a command, an authentication or a message.
+    #[error("the peer closed the connection in the middle of something")]
+    Disconnected,
+    /// More wrong commands than [`Limits::errors`](crate::Limits::errors).
+    #[error("too many errors")]
+    TooManyErrors,
+    /// More failed authentications than [`Limits::auth_failures`](crate::Limits::auth_failures).
+    #[error("too many authentication failures")]
+    TooManyAuthFailures,
+    /// A line went on beyond [`Limits::skipped_line`](crate::Limits::skipped_line).
+    #[error("a line has no end")]
+    EndlessLine,
+    /// Something was sent in clear text behind STARTTLS (RFC 3207 section 4.2; the attack that
+    /// injects commands).
+    #[error("plaintext behind STARTTLS")]
+    PlaintextBehindStartTls,
+    /// Octets follow that cannot be told from commands: BDAT without CHUNKING.
+    #[error("out of step with the peer")]
+    OutOfStep,
+}

@@ -1,0 +1,837 @@
+//! The server's side of SMTP and LMTP.
+
+mod config;
+mod event;
+mod replies;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use mailwire::dot::{BareLines, Unstuffed, Unstuffer};
+use mailwire::line::{Found, LineReader};
+use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+
+pub use config::{Config, Protocol};
+pub use event::{Aborted, Event};
+
+use crate::command::{Auth, Command, Hello, HelloVerb, Mail, Rcpt, SyntaxError, decode};
+use crate::{Error, Reply};
+
+/// A server session: one connection, from greeting to farewell.
+///
+/// Drive it as any [`Machine`] and answer its [`Event`]s. It owns what RFC 5321 says about the
+/// order of commands, about framing and about replies; the application decides whom to serve.
+///
+/// | event | `accept()` says | usual refusals |
+/// |---|---|---|
+/// | `Hello` | 250 and the extensions | 550, 421 |
+/// | `Mail` | 250 2.1.0 | 550 5.7.1, 451 4.3.0 |
+/// | `Rcpt` | 250 2.1.5 | 550 5.1.1, 554 5.7.1, 450 4.2.1 |
+/// | `Data` | 354 | 452 4.3.1 |
+/// | `EndOfData` | 250 2.0.0 | 451 4.3.0, 452 4.3.1, 554 5.6.0 |
+/// | `Auth`, `AuthData` | 235 2.7.0 | 535 5.7.8, 454 4.7.0, 504 5.5.4 |
+/// | `Verify` | 252 2.1.5 | 550 5.1.1 |
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    input: Input,
+    output: Output,
+    lines: LineReader,
+    state: State,
+    timer: Timer,
+    /// When the message must be complete.
+    message_timer: Timer,
+    session: Session,
+    /// When the peer must have read something.
+    flush_timer: Timer,
+    /// What had come, and what had left, when the timers last moved.
+    octets_received: u64,
+    octets_left: u64,
+    ended: bool,
+    stopping: bool,
+    failed: Option<Error>,
+}
+
+/// What is remembered between commands.
+#[derive(Debug, Default)]
+struct Session {
+    tls: Option<TlsInfo>,
+    hello: Option<HelloVerb>,
+    authenticated: bool,
+    /// MAIL was accepted.
+    transaction: bool,
+    /// RCPT commands, and those that were accepted.
+    recipients_asked: u32,
+    recipients: u32,
+    errors: u32,
+    idle_commands: u32,
+    auth_failures: u32,
+}
+
+/// Where the session stands.
+///
+/// ```text
+///  Greeting ──► Command ◄──────────────────────────────┐
+///                 │ a command                          │
+///                 ├──► (answered by the machine) ──────┤
+///                 ├──► Answering ── answer ────────────┤
+///                 │      │ challenge     │ 354         │
+///                 │      ▼               ▼             │
+///                 │   AuthLine         Body ── end ──► Answering
+///                 │                      └─ aborted, end ┘
+///                 ├──► StartingTls ── tls_started ─────┘
+///                 └──► Closing          (any state ──► failed)
+/// ```
+#[derive(Debug)]
+enum State {
+    /// Nothing was said yet; or this, instead of 220.
+    Greeting(Option<Reply>),
+    /// 554 was the greeting: only QUIT is served (section 3.1).
+    Refused,
+    /// A command comes next.
+    Command,
+    /// An event waits for its answer.
+    Answering(Question),
+    /// The response to a challenge comes next.
+    AuthLine,
+    /// The message comes.
+    Body(Body),
+    /// 220 was said to STARTTLS.
+    StartingTls,
+    /// All was said.
+    Closing,
+}
+
+/// What the application was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Hello(HelloVerb),
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    /// So many statuses are still to be given.
+    EndOfData(u32),
+    Verify,
+}
+
+/// A message on its way in.
+#[derive(Debug)]
+struct Body {
+    unstuffer: Unstuffer,
+    octets: u64,
+    aborted: Option<Aborted>,
+    /// The application knows that it is aborted.
+    told: bool,
+    /// Its end was found.
+    complete: bool,
+}
+
+/// What advancing by one transition came to.
+enum Turn {
+    /// The state has changed, or something was consumed: look again.
+    Go,
+    Step(Step<Event>),
+}
+
+impl Server {
+    /// A session that greets with 220.
+    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
+        let limits = &config.limits;
+        Self {
+            input: Input::new(limits.input.max(limits.auth_line + 1)),
+            output: Output::new(limits.output),
+            lines: LineReader::new(
+                limits.auth_line.max(limits.command_line),
+                limits.skipped_line,
+            ),
+            state: State::Greeting(None),
+            timer: Timer::new(),
+            message_timer: Timer::new(),
+            session: Session::default(),
+            flush_timer: Timer::new(),
+            octets_received: 0,
+            octets_left: 0,
+            ended: false,
+            stopping: false,
+            failed: None,
+            config,
+        }
+    }
+
+    /// A session that greets with a refusal: after 421 it closes, after any other it serves
+    /// QUIT alone (section 3.1).
+    ///
+    /// # Errors
+    ///
+    /// If the reply is not one of refusal.
+    pub fn refusing(config: impl Into<Arc<Config>>, reply: Reply) -> Result<Self, ApiMisuse> {
+        if reply.is_positive() || reply.is_intermediate() {
+            return Err(misuse("refusing", "a greeting"));
+        }
+        let mut server = Self::new(config);
+        server.state = State::Greeting(Some(reply));
+        Ok(server)
+    }
+
+    /// Says yes to the event that waits, in the words of the table above.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits. Nothing has changed then.
+    pub fn accept(&mut self) -> Result<(), ApiMisuse> {
+        let question = self.question("accept")?;
+        match question {
+            Question::Hello(HelloVerb::Helo) => replies::helo(&self.config, &mut self.output),
+            Question::Hello(_) => {
+                let tls = self.session.tls.is_some();
+                let authenticated = self.session.authenticated;
+                replies::ehlo(&self.config, tls, authenticated, &mut self.output);
+            }
+            Question::Mail => self.output.push(b"250 2.1.0 Ok\r\n"),
+            Question::Rcpt => self.output.push(b"250 2.1.5 Ok\r\n"),
+            Question::Data => self.output.push(b"354 End data with <CR><LF>.<CR><LF>\r\n"),
+            Question::EndOfData(_) => self.output.push(b"250 2.0.0 Ok\r\n"),
+            Question::Auth => self.output.push(b"235 2.7.0 Authentication successful\r\n"),
+            Question::Verify => self
+                .output
+                .push(b"252 2.1.5 Cannot verify, but will try\r\n"),
+        }
+        self.answered(question, true);
+        Ok(())
+    }
+
+    /// Answers the event that waits in words of the application. 421 closes the session.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits, or the reply does not fit it: `Hello` and `Data` take refusals only,
+    /// since their success has a form that clients rely on, and nothing takes 3xx. Nothing has
+    /// changed then.
+    pub fn reply(&mut self, reply: Reply) -> Result<(), ApiMisuse> {
+        let question = self.question("reply")?;
+        let fits = match question {
+            Question::Hello(_) | Question::Data => !reply.is_positive(),
+            _ => true,
+        };
+        if !fits || reply.is_intermediate() {
+            return Err(misuse("reply", "a reply of another class is due"));
+        }
+        let closes = reply.code() == 421;
+        if question == Question::Auth && reply.is_permanent() && self.is_last_auth_failure() {
+            return Ok(());
+        }
+        reply.write(&mut self.output);
+        self.answered(question, reply.is_positive());
+        if closes {
+            self.state = State::Closing;
+        }
+        Ok(())
+    }
+
+    /// Gives all statuses that are still due for a message the same reply.
+    ///
+    /// # Errors
+    ///
+    /// As for [`reply`](Self::reply), and if it is not a message that waits.
+    pub fn reply_all(&mut self, reply: &Reply) -> Result<(), ApiMisuse> {
+        let Question::EndOfData(due) = self.question("reply_all")? else {
+            return Err(misuse("reply_all", "no message waits"));
+        };
+        (0..due).try_for_each(|_| self.reply(reply.clone()))
+    }
+
+    /// Sends a challenge of the authentication that is going on.
+    ///
+    /// # Errors
+    ///
+    /// If no authentication waits. Nothing has changed then.
+    pub fn challenge(&mut self, challenge: &[u8]) -> Result<(), ApiMisuse> {
+        if self.question("challenge")? != Question::Auth {
+            return Err(misuse("challenge", "no authentication waits"));
+        }
+        // The space stays even if nothing follows it (RFC 4954 section 4).
+        self.output.push(b"334 ");
+        self.output.push(STANDARD.encode(challenge).as_bytes());
+        self.output.push(b"\r\n");
+        self.state = State::AuthLine;
+        Ok(())
+    }
+
+    /// How many statuses are due: in LMTP one for each accepted recipient.
+    pub fn statuses_due(&self) -> u32 {
+        match self.state {
+            State::Answering(Question::EndOfData(due)) => due,
+            _ => 0,
+        }
+    }
+
+    /// The TLS session, if there is one.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.session.tls.as_ref()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn question(&self, call: &'static str) -> Result<Question, ApiMisuse> {
+        match self.state {
+            State::Answering(question) => Ok(question),
+            _ => Err(misuse(call, "no event waits for an answer")),
+        }
+    }
+
+    /// Moves on from a question. The reply has been written.
+    fn answered(&mut self, question: Question, yes: bool) {
+        let session = &mut self.session;
+        self.state = State::Command;
+        match question {
+            Question::Hello(verb) if yes => session.hello = Some(verb),
+            Question::Mail => session.transaction = yes,
+            Question::Rcpt => session.recipients += u32::from(yes),
+            Question::Data if yes => {
+                self.state = State::Body(Body {
+                    unstuffer: Unstuffer::new(self.config.bare_lines),
+                    octets: 0,
+                    aborted: None,
+                    told: false,
+                    complete: false,
+                });
+                self.input.expect_bulk(true);
+            }
+            Question::EndOfData(due) => {
+                if yes {
+                    session.idle_commands = 0;
+                }
+                if due > 1 {
+                    self.state = State::Answering(Question::EndOfData(due - 1));
+                }
+            }
+            Question::Auth => session.authenticated = yes,
+            Question::Hello(_) | Question::Data | Question::Verify => {}
+        }
+    }
+
+    /// Counts a refused authentication. The last one that is put up with is answered by 421.
+    fn is_last_auth_failure(&mut self) -> bool {
+        self.session.auth_failures += 1;
+        if self.session.auth_failures < self.config.limits.auth_failures {
+            return false;
+        }
+        self.fail(Error::TooManyAuthFailures);
+        true
+    }
+
+    /// Ends the session. The farewell depends on why.
+    fn fail(&mut self, error: Error) {
+        if let Some(reply) = replies::farewell(error) {
+            reply.write(&mut self.output);
+        }
+        self.input.clear();
+        self.failed = Some(error);
+    }
+
+    /// One transition. Nothing but this and the answers above changes the state.
+    fn advance(&mut self, now: Instant) -> Turn {
+        match &mut self.state {
+            State::Greeting(refusal) => {
+                match refusal.take() {
+                    None => {
+                        replies::greeting(&self.config, &mut self.output);
+                        self.state = State::Command;
+                    }
+                    Some(reply) => {
+                        reply.write(&mut self.output);
+                        self.state = match reply.code() {
+                            421 => State::Closing,
+                            _ => State::Refused,
+                        };
+                    }
+                }
+                Turn::Go
+            }
+            State::Command | State::AuthLine | State::Refused => self.line(now),
+            State::Body(_) => self.body(now),
+            State::Answering(_) => Turn::Step(Step::Paused),
+            State::StartingTls => {
+                if self.input.is_empty() {
+                    Turn::Step(Step::StartTls)
+                } else {
+                    self.fail(Error::PlaintextBehindStartTls);
+                    Turn::Go
+                }
+            }
+            State::Closing => Turn::Step(Step::Close),
+        }
+    }
+
+    /// The next line, in the three states that are waiting for one.
+    fn line(&mut self, now: Instant) -> Turn {
+        if self.stopping {
+            replies::STOPPING.write(&mut self.output);
+            self.state = State::Closing;
+            return Turn::Go;
+        }
+        let found = self.lines.next(&self.input);
+        let line = match found {
+            Found::Incomplete { consume } => {
+                self.input.consume(consume);
+                return self.need_input(now);
+            }
+            Found::Endless => {
+                self.fail(Error::EndlessLine);
+                return Turn::Go;
+            }
+            Found::TooLong { .. } => Err(SyntaxError::TooLong),
+            Found::Line { crlf: false, .. } if !self.config.strictness.bare_lf_commands => {
+                Err(SyntaxError::BareLineFeed)
+            }
+            Found::Line { length, .. } => Ok(&self.input[..length]),
+        };
+        let line = match self.state {
+            State::AuthLine => line.and_then(Line::response),
+            _ => line.and_then(|line| Line::command(line, &self.config)),
+        };
+        self.timer.disarm();
+        self.input.consume(found.consume());
+        match (&self.state, line) {
+            (State::Refused, Ok(Line::Command(Command::Quit))) => self.command(Command::Quit),
+            (State::Refused, _) => self.reject(replies::ONLY_QUIT.clone()),
+            (State::AuthLine, Ok(Line::Response(response))) => {
+                self.ask(Question::Auth, Event::AuthData(response))
+            }
+            (State::AuthLine, Err(SyntaxError::TooLong)) => {
+                self.cancel_auth(&replies::AUTH_LINE_TOO_LONG)
+            }
+            (State::AuthLine, Err(error)) => self.cancel_auth(&error.reply()),
+            (State::AuthLine, Ok(_)) => self.cancel_auth(&replies::AUTH_CANCELLED),
+            (_, Ok(Line::Command(command))) => self.command(command),
+            (_, Ok(_)) => unreachable!("a command line is read as a command"),
+            (_, Err(error)) => {
+                let turn = self.reject(error.reply());
+                if error == SyntaxError::Chunk {
+                    self.fail(Error::OutOfStep);
+                }
+                turn
+            }
+        }
+    }
+
+    /// A command that is legal by itself: is it legal here?
+    fn command(&mut self, command: Command) -> Turn {
+        let session = &mut self.session;
+        match command {
+            Command::Hello(hello) => self.hello(hello),
+            Command::Mail(mail) => self.mail(mail),
+            Command::Rcpt(rcpt) => self.rcpt(rcpt),
+            Command::Data => match self.data_refusal() {
+                Some(reply) => self.reject(reply.clone()),
+                None => self.ask(Question::Data, Event::Data),
+            },
+            Command::Rset => {
+                replies::OK.write(&mut self.output);
+                self.count_idle_command();
+                self.reset()
+            }
+            Command::Noop => {
+                replies::OK.write(&mut self.output);
+                self.count_idle_command();
+                Turn::Go
+            }
+            Command::Help => {
+                replies::HELP.write(&mut self.output);
+                self.count_idle_command();
+                Turn::Go
+            }
+            Command::Verify(verify) => {
+                self.count_idle_command();
+                self.ask(Question::Verify, Event::Verify(verify))
+            }
+            Command::Quit => {
+                replies::BYE.write(&mut self.output);
+                self.state = State::Closing;
+                self.reset()
+            }
+            Command::StartTls => {
+                if session.tls.is_some() || !self.config.starttls {
+                    return self.reject(replies::NO_STARTTLS.clone());
+                }
+                replies::START_TLS.write(&mut self.output);
+                self.state = State::StartingTls;
+                self.reset()
+            }
+            Command::Auth(auth) => self.auth(auth),
+        }
+    }
+
+    fn hello(&mut self, hello: Hello) -> Turn {
+        let lmtp = self.config.protocol == Protocol::Lmtp;
+        if lmtp != (hello.verb == HelloVerb::Lhlo) {
+            let reply = if lmtp {
+                &replies::USE_LHLO
+            } else {
+                &replies::NO_LHLO
+            };
+            return self.reject(reply.clone());
+        }
+        if self.session.hello.is_some() {
+            self.count_idle_command();
+        }
+        // Section 4.1.4: as if RSET had been said.
+        self.drop_transaction();
+        self.ask(Question::Hello(hello.verb), Event::Hello(hello))
+    }
+
+    fn mail(&mut self, mail: Mail) -> Turn {
+        let (session, config) = (&self.session, &self.config);
+        let parameters = &mail.parameters;
+        let unknown = match session.hello {
+            Some(HelloVerb::Helo) => !parameters.is_empty(),
+            _ => {
+                (parameters.auth.is_some() && config.mechanisms.is_empty())
+                    || (!parameters.other.is_empty() && !config.unknown_parameters)
+            }
+        };
+        let too_large = match (parameters.size, config.limits.message) {
+            (Some(size), Some(limit)) => size > limit,
+            _ => false,
+        };
+        let refusal = if session.hello.is_none() {
+            &replies::HELLO_FIRST
+        } else if config.require_tls && session.tls.is_none() {
+            &replies::STARTTLS_FIRST
+        } else if config.require_auth && !session.authenticated {
+            &replies::AUTH_FIRST
+        } else if session.transaction {
+            &replies::NESTED_MAIL
+        } else if unknown {
+            &replies::UNKNOWN_PARAMETER
+        } else if too_large {
+            &replies::TOO_LARGE
+        } else {
+            return self.ask(Question::Mail, Event::Mail(mail));
+        };
+        self.reject(refusal.clone())
+    }
+
+    fn rcpt(&mut self, rcpt: Rcpt) -> Turn {
+        let (session, config) = (&mut self.session, &self.config);
+        if !session.transaction {
+            return self.reject(replies::MAIL_FIRST.clone());
+        }
+        let unknown = session.hello == Some(HelloVerb::Helo) || !config.unknown_parameters;
+        if unknown && !rcpt.parameters.other.is_empty() {
+            return self.reject(replies::UNKNOWN_PARAMETER.clone());
+        }
+        session.recipients_asked = session.recipients_asked.saturating_add(1);
+        if session.recipients >= config.limits.recipients {
+            // Not an error of the client's: it sends the rest in another transaction.
+            replies::TOO_MANY_RECIPIENTS.write(&mut self.output);
+            let reply = replies::TOO_MANY_RECIPIENTS.clone();
+            return Turn::Step(Step::Event(Event::Rejected(reply)));
+        }
+        self.ask(Question::Rcpt, Event::Rcpt(rcpt))
+    }
+
+    /// Why DATA may not come now, if so.
+    fn data_refusal(&self) -> Option<&'static Reply> {
+        let session = &self.session;
+        if !session.transaction {
+            Some(&replies::MAIL_FIRST)
+        } else if session.recipients > 0 {
+            None
+        } else if session.recipients_asked > 0 && self.config.protocol == Protocol::Smtp {
+            Some(&replies::NO_VALID_RECIPIENTS)
+        } else {
+            Some(&replies::RCPT_FIRST)
+        }
+    }
+
+    fn auth(&mut self, auth: Auth) -> Turn {
+        let (session, config) = (&self.session, &self.config);
+        let refusal = if config.mechanisms.is_empty() {
+            &replies::NO_AUTH
+        } else if matches!(session.hello, None | Some(HelloVerb::Helo)) {
+            &replies::HELLO_FIRST
+        } else if session.authenticated {
+            &replies::ALREADY_AUTHENTICATED
+        } else if session.transaction {
+            &replies::AUTH_IN_TRANSACTION
+        } else if session.tls.is_none() && !config.auth_without_tls {
+            &replies::AUTH_NEEDS_TLS
+        } else if !config.mechanisms.contains(&auth.mechanism) {
+            &replies::UNKNOWN_MECHANISM
+        } else {
+            return self.ask(Question::Auth, Event::Auth(auth));
+        };
+        self.reject(refusal.clone())
+    }
+
+    /// The next piece of the message.
+    fn body(&mut self, now: Instant) -> Turn {
+        let limits = &self.config.limits;
+        let State::Body(body) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        loop {
+            if let (Some(aborted), false) = (body.aborted, body.told) {
+                body.told = true;
+                return Turn::Step(Step::Event(Event::Aborted(aborted)));
+            }
+            if body.complete {
+                let aborted = body.aborted;
+                return self.end_of_data(aborted);
+            }
+            let found = body.unstuffer.next(&mut self.input);
+            if body.aborted.is_none() && self.config.bare_lines == BareLines::Reject {
+                body.aborted = body.unstuffer.bare().map(Aborted::BareLine);
+            }
+            match found {
+                Unstuffed::Data(_) if body.aborted.is_some() => {}
+                Unstuffed::Data(mut piece) => {
+                    let left = limits.message.unwrap_or(u64::MAX) - body.octets;
+                    if piece.len() as u64 > left {
+                        // What fits is still handed out, so that the cut does not depend on
+                        // how the bytes arrived.
+                        piece.truncate(usize::try_from(left).expect("less than a piece"));
+                        body.aborted = Some(Aborted::TooLarge);
+                    }
+                    if !piece.is_empty() {
+                        body.octets += piece.len() as u64;
+                        return Turn::Step(Step::Event(Event::Body(piece)));
+                    }
+                }
+                Unstuffed::NeedInput if body.aborted.is_some() && !body.told => {}
+                Unstuffed::NeedInput => return self.need_input(now),
+                Unstuffed::End => body.complete = true,
+            }
+        }
+    }
+
+    fn end_of_data(&mut self, aborted: Option<Aborted>) -> Turn {
+        let due = match self.config.protocol {
+            Protocol::Smtp => 1,
+            // RFC 2033 section 4.2: one for each RCPT that was accepted.
+            Protocol::Lmtp => self.session.recipients,
+        };
+        self.timer.disarm();
+        self.message_timer.disarm();
+        self.input.expect_bulk(false);
+        // The transaction is over, whatever the reply will be.
+        self.drop_transaction();
+        let Some(aborted) = aborted else {
+            return self.ask(Question::EndOfData(due), Event::EndOfData);
+        };
+        self.state = State::Command;
+        for _ in 0..due {
+            replies::aborted(aborted).write(&mut self.output);
+        }
+        self.count_error();
+        Turn::Go
+    }
+
+    fn ask(&mut self, question: Question, event: Event) -> Turn {
+        self.state = State::Answering(question);
+        Turn::Step(Step::Event(event))
+    }
+
+    /// Refuses a command, as an error of the client's.
+    fn reject(&mut self, reply: Reply) -> Turn {
+        reply.write(&mut self.output);
+        self.count_error();
+        Turn::Step(Step::Event(Event::Rejected(reply)))
+    }
+
+    /// Ends an authentication that the client gave up or got wrong.
+    fn cancel_auth(&mut self, reply: &Reply) -> Turn {
+        reply.write(&mut self.output);
+        self.state = State::Command;
+        self.count_error();
+        Turn::Step(Step::Event(Event::AuthCancelled))
+    }
+
+    fn count_error(&mut self) {
+        self.session.errors += 1;
+        if self.session.errors >= self.config.limits.errors {
+            self.fail(Error::TooManyErrors);
+        }
+    }
+
+    fn count_idle_command(&mut self) {
+        self.session.idle_commands += 1;
+        if self.session.idle_commands > self.config.limits.idle_commands {
+            self.count_error();
+        }
+    }
+
+    /// Forgets the transaction and tells the application if there was one.
+    fn reset(&mut self) -> Turn {
+        match self.drop_transaction() {
+            true => Turn::Step(Step::Event(Event::Reset)),
+            false => Turn::Go,
+        }
+    }
+
+    fn drop_transaction(&mut self) -> bool {
+        self.session.recipients = 0;
+        self.session.recipients_asked = 0;
+        std::mem::take(&mut self.session.transaction)
+    }
+
+    /// Nothing complete is there: wait, but not for ever; or it is over.
+    fn need_input(&mut self, now: Instant) -> Turn {
+        if self.ended {
+            match self.state {
+                State::Command | State::Refused
+                    if self.input.is_empty() && !self.lines.is_within_line() =>
+                {
+                    self.state = State::Closing;
+                }
+                _ => self.fail(Error::Disconnected),
+            }
+            return Turn::Go;
+        }
+        let limits = &self.config.limits;
+        match self.state {
+            State::Body(_) => {
+                self.message_timer.arm_if_idle(now, limits.message_time);
+                let received = self.input.octets_received();
+                if std::mem::replace(&mut self.octets_received, received) != received {
+                    self.timer.arm(now, limits.data_time);
+                }
+                self.timer.arm_if_idle(now, limits.data_time);
+            }
+            State::AuthLine => self.timer.arm_if_idle(now, limits.auth_time),
+            _ => self.timer.arm_if_idle(now, limits.command_time),
+        }
+        Turn::Step(Step::NeedInput)
+    }
+
+    /// More waits to be sent than may be: the peer has to read, in time.
+    fn need_flush(&mut self, now: Instant) {
+        let left = self.output.octets_left();
+        if std::mem::replace(&mut self.octets_left, left) != left {
+            self.flush_timer.disarm();
+        }
+        self.flush_timer
+            .arm_if_idle(now, self.config.limits.command_time);
+    }
+
+    fn expire(&mut self, now: Instant) {
+        if self.flush_timer.has_expired(now) {
+            self.fail(Error::WriteTimeout);
+        } else if self.message_timer.has_expired(now) {
+            self.fail(Error::MessageTimeout);
+        } else if self.timer.has_expired(now) {
+            self.fail(match self.state {
+                State::Body(_) => Error::MessageTimeout,
+                _ => Error::CommandTimeout,
+            });
+        }
+    }
+}
+
+impl Machine for Server {
+    type Event = Event;
+    type Error = Error;
+
+    fn step(&mut self, now: Instant) -> Result<Step<Event>, Error> {
+        if self.failed.is_none() {
+            self.expire(now);
+        }
+        loop {
+            if let Some(error) = self.failed {
+                return Err(error);
+            }
+            if self.output.is_over() {
+                self.need_flush(now);
+                return Ok(Step::NeedFlush);
+            }
+            self.flush_timer.disarm();
+            if let Turn::Step(step) = self.advance(now) {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    fn eof(&mut self) {
+        self.ended = true;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [&self.timer, &self.message_timer, &self.flush_timer]
+            .into_iter()
+            .filter_map(Timer::deadline)
+            .min()
+    }
+
+    fn tls_started(&mut self, tls: TlsInfo) {
+        if !self.input.is_empty() {
+            self.fail(Error::PlaintextBehindStartTls);
+            return;
+        }
+        self.lines.reset();
+        // All that was said in clear text is forgotten (RFC 3207 section 4.2); what it cost us
+        // is not.
+        self.session = Session {
+            tls: Some(tls),
+            errors: self.session.errors,
+            idle_commands: self.session.idle_commands,
+            auth_failures: self.session.auth_failures,
+            ..Session::default()
+        };
+        if !matches!(self.state, State::Greeting(_)) {
+            self.state = State::Command;
+        }
+    }
+
+    fn shutdown(&mut self) {
+        self.stopping = true;
+        if matches!(self.state, State::Greeting(None)) {
+            self.state = State::Greeting(Some(replies::STOPPING.clone()));
+        }
+    }
+}
+
+/// What a line is, in the state in which it comes.
+enum Line {
+    Command(Command),
+    Response(Secret),
+    /// `*`: no response, and no more of them.
+    Cancel,
+}
+
+impl Line {
+    fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
+        let command = Command::parse(line, &config.strictness)?;
+        // Only AUTH may need more than a command line holds.
+        if line.len() + 2 > config.limits.command_line && !matches!(command, Command::Auth(_)) {
+            return Err(SyntaxError::TooLong);
+        }
+        Ok(Self::Command(command))
+    }
+
+    fn response(line: &[u8]) -> Result<Self, SyntaxError> {
+        match line {
+            b"*" => Ok(Self::Cancel),
+            _ => decode(line).map(Self::Response),
+        }
+    }
+}
+
+fn misuse(call: &'static str, state: &'static str) -> ApiMisuse {
+    ApiMisuse { call, state }
+}
