@@ -1,0 +1,12 @@
+//! (tour)
+
+pub mod smtp;
+
+mod listener;
+pub use listener::{Peer, Stop};
+
+mod limits;
+pub use limits::Limits;
+
+mod tls;
+pub use tls::{Tls, TlsError};

@@ -1,0 +1,41 @@
+//! Every number that bounds a listener.
+
+use std::time::Duration;
+
+/// The bounds of a listener, besides those of the protocol's own sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Connections at a time; more are told to come back later. Stops a flood from taking all
+    /// file descriptors and memory. Default 1000.
+    pub connections: usize,
+    /// Connections at a time from one address. Stops one client from taking all of the above.
+    /// Default 100.
+    pub connections_per_address: usize,
+    /// Time for a TLS handshake. Stops half-open handshakes from piling up. Default 30 seconds.
+    pub handshake: Duration,
+    /// Time that sessions have to come to an end once the listener is stopped. Default 30 seconds.
+    pub grace: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1000,
+            connections_per_address: 100,
+            handshake: Duration::from_secs(30),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How long accepting rests when the system refuses to give us another socket: long enough
+/// not to spin, short enough not to be noticed.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Connections that wait to be accepted. The system may allow fewer.
+pub(crate) const BACKLOG: u32 = 1024;
+
+/// Pieces of a message that may wait for a slow disk, each of at most one read: 256 KiB at most
+/// for a message on its way.
+pub(crate) const PIECES_IN_FLIGHT: usize = 4;

@@ -1,0 +1,189 @@
+//! Accepting connections: what listeners of all protocols have in common.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
+
+/// Who is at the other end, and where they came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Peer {
+    /// The client's address.
+    pub address: SocketAddr,
+    /// Our own address, that the client connected to.
+    pub local: SocketAddr,
+}
+
+/// Stops listeners, and the sessions that they have begun, in an orderly way.
+///
+/// Clone it and give it to several listeners to stop them together.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(CancellationToken);
+
+impl Stop {
+    /// Nothing is stopped yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No new connections; sessions finish what they are at.
+    pub fn stop(&self) {
+        self.0.cancel();
+    }
+
+    /// Waits until [`stop`](Self::stop) was called.
+    pub async fn stopped(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+/// A bound TCP socket that hands out connections within its limits.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    socket: TcpListener,
+    local: SocketAddr,
+    limits: Limits,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// A connection that counts while it lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    counts: Arc<Mutex<Counts>>,
+    address: IpAddr,
+}
+
+impl Acceptor {
+    pub(crate) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in lookup_host(address).await? {
+            match listen(address) {
+                Ok(socket) => {
+                    return Ok(Self {
+                        local: socket.local_addr()?,
+                        socket,
+                        limits: Limits::default(),
+                        counts: Arc::default(),
+                    });
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    pub(crate) fn handshake(&self) -> Duration {
+        self.limits.handshake
+    }
+
+    /// Runs `session` for every connection, until stopped and all sessions have ended or the
+    /// grace is over. `busy` is what a connection too many is told.
+    pub(crate) async fn serve<F>(
+        self,
+        stop: Stop,
+        busy: &[u8],
+        session: impl Fn(TcpStream, Peer, Stop) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let sessions = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = stop.stopped() => break,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, or the client has gone already.
+                    warn!(%error, "cannot accept");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(counted) = self.count(address.ip()) else {
+                debug!(%address, "one connection too many");
+                // Nobody is waited for: the socket's buffer takes a line, or it is not sent.
+                let _ = stream.try_write(busy);
+                continue;
+            };
+            // Replies are gathered before they are sent, so nothing is won by waiting for more.
+            let _ = stream.set_nodelay(true);
+            let local = stream.local_addr().unwrap_or(self.local);
+            let session = session(stream, Peer { address, local }, stop.clone());
+            sessions.spawn(async move {
+                session.await;
+                drop(counted);
+            });
+        }
+        drop(self.socket);
+        sessions.close();
+        if timeout(self.limits.grace, sessions.wait()).await.is_err() {
+            warn!(left = sessions.len(), "sessions did not end in time");
+        }
+    }
+
+    fn count(&self, address: IpAddr) -> Option<Counted> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        let fits =
+            counts.all < self.limits.connections && here < self.limits.connections_per_address;
+        if !fits {
+            return None;
+        }
+        counts.all += 1;
+        counts.by_address.insert(address, here + 1);
+        Some(Counted {
+            counts: Arc::clone(&self.counts),
+            address,
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(here) = counts.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for old connections to fade.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

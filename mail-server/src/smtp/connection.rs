@@ -1,0 +1,380 @@
+//! One connection: the driver's events go to the service, its answers to the machine.
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailwire::drive::tokio::Driver;
+use mailwire::drive::{DriveError, Next};
+use mailwire::{ApiMisuse, Machine};
+use sasl::Mechanism;
+use sasl::server::{Challenge, Context, Failure, Need, Outcome, Server as Exchange, Step};
+use smtp_proto::command::{Auth, Mail, Rcpt};
+use smtp_proto::server::{Config, Event, Protocol, Server};
+use smtp_proto::{Error, Reply};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+
+use super::service::{Body, BodyState, Envelope, Service, Session, Statuses};
+use crate::listener::{Peer, Stop};
+use crate::tls::Tls;
+
+/// What all connections of a listener share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) config: Arc<Config>,
+    pub(super) tls: Option<Tls>,
+    pub(super) implicit_tls: bool,
+    pub(super) handshake: Duration,
+}
+
+pub(super) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// Serves one connection to its end.
+pub(super) async fn run<S: Service>(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: Peer,
+    stop: Stop,
+    service: S,
+) {
+    let span = info_span!("smtp", peer = %peer.address);
+    let served = async {
+        match serve(&shared, stream, peer, stop, service).await {
+            Ok(()) => debug!("closed"),
+            Err(Ended::Protocol(error)) => info!(%error, "session ended"),
+            Err(Ended::Transport(error)) => info!(%error, "connection lost"),
+        }
+    };
+    served.instrument(span).await;
+}
+
+/// Why a connection is over before its time.
+enum Ended {
+    Protocol(Error),
+    Transport(io::Error),
+}
+
+impl From<DriveError<Error>> for Ended {
+    fn from(error: DriveError<Error>) -> Self {
+        match error {
+            DriveError::Protocol(error) => Self::Protocol(error),
+            DriveError::Transport(error) => Self::Transport(error),
+        }
+    }
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Self::Transport(error)
+    }
+}
+
+async fn serve<S: Service>(
+    shared: &Shared,
+    stream: TcpStream,
+    peer: Peer,
+    stop: Stop,
+    mut service: S,
+) -> Result<(), Ended> {
+    let mut session = Session {
+        peer,
+        tls: None,
+        hello: None,
+        authenticated: None,
+    };
+    let mut transport = Either::Left(stream);
+    if shared.implicit_tls {
+        transport = upgrade(shared, transport, &mut session).await?;
+    }
+    let mut machine = match service.connect(&session).await {
+        Ok(()) => Server::new(Arc::clone(&shared.config)),
+        Err(reply) => Server::refusing(Arc::clone(&shared.config), reply)
+            .or_else(|_| Server::refusing(Arc::clone(&shared.config), FAULT))
+            .expect("our own reply is one of refusal"),
+    };
+    if let Some(tls) = &session.tls {
+        machine.tls_started(tls.clone());
+    }
+    let mut connection = Connection {
+        driver: Driver::new(machine, transport),
+        session,
+        service,
+        exchange: None,
+        envelope: None,
+    };
+    let mut stopped = pin!(stop.stopped());
+    let mut stopping = false;
+    loop {
+        let next = tokio::select! {
+            biased;
+            next = connection.driver.next() => next?,
+            () = &mut stopped, if !stopping => {
+                stopping = true;
+                connection.driver.machine().shutdown();
+                continue;
+            }
+        };
+        match next {
+            Next::Event(event) => connection.event(event).await?,
+            Next::StartTls => {
+                let (mut machine, transport) = connection.driver.into_parts();
+                // What was learnt in clear text is forgotten (RFC 3207 section 4.2).
+                connection.session.hello = None;
+                connection.session.authenticated = None;
+                let transport = upgrade(shared, transport, &mut connection.session).await?;
+                machine.tls_started(connection.session.tls.clone().unwrap_or_default());
+                connection.driver = Driver::new(machine, transport);
+            }
+            Next::Closed => return Ok(()),
+            Next::Paused => {
+                // Every event is answered before the driver goes on.
+                error!("an event was left without an answer");
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Runs the TLS handshake on a bare stream.
+async fn upgrade(
+    shared: &Shared,
+    transport: Transport,
+    session: &mut Session,
+) -> io::Result<Transport> {
+    let (Some(tls), Either::Left(stream)) = (&shared.tls, transport) else {
+        return Err(io::Error::other("no certificate to speak TLS with"));
+    };
+    let (stream, info) = timeout(shared.handshake, tls.accept(stream)).await??;
+    session.tls = Some(info);
+    Ok(Either::Right(stream))
+}
+
+struct Connection<S> {
+    driver: Driver<Server, Transport>,
+    session: Session,
+    service: S,
+    /// The authentication that is going on.
+    exchange: Option<Challenge>,
+    /// The transaction that is going on.
+    envelope: Option<Envelope>,
+}
+
+impl<S: Service> Connection<S> {
+    async fn event(&mut self, event: Event) -> Result<(), Ended> {
+        match event {
+            Event::Hello(hello) => {
+                self.envelope = None;
+                let answer = self.service.hello(&self.session, &hello).await;
+                if answer.is_ok() {
+                    self.session.hello = Some(hello);
+                }
+                self.answer(answer);
+            }
+            Event::Mail(mail) => self.mail(mail).await,
+            Event::Rcpt(rcpt) => self.rcpt(rcpt).await,
+            Event::Data => self.answer(Ok(())),
+            Event::Body(_) | Event::EndOfData => self.message(Some(event)).await?,
+            Event::Verify(verify) => {
+                let answer = self.service.verify(&self.session, &verify).await;
+                self.answer(answer);
+            }
+            Event::Auth(auth) => self.authenticate(auth).await,
+            Event::AuthData(response) => {
+                if let Some(challenge) = self.exchange.take() {
+                    let step = challenge.respond(response.expose());
+                    self.exchange(step).await;
+                }
+            }
+            Event::AuthCancelled => self.exchange = None,
+            Event::Aborted(reason) => {
+                self.envelope = None;
+                info!(?reason, "message refused");
+            }
+            Event::Reset => self.envelope = None,
+            Event::Rejected(reply) => info!(%reply, "command refused"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn mail(&mut self, mail: Mail) {
+        let answer = self.service.mail(&self.session, &mail).await;
+        match &answer {
+            Ok(()) => {
+                self.envelope = Some(Envelope {
+                    mail,
+                    recipients: Vec::new(),
+                });
+            }
+            Err(reply) => info!(from = %mail.path, %reply, "sender refused"),
+        }
+        self.answer(answer);
+    }
+
+    async fn rcpt(&mut self, rcpt: Rcpt) {
+        let answer = self.service.rcpt(&self.session, &rcpt).await;
+        match (&answer, &mut self.envelope) {
+            (Ok(()), Some(envelope)) => envelope.recipients.push(rcpt),
+            (Ok(()), None) => {}
+            (Err(reply), _) => info!(to = %rcpt.path, %reply, "recipient refused"),
+        }
+        self.answer(answer);
+    }
+
+    /// A message has begun to come: `event` is its first.
+    async fn message(&mut self, event: Option<Event>) -> Result<(), Ended> {
+        let Some(envelope) = self.envelope.take() else {
+            return Ok(());
+        };
+        let mut body = Body {
+            driver: &mut self.driver,
+            state: BodyState::Reading(event),
+        };
+        let statuses = self
+            .service
+            .message(&self.session, &envelope, &mut body)
+            .await;
+        // What the service did not read is skipped.
+        while matches!(body.next().await, Ok(Some(_))) {}
+        match body.state {
+            BodyState::Over(error) => return Err(error.into()),
+            // The machine answers, when the rest of the message has come.
+            BodyState::Aborted => return Ok(()),
+            BodyState::Reading(_) | BodyState::Complete => {}
+        }
+        let from = &envelope.mail.path;
+        match &statuses {
+            Ok(statuses) => {
+                info!(%from, recipients = envelope.recipients.len(), %statuses, "message")
+            }
+            Err(reply) => {
+                info!(%from, recipients = envelope.recipients.len(), %reply, "message refused")
+            }
+        }
+        self.statuses(statuses.unwrap_or_else(Statuses::all));
+        Ok(())
+    }
+
+    /// Tells what became of a message, in as many replies as the protocol has.
+    fn statuses(&mut self, Statuses(mut replies): Statuses) {
+        let machine = self.driver.machine();
+        let due = machine.statuses_due() as usize;
+        if machine.config().protocol == Protocol::Smtp && replies.len() > 1 {
+            let refusal = replies.iter().position(|reply| !reply.is_positive());
+            replies = vec![replies.swap_remove(refusal.unwrap_or(0))];
+        }
+        let told = match &replies[..] {
+            [reply] => machine.reply_all(reply),
+            _ if replies.len() == due => replies
+                .into_iter()
+                .try_for_each(|reply| machine.reply(reply)),
+            _ => {
+                error!(due, given = replies.len(), "wrong number of statuses");
+                machine.reply_all(&FAULT)
+            }
+        };
+        self.check(told);
+    }
+
+    async fn authenticate(&mut self, auth: Auth) {
+        let config = self.driver.machine().config();
+        let context = Context::new("smtp")
+            .secured(self.session.tls.is_some())
+            .allow_clear_passwords(config.auth_without_tls);
+        let step = match auth.mechanism.as_str().parse::<Mechanism>() {
+            Ok(mechanism) => {
+                let initial = auth.initial.as_ref().map(|initial| initial.expose());
+                Exchange::start(mechanism, initial, &context)
+            }
+            Err(_) => {
+                error!(mechanism = %auth.mechanism, "announced, but there is no such mechanism");
+                Step::Done(Err(Failure::Unavailable))
+            }
+        };
+        self.exchange(step).await;
+    }
+
+    /// Goes on with an authentication until the client is asked, or it is over.
+    async fn exchange(&mut self, mut step: Step) {
+        loop {
+            step = match step {
+                Step::Need(need) => self.need(need).await,
+                Step::Challenge(challenge) => {
+                    let told = self.driver.machine().challenge(challenge.data());
+                    self.exchange = Some(challenge);
+                    return self.check(told);
+                }
+                Step::Done(outcome) => return self.authenticated(outcome),
+            }
+        }
+    }
+
+    async fn need(&mut self, need: Need) -> Step {
+        self.service.authenticate(&self.session, need).await
+    }
+
+    fn authenticated(&mut self, outcome: Outcome) {
+        let answer = match outcome {
+            Ok(identity) => {
+                info!(
+                    user = identity.authzid(),
+                    mechanism = identity.mechanism().name(),
+                    "authenticated"
+                );
+                self.session.authenticated = Some(identity);
+                Ok(())
+            }
+            Err(failure) => {
+                warn!(%failure, "authentication failed");
+                Err(refusal(failure))
+            }
+        };
+        self.answer(answer);
+    }
+
+    fn answer(&mut self, answer: Result<(), Reply>) {
+        let machine = self.driver.machine();
+        let told = match answer {
+            Ok(()) => machine.accept(),
+            Err(reply) => machine.reply(reply),
+        };
+        self.check(told);
+    }
+
+    /// A service's reply that does not fit is the service's mistake, not the client's.
+    fn check(&mut self, told: Result<(), ApiMisuse>) {
+        if let Err(error) = told {
+            error!(%error, "the service gave an impossible answer");
+            let machine = self.driver.machine();
+            let _ = machine.reply_all(&FAULT).or_else(|_| machine.reply(FAULT));
+        }
+    }
+}
+
+/// The reply for a failed authentication (RFC 4954 section 6).
+fn refusal(failure: Failure) -> Reply {
+    match failure {
+        Failure::Malformed => Reply::fixed(501, Some((5, 5, 2)), "Malformed authentication data"),
+        Failure::TooLong => Reply::fixed(500, Some((5, 5, 6)), "Authentication data is too long"),
+        Failure::Cancelled => Reply::fixed(501, Some((5, 7, 0)), "Authentication cancelled"),
+        Failure::EncryptionRequired => Reply::fixed(
+            538,
+            Some((5, 7, 11)),
+            "Encryption required for the requested mechanism",
+        ),
+        Failure::Expired => Reply::fixed(535, Some((5, 7, 8)), "The password has expired"),
+        Failure::Disabled => Reply::fixed(535, Some((5, 7, 8)), "The account is disabled"),
+        failure if failure.is_temporary() => {
+            Reply::fixed(454, Some((4, 7, 0)), "Temporary authentication failure")
+        }
+        _ => Reply::fixed(535, Some((5, 7, 8)), "Authentication credentials invalid"),
+    }
+}
+
+/// Said when the fault is ours.
+const FAULT: Reply = Reply::fixed(421, Some((4, 3, 0)), "Internal error, try again later");

@@ -1,0 +1,136 @@
+//! SMTP, submission and LMTP listeners.
+//!
+//! Implement [`Service`], and [`Listener::serve`] does the rest:
+//!
+//! ```no_run
+//! use mail_server::smtp::{Body, Config, Envelope, Listener, Service, Session, Statuses};
+//! use smtp_proto::Reply;
+//! use smtp_proto::command::Rcpt;
+//!
+//! struct Print;
+//!
+//! #[async_trait::async_trait]
+//! impl Service for Print {
+//!     async fn rcpt(&mut self, _: &Session, _: &Rcpt) -> Result<(), Reply> {
+//!         Ok(()) // the default refuses everybody
+//!     }
+//!
+//!     async fn message(
+//!         &mut self,
+//!         _: &Session,
+//!         envelope: &Envelope,
+//!         body: &mut Body<'_>,
+//!     ) -> Result<Statuses, Reply> {
+//!         println!("from {}", envelope.mail.path);
+//!         while let Some(piece) = body.next().await? {
+//!             print!("{}", String::from_utf8_lossy(&piece));
+//!         }
+//!         Ok(Statuses::accepted())
+//!     }
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new("localhost".parse()?);
+//! Listener::bind("127.0.0.1:2525", config).await?.serve(|_peer| Print).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod service;
+pub use service::{Body, BodyEnded, Envelope, Service, Session, Statuses};
+
+mod connection;
+
+pub use smtp_proto::server::{Config, Protocol};
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::ToSocketAddrs;
+
+use crate::limits::Limits;
+use crate::listener::{Acceptor, Peer, Stop};
+use crate::tls::Tls;
+
+/// A TCP socket on which SMTP or LMTP is served.
+///
+/// The [`Config`] says which of the two, and everything else about the protocol.
+#[derive(Debug)]
+pub struct Listener {
+    acceptor: Acceptor,
+    config: Config,
+    tls: Option<Tls>,
+    implicit_tls: bool,
+    stop: Stop,
+}
+
+impl Listener {
+    /// Binds a socket. Port 0 takes a free one: see [`local_addr`](Self::local_addr).
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be bound.
+    pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
+        Ok(Self {
+            acceptor: Acceptor::bind(address).await?,
+            config,
+            tls: None,
+            implicit_tls: false,
+            stop: Stop::new(),
+        })
+    }
+
+    /// Offers STARTTLS (RFC 3207).
+    #[must_use]
+    pub fn starttls(mut self, tls: Tls) -> Self {
+        self.config.starttls = true;
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Connections begin with the TLS handshake, as on port 465 (RFC 8314 section 3.3).
+    #[must_use]
+    pub fn implicit_tls(mut self, tls: Tls) -> Self {
+        self.implicit_tls = true;
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Sets the limits on connections.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.acceptor.set_limits(limits);
+        self
+    }
+
+    /// Stops when `stop` says so.
+    #[must_use]
+    pub fn stop_with(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.acceptor.local_addr()
+    }
+
+    /// Serves every connection with a service of its own, until [stopped](Self::stop_with).
+    pub async fn serve<S: Service>(self, service: impl Fn(Peer) -> S) {
+        let shared = Arc::new(connection::Shared {
+            config: Arc::new(self.config),
+            tls: self.tls,
+            implicit_tls: self.implicit_tls,
+            handshake: self.acceptor.handshake(),
+        });
+        self.acceptor
+            .serve(self.stop, BUSY, |stream, peer, stop| {
+                connection::run(Arc::clone(&shared), stream, peer, stop, service(peer))
+            })
+            .await;
+    }
+}
+
+/// Said to a connection too many, in place of a greeting.
+const BUSY: &[u8] = b"421 4.7.0 Too many connections, try again later\r\n";
