@@ -81,7 +81,9 @@ impl FromStr for ClientName {
 
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
         let printable = |character: char| !character.is_control() && !character.is_whitespace();
-        match (1..=limits::DOMAIN).contains(&text.len()) && text.chars().all(printable) {
+        let legal =
+            text.bytes().all(|octet| octet.is_ascii_graphic()) || text.chars().all(printable);
+        match (1..=limits::DOMAIN).contains(&text.len()) && legal {
             true => Ok(Self(text.into())),
             false => Err(SyntaxError::Argument),
         }
@@ -173,10 +175,7 @@ impl Command {
     /// If it is not a command by the grammar, as far as `strictness` asks for it.
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         // NUL, lone CR and other controls are never skipped or read as anything else.
-        if line
-            .iter()
-            .any(|&octet| octet < b' ' && octet != b'\t' || octet == 0x7f)
-        {
+        if has_control(line) {
             return Err(SyntaxError::Control);
         }
         // Section 4.1.1: white space before the line end is tolerated.
@@ -237,6 +236,14 @@ impl fmt::Display for Hello {
         };
         write!(f, "{verb} {}", self.name)
     }
+}
+
+/// Whether a control character other than TAB is in the line. Without an early exit, so that
+/// the compiler can look at many octets at once.
+fn has_control(line: &[u8]) -> bool {
+    let control = |octet: u8| (octet < b' ') & (octet != b'\t') | (octet == 0x7f);
+    line.iter()
+        .fold(false, |found, &octet| found | control(octet))
 }
 
 /// Four upper-case letters that stand for a verb.

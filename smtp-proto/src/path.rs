@@ -257,10 +257,7 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
     };
     let (rest, domain) = match after.first()? {
         b'[' => address_literal(after)?,
-        _ => {
-            let (rest, name) = domain_name(after, strictness.underscores).ok()?;
-            (rest, name)
-        }
+        _ => domain_name(after, strictness.underscores).ok()?,
     };
     if domain.len() > limits::DOMAIN {
         return None;
@@ -275,36 +272,76 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
 
 /// `Atom *("." Atom)`, where an atom may hold UTF-8 (RFC 6531 section 3.3).
 fn dot_string(text: &[u8]) -> IResult<&[u8], &[u8]> {
-    recognize(pair(atom, many0_count(preceded(char('.'), atom)))).parse_complete(text)
+    let mut before = b'.';
+    let end = text.iter().position(|&octet| {
+        let goes_on = is(octet, ATEXT) || (octet == b'.' && before != b'.');
+        before = if goes_on { octet } else { before };
+        !goes_on
+    });
+    let (run, rest) = text.split_at(end.unwrap_or(text.len()));
+    match before {
+        b'.' => no_match(text),
+        _ => Ok((rest, run)),
+    }
 }
 
 /// A local part with dots in any place.
 fn loose_atoms(text: &[u8]) -> IResult<&[u8], &[u8]> {
-    take_while1(|octet| is_atext(octet) || octet == b'.')(text)
+    take_while1(|octet| is(octet, ATEXT) || octet == b'.')(text)
 }
 
-fn atom(text: &[u8]) -> IResult<&[u8], &[u8]> {
-    take_while1(is_atext)(text)
+/// `sub-domain *("." sub-domain)`; a label begins and ends with a letter, digit or UTF-8.
+fn domain_name(text: &[u8], underscores: bool) -> IResult<&[u8], &[u8]> {
+    let mut before = b'.';
+    let end = text.iter().position(|&octet| {
+        let goes_on = match octet {
+            b'.' => before != b'.' && before != b'-',
+            b'-' => before != b'.',
+            b'_' => underscores,
+            _ => is(octet, LET_DIG),
+        };
+        before = if goes_on { octet } else { before };
+        !goes_on
+    });
+    let (run, rest) = text.split_at(end.unwrap_or(text.len()));
+    match before {
+        b'.' | b'-' => no_match(text),
+        _ => Ok((rest, run)),
+    }
+}
+
+fn no_match(text: &[u8]) -> IResult<&[u8], &[u8]> {
+    Err(nom::Err::Error(nom::error::make_error(
+        text,
+        nom::error::ErrorKind::Verify,
+    )))
 }
 
 /// RFC 5322's atext, or part of a UTF-8 sequence, which is checked as a whole later.
-fn is_atext(octet: u8) -> bool {
+const ATEXT: u8 = 1;
+
+/// A letter or digit, or part of a UTF-8 sequence.
+const LET_DIG: u8 = 2;
+
+fn is(octet: u8, class: u8) -> bool {
     const SPECIAL: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
+    const CLASSES: [u8; 256] = {
+        let mut classes = [0; 256];
         let mut octet = 0;
         while octet < 256 {
-            table[octet] = (octet as u8).is_ascii_alphanumeric() || octet >= 0x80;
+            if (octet as u8).is_ascii_alphanumeric() || octet >= 0x80 {
+                classes[octet] = ATEXT | LET_DIG;
+            }
             octet += 1;
         }
         let mut index = 0;
         while index < SPECIAL.len() {
-            table[SPECIAL[index] as usize] = true;
+            classes[SPECIAL[index] as usize] = ATEXT;
             index += 1;
         }
-        table
+        classes
     };
-    TABLE[usize::from(octet)]
+    CLASSES[usize::from(octet)] & class != 0
 }
 
 /// `DQUOTE *QcontentSMTP DQUOTE`: printable ASCII and space, UTF-8, and `\` before printable ASCII.
@@ -318,26 +355,6 @@ fn quoted_string(text: &[u8]) -> IResult<&[u8], &[u8]> {
     ));
     let content = many0_count(alt((plain, escaped)));
     recognize(delimited(char('"'), content, char('"'))).parse_complete(text)
-}
-
-/// `sub-domain *("." sub-domain)`; a label begins and ends with a letter, digit or UTF-8.
-fn domain_name(text: &[u8], underscores: bool) -> IResult<&[u8], &[u8]> {
-    let label = |text| -> IResult<&[u8], &[u8]> {
-        let (rest, label) = take_while1(|octet: u8| {
-            octet.is_ascii_alphanumeric()
-                || octet == b'-'
-                || octet >= 0x80
-                || (underscores && octet == b'_')
-        })(text)?;
-        if label.starts_with(b"-") || label.ends_with(b"-") {
-            return Err(nom::Err::Error(nom::error::make_error(
-                text,
-                nom::error::ErrorKind::Verify,
-            )));
-        }
-        Ok((rest, label))
-    };
-    recognize(pair(label, many0_count(preceded(char('.'), label)))).parse_complete(text)
 }
 
 /// `"[" ( IPv4 / "IPv6:" IPv6 / tag ":" content ) "]"` (section 4.1.3): rest and literal.

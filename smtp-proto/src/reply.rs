@@ -120,8 +120,12 @@ impl Reply {
             ];
             output.push(&digits);
             if let Some((class, subject, detail)) = self.enhanced {
-                let enhanced = format!("{class}.{subject}.{detail} ");
-                output.push(enhanced.as_bytes());
+                output.push_number(class.into());
+                output.push(b".");
+                output.push_number(subject.into());
+                output.push(b".");
+                output.push_number(detail.into());
+                output.push(b" ");
             }
             output.push(line.as_bytes());
             output.push(b"\r\n");

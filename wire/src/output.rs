@@ -40,14 +40,31 @@ impl Output {
 
     /// Appends a copy of `bytes`. For machines.
     pub fn push(&mut self, bytes: &[u8]) {
+        if self.tail.capacity() == 0 {
+            // Most replies fit, and a group's worth does not grow step by step.
+            self.tail.reserve(FIRST_TAIL);
+        }
         self.tail.extend_from_slice(bytes);
+    }
+
+    /// Appends a number in decimal digits. For machines.
+    pub fn push_number(&mut self, mut number: u64) {
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                return self.push(&digits[at..]);
+            }
+        }
     }
 
     /// Appends `bytes` without a copy, unless they are so few that a copy is cheaper. For machines.
     pub fn push_bytes(&mut self, bytes: Bytes) {
         if bytes.len() < CHAIN_FROM {
-            self.tail.extend_from_slice(&bytes);
-            return;
+            return self.push(&bytes);
         }
         self.close_tail();
         self.chained += bytes.len();
@@ -157,6 +174,9 @@ impl Write for Output {
 /// copy is cheaper.
 const CHAIN_FROM: usize = 512;
 
+/// What the first small write allocates: the answer to a hello.
+const FIRST_TAIL: usize = 256;
+
 /// What an empty queue keeps allocated: the replies of an ordinary pipelined group.
 const KEEP: usize = 2 * 1024;
 
@@ -170,7 +190,8 @@ mod tests {
         output.push(b"small,");
         output.push_bytes(Bytes::from(vec![b'L'; CHAIN_FROM]));
         output.push_bytes(Bytes::from_static(b",tiny"));
-        write!(output, ",{}", 7).expect("never fails");
+        output.push(b",");
+        output.push_number(7);
         assert!(output.is_over());
         assert_eq!(output.len(), 6 + CHAIN_FROM + 7);
 

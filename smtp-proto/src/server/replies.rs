@@ -86,7 +86,8 @@ pub(super) fn ehlo(config: &Config, tls: bool, authenticated: bool, output: &mut
     output.push(config.hostname.as_str().as_bytes());
     output.push(b"\r\n250-PIPELINING\r\n250-SIZE");
     if let Some(limit) = config.limits.message {
-        output.push(format!(" {limit}").as_bytes());
+        output.push(b" ");
+        output.push_number(limit);
     }
     output.push(b"\r\n");
     if config.starttls && !tls {
