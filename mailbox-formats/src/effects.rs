@@ -19,6 +19,35 @@ use crate::error::StepError;
 ///
 /// All methods have the real behaviour as default, so an implementation overrides only
 /// what it wants to control.
+///
+/// ```
+/// use mailbox_formats::effects::{Step, System};
+/// use mailbox_formats::maildir::{Maildir, Options};
+/// use mailbox_formats::Fault;
+/// use std::{io, path::Path, sync::Arc};
+///
+/// #[derive(Debug)]
+/// struct FullDisk;
+///
+/// impl System for FullDisk {
+///     fn before(&self, step: Step, _: &Path) -> io::Result<()> {
+///         match step {
+///             Step::Write => Err(io::ErrorKind::StorageFull.into()),
+///             _ => Ok(()),
+///         }
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let maildir = Maildir::create_on(directory.path().join("alice"), Arc::new(FullDisk))?;
+/// let mut delivery = maildir.deliver(Options::default())?;
+/// io::Write::write_all(&mut delivery, b"Subject: hello\r\n")?;
+/// let error = delivery.commit().unwrap_err();
+/// assert_eq!(error.fault(), Fault::Full);
+/// # Ok(())
+/// # }
+/// ```
 pub trait System: fmt::Debug + Send + Sync {
     /// Called before each step; an error is taken for the error of the step itself, which
     /// is then not done.
@@ -53,12 +82,9 @@ pub trait System: fmt::Debug + Send + Sync {
             .now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX - 1);
-        let last = LAST
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-                Some(now.max(last + 1))
-            })
-            .unwrap_or_else(|last| last);
+        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 2);
+        let next = |last: u64| Some(now.max(last + 1));
+        let (Ok(last) | Err(last)) = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         Tick {
             micros: now.max(last + 1),
             sequence: SEQUENCE.fetch_add(1, Ordering::Relaxed),

@@ -3,6 +3,8 @@
 use memchr::{memchr, memchr_iter, memmem};
 
 /// How the lines of a stored message end.
+///
+/// The list is complete: nobody stores mail with other line ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LineEnds {
     /// CRLF becomes LF, as local mail readers expect. Any other CR stays.

@@ -53,7 +53,11 @@ fn kernel_locks_of_others_are_waited_for_until_the_deadline() {
         let mbox = Mbox::new(&path).on(script.clone());
         assert_eq!(timed_out(deliver(&mbox, policy)), Some(holder));
         assert!(script.pauses.load(Ordering::Relaxed) > 5);
-        assert_eq!(files(folder.path()), [path.clone()], "no lock is left");
+        assert_eq!(
+            files(folder.path()),
+            std::slice::from_ref(&path),
+            "no lock is left"
+        );
         drop(other);
         deliver(&mbox, policy).unwrap();
         fs::write(&path, "").unwrap();

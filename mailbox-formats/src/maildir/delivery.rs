@@ -136,6 +136,27 @@ impl Staged {
             .pop()
             .expect("one message has one result")
     }
+
+    fn failure_in(&self, failures: &Failures) -> Option<StepError> {
+        failures
+            .get(&self.maildir.part("new"))
+            .map(StepError::again)
+    }
+
+    fn rename(&mut self) -> Result<PathBuf, DeliveryError> {
+        let new = self.maildir.part("new");
+        for _ in 0..limits::NAME_TRIES {
+            let path = new.join(format!("{}{}", self.temporary.name, self.sizes));
+            match self.temporary.publish(&path) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.reason().kind() == io::ErrorKind::AlreadyExists => {
+                    self.temporary.name = self.maildir.unique_name();
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(DeliveryError::NoFreeName(new))
+    }
 }
 
 /// Where a message was put.
@@ -204,36 +225,6 @@ fn once_each<'a>(
     acted
         .filter_map(|(done, new)| Some((new, done.err()?)))
         .collect()
-}
-
-impl Staged {
-    fn failure_in(&self, failures: &Failures) -> Option<StepError> {
-        failures
-            .get(&self.maildir.part("new"))
-            .map(StepError::again)
-    }
-
-    fn rename(&mut self) -> Result<PathBuf, DeliveryError> {
-        let new = self.maildir.part("new");
-        for _ in 0..limits::NAME_TRIES {
-            let path = new.join(format!("{}{}", self.temporary.name, self.sizes));
-            match self.temporary.publish(&path) {
-                Ok(()) => return Ok(path),
-                Err(error) if error.reason().kind() == io::ErrorKind::AlreadyExists => {
-                    self.temporary.name = self.maildir.unique_name();
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Err(DeliveryError::NoFreeName(new))
-    }
-}
-
-impl Maildir {
-    fn unique_name(&self) -> UniqueName {
-        let system = self.effects.system();
-        UniqueName::new(system.tick(), &system.identity())
-    }
 }
 
 /// The content of a file in `tmp/`, gathered to large writes.

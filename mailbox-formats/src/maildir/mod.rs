@@ -1,7 +1,8 @@
 //! Maildir: one file a message, and never a lock.
 
-mod delivery;
 mod name;
+
+mod delivery;
 
 use std::fs::{DirBuilder, File};
 use std::io;
@@ -53,7 +54,8 @@ impl Maildir {
 
     /// Opens a Maildir, which is made if it is not there, with all directories above it.
     ///
-    /// Every new directory is on disk when this returns, with its name.
+    /// Every new directory is on disk when this returns, with its name. That takes two syncs
+    /// even if nothing had to be made, so a server opens, and creates when that fails.
     ///
     /// # Errors
     /// A directory cannot be made or synced.
@@ -103,10 +105,17 @@ impl Maildir {
     }
 
     fn create_with(path: PathBuf, effects: Effects) -> Result<Self, DeliveryError> {
+        make_directories(&effects, &path)?;
         for part in PARTS {
-            make_directories(&effects, &path.join(part))?;
+            make_directory(&effects, &path.join(part))?;
         }
+        effects.sync_directory(&path)?;
         Self::open_with(path, effects)
+    }
+
+    fn unique_name(&self) -> UniqueName {
+        let system = self.effects.system();
+        UniqueName::new(system.tick(), &system.identity())
     }
 
     fn part(&self, part: &str) -> PathBuf {
@@ -152,23 +161,27 @@ impl Default for Options {
 
 /// Makes a directory and those above it, and syncs each one that holds a new name.
 fn make_directories(effects: &Effects, path: &Path) -> Result<(), StepError> {
-    let make = || DirBuilder::new().mode(0o700).create(path);
     let parent = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let mut made = effects.run(Step::MakeDirectory, path, make);
-    if made
-        .as_ref()
-        .is_err_and(|error| error.reason().kind() == io::ErrorKind::NotFound)
-    {
-        make_directories(effects, parent)?;
-        made = effects.run(Step::MakeDirectory, path, make);
+    match make_directory(effects, path) {
+        Err(error) if error.reason().kind() == io::ErrorKind::NotFound => {
+            make_directories(effects, parent)?;
+            make_directory(effects, path)?;
+        }
+        other => other?,
     }
-    match made {
-        // Whoever made it may have crashed before the sync, or not have come to it yet.
+    // Also if it was there: whoever made it may have crashed before this.
+    effects.sync_directory(parent)
+}
+
+/// Makes a directory, unless it is there.
+fn make_directory(effects: &Effects, path: &Path) -> Result<(), StepError> {
+    let make = || DirBuilder::new().mode(0o700).create(path);
+    match effects.run(Step::MakeDirectory, path, make) {
         Err(error) if error.reason().kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Ok(()) | Err(_) => effects.sync_directory(parent),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 

@@ -105,9 +105,10 @@ pub struct Delivered {
 impl Staged {
     /// Locks the mbox, appends the message, waits until it is durable, and unlocks.
     ///
-    /// On an error the mbox is cut back to its old length before it is unlocked. After a
-    /// crash a message larger than [`SPOOL_MEMORY`](crate::limits::SPOOL_MEMORY) may be there in part, at the
-    /// end and never acknowledged; the next append starts on a line of its own.
+    /// On an error the mbox is cut back to its old length before it is unlocked. A crash
+    /// in the middle of a message larger than [`SPOOL_MEMORY`](crate::limits::SPOOL_MEMORY),
+    /// which takes several writes, leaves a part of it at the end: never acknowledged, and
+    /// harmless to the next message, which starts on a line of its own.
     ///
     /// # Errors
     /// The mbox is locked by others, cannot be written to, or is no mbox.
@@ -127,9 +128,9 @@ impl Staged {
             effects,
             path,
             locked,
-            buffer: Vec::new(),
             old,
             length: 0,
+            is_dirty: false,
         };
         let appended = append.write(&options, &spool, layout).and_then(|offset| {
             append.sync(&options)?;
@@ -156,12 +157,12 @@ struct Append<'a> {
     effects: &'a Effects,
     path: &'a Path,
     locked: Locked,
-    /// What is written next.
-    buffer: Vec<u8>,
     /// The length of the mbox before.
     old: u64,
     /// Bytes written since.
     length: u64,
+    /// A write has begun, so that an error means to cut the mbox.
+    is_dirty: bool,
 }
 
 impl Append<'_> {
@@ -174,8 +175,7 @@ impl Append<'_> {
         spool: &Spool,
         layout: Layout,
     ) -> Result<u64, StepError> {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.extend_from_slice(self.missing_lines()?);
+        let mut buffer = self.missing_lines()?.to_vec();
         let offset = self.old + buffer.len() as u64;
         buffer.extend_from_slice(&options.from.to_bytes());
         let end = layout.header + layout.body;
@@ -209,6 +209,7 @@ impl Append<'_> {
     fn flush(&mut self, buffer: &mut Vec<u8>) -> Result<(), StepError> {
         self.locked.keep_alive(self.effects)?;
         let mut file = &self.locked.file;
+        self.is_dirty = true;
         self.effects
             .run(Step::Write, self.path, || file.write_all(buffer))?;
         self.length += buffer.len() as u64;
@@ -216,7 +217,7 @@ impl Append<'_> {
         Ok(())
     }
 
-    fn sync(&mut self, options: &Options) -> Result<(), StepError> {
+    fn sync(&self, options: &Options) -> Result<(), StepError> {
         let durability = options.durability;
         if durability == Durability::None {
             return Ok(());
@@ -233,6 +234,9 @@ impl Append<'_> {
 
     /// Makes the mbox as it was.
     fn roll_back(self, cause: StepError) -> DeliveryError {
+        if !self.is_dirty {
+            return cause.into();
+        }
         let Self {
             effects,
             path,

@@ -23,7 +23,8 @@ use crate::mbox::dotlock::{Lockfile, Taken};
 /// Which locks are taken, and how patiently.
 ///
 /// The fcntl lock is always taken: as open-file-description lock on Linux, which keeps
-/// threads apart too and does not vanish when somebody closes the file elsewhere.
+/// threads apart too and does not vanish when somebody closes the file elsewhere. (A lock
+/// that the application itself holds by POSIX `fcntl` does vanish when we close the mbox.)
 ///
 /// ```
 /// use mailbox_formats::mbox::{Dotlock, LockPolicy};
@@ -38,7 +39,7 @@ pub struct LockPolicy {
     dotlock: Dotlock,
     flock: bool,
     wait: Duration,
-    pub(crate) stale: Duration,
+    stale: Duration,
 }
 
 impl LockPolicy {

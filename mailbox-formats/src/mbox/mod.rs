@@ -1,11 +1,15 @@
 //! mbox: one file, in which a `From_` line starts each message.
 
-mod delivery;
-mod dotlock;
-mod encoder;
 mod from_line;
-mod lock;
+
+mod encoder;
+
+mod delivery;
 mod spool;
+
+mod lock;
+
+mod dotlock;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,7 +70,6 @@ impl Mbox {
 
     /// Starts a delivery. The mbox is neither opened nor locked before
     /// [`Staged::publish`], so a slow sender holds up nobody.
-    #[must_use]
     pub fn deliver(&self, options: Options) -> Delivery {
         Delivery::new(self.clone(), options)
     }
