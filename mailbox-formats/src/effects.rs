@@ -82,7 +82,10 @@ pub trait System: fmt::Debug + Send + Sync {
             .now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX / 2);
+        // Half the range is 290,000 years, and leaves room to count on.
+        let now = u64::try_from(now.as_micros())
+            .unwrap_or(u64::MAX)
+            .min(u64::MAX / 2);
         let next = |last: u64| Some(now.max(last + 1));
         let (Ok(last) | Err(last)) = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
         Tick {

@@ -46,8 +46,8 @@ impl DeliveryError {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         match self {
-            Self::NotMaildir(_) | Self::NotMbox(_) => false,
-            Self::NoFreeName(_) => true,
+            Self::NotMbox(_) => false,
+            Self::NoFreeName(_) | Self::NotMaildir(_) => true,
             Self::Lock(error) => error.is_temporary(),
             Self::Step(error) | Self::Unsynced(error) => error.is_temporary(),
             Self::Rollback { cause, .. } => cause.is_temporary(),
@@ -61,7 +61,8 @@ impl DeliveryError {
             Self::Step(error) | Self::Unsynced(error) => error.fault(),
             Self::Rollback { cause, .. } => cause.fault(),
             Self::Lock(error) => error.fault(),
-            Self::NoFreeName(_) | Self::NotMaildir(_) | Self::NotMbox(_) => Fault::Other,
+            Self::NotMaildir(_) => Fault::Missing,
+            Self::NoFreeName(_) | Self::NotMbox(_) => Fault::Other,
         }
     }
 }
@@ -126,9 +127,11 @@ impl StepError {
     }
 
     /// Whether trying again later can help.
+    ///
+    /// Always if the spool failed: it is the server's, and says nothing about the mailbox.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.fault().is_temporary()
+        self.step == Step::Spool || self.fault().is_temporary()
     }
 }
 
@@ -146,13 +149,15 @@ pub enum Fault {
     Full,
     /// The quota of the owner is used up (`EDQUOT`): SMTP says 452 4.2.2 or 552 5.2.2.
     Quota,
-    /// A permission is missing (`EACCES`, `EPERM`): a matter for the administrator.
+    /// A permission is missing (`EACCES`, `EPERM`): SMTP says 550 5.2.0, for time alone will
+    /// not mend it.
     Denied,
     /// The file system is mounted read-only (`EROFS`): SMTP says 451 4.3.0.
     ReadOnly,
     /// The file would become larger than it may (`EFBIG`): SMTP says 552 5.2.2.
     TooLarge,
-    /// The mailbox or a part of it is not there (`ENOENT`).
+    /// The mailbox or a part of it is not there (`ENOENT`): not mounted, perhaps, so SMTP
+    /// says 451 4.2.0 rather than lose mail.
     Missing,
     /// Others hold the mailbox: SMTP says 451 4.2.0.
     Busy,
@@ -165,8 +170,9 @@ impl Fault {
     #[must_use]
     pub fn is_temporary(self) -> bool {
         match self {
-            Self::Full | Self::Quota | Self::ReadOnly | Self::Busy | Self::Other => true,
-            Self::Denied | Self::TooLarge | Self::Missing => false,
+            Self::Full | Self::Quota | Self::ReadOnly => true,
+            Self::Missing | Self::Busy | Self::Other => true,
+            Self::Denied | Self::TooLarge => false,
         }
     }
 }
@@ -185,7 +191,7 @@ mod tests {
             (Errno::PERM, Fault::Denied, false),
             (Errno::ROFS, Fault::ReadOnly, true),
             (Errno::FBIG, Fault::TooLarge, false),
-            (Errno::NOENT, Fault::Missing, false),
+            (Errno::NOENT, Fault::Missing, true),
             (Errno::IO, Fault::Other, true),
         ];
         for (errno, fault, temporary) in table {

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{Script, Stop, dead_pid, files, message};
@@ -212,11 +213,9 @@ fn a_failed_sync_takes_the_message_back() {
     let path = folder.path().join("m");
     fs::write(&path, "old").unwrap();
     for failing in [1, 2] {
-        let count = std::sync::atomic::AtomicUsize::new(0);
+        let count = AtomicUsize::new(0);
         let hook = move |step, _: &Path| match step {
-            Step::SyncFile
-                if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < failing =>
-            {
+            Step::SyncFile if count.fetch_add(1, Ordering::Relaxed) < failing => {
                 Err(Errno::IO.into())
             }
             _ => Ok(()),
@@ -234,6 +233,57 @@ fn a_failed_sync_takes_the_message_back() {
 }
 
 #[test]
+fn a_write_that_stops_half_way_is_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    fs::write(&path, "old").unwrap();
+    let (wire, _) = message(200_000);
+    for (errno, fault) in [(Errno::NOSPC, Fault::Full), (Errno::DQUOT, Fault::Quota)] {
+        for failing in [0, 1, 2] {
+            let count = AtomicUsize::new(0);
+            let mbox = path.clone();
+            let hook = move |step, at: &Path| {
+                let is_ours = step == Step::Write && at == mbox;
+                if !is_ours || count.fetch_add(1, Ordering::Relaxed) != failing {
+                    return Ok(());
+                }
+                // What the kernel does on a disk that fills up: some of it, then the error.
+                let mut file = fs::OpenOptions::new().append(true).open(at)?;
+                file.write_all(b"\n\nFrom a@b")?;
+                Err(errno.into())
+            };
+            let mbox = Mbox::new(&path).on(Arc::new(Script::hooked(hook)));
+            let error = deliver(&mbox, options(), &wire).unwrap_err();
+            assert_eq!(
+                (error.fault(), error.is_temporary()),
+                (fault, true),
+                "{error}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), b"old");
+            assert_eq!(files(folder.path()), std::slice::from_ref(&path));
+        }
+    }
+}
+
+#[test]
+fn steps_come_in_the_order_that_durability_and_locks_need() {
+    use Step::{Close, Create, Link, LockFcntl, SyncDirectory, SyncFile, Unlink, Write};
+    let folder = tempfile::tempdir().unwrap();
+    let script = Arc::new(Script::new(Stop::Never));
+    let mbox = Mbox::new(folder.path().join("m")).on(script.clone());
+    deliver(&mbox, options(), b"A: b\n").unwrap();
+    let looks = [Step::Open, Step::Read];
+    let taken: Vec<Step> = script
+        .taken()
+        .into_iter()
+        .filter(|step| !looks.contains(step))
+        .collect();
+    let locks = [LockFcntl, Create, Write, Link, Unlink];
+    let append = [Write, SyncFile, SyncDirectory];
+    assert_eq!(taken, [&locks[..], &append, &[Unlink, Close]].concat());
+}
+
+#[test]
 fn a_spool_that_fails_fails_the_write_and_the_commit() {
     let folder = tempfile::tempdir().unwrap();
     let mbox = Mbox::new(folder.path().join("m"));
@@ -242,7 +292,11 @@ fn a_spool_that_fails_fails_the_write_and_the_commit() {
     let error = delivery.write_all(&wire).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
     assert!(delivery.write_all(b"x").is_err());
-    assert_eq!(delivery.commit().unwrap_err().fault(), Fault::Missing);
+    let error = delivery.commit().unwrap_err();
+    assert_eq!(
+        (error.fault(), error.is_temporary()),
+        (Fault::Missing, true)
+    );
     assert!(files(folder.path()).is_empty());
 }
 

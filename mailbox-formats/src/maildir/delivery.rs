@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
+use std::hash::Hash;
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -137,10 +139,14 @@ impl Staged {
             .expect("one message has one result")
     }
 
-    fn failure_in(&self, failures: &Failures) -> Option<StepError> {
-        failures
-            .get(&self.maildir.part("new"))
-            .map(StepError::again)
+    /// What tells open handles apart: each knows of the failures since it was opened.
+    fn handle(&self) -> *const File {
+        Arc::as_ptr(&self.maildir.new)
+    }
+
+    /// What tells directories apart: names are given and synced by path.
+    fn directory(&self) -> Arc<Path> {
+        self.maildir.path.clone()
     }
 
     fn rename(&mut self) -> Result<PathBuf, DeliveryError> {
@@ -180,23 +186,27 @@ pub fn publish_all(
     let batch = staged
         .iter()
         .filter(|staged| staged.durability == Durability::Batch);
-    let contents = once_each(batch, |maildir, new| {
-        maildir
-            .effects
-            .run(Step::SyncFilesystem, new, || sync_filesystem(&maildir.new))
+    let contents = once_each(batch, Staged::handle, |maildir| {
+        let path = maildir.part("new");
+        let sync = || sync_filesystem(&maildir.new);
+        maildir.effects.run(Step::SyncFilesystem, &path, sync)
     });
     let renamed: Vec<_> = staged
         .into_iter()
-        .map(|mut staged| match staged.failure_in(&contents) {
-            Some(error) if staged.durability == Durability::Batch => Err(error.into()),
+        .map(|mut staged| match contents.get(&staged.handle()) {
+            Some(error) if staged.durability == Durability::Batch => Err(error.again().into()),
             _ => staged.rename().map(|path| (staged, path)),
         })
         .collect();
     let synced = renamed.iter().flatten().map(|(staged, _)| staged);
     let synced = synced.filter(|staged| staged.durability.syncs_directory());
-    let names = once_each(synced, |maildir, new| maildir.effects.sync_directory(new));
-    let finish = |(staged, path): (Staged, PathBuf)| match staged.failure_in(&names) {
-        Some(error) if staged.durability.syncs_directory() => Err(DeliveryError::Unsynced(error)),
+    let names = once_each(synced, Staged::directory, |maildir| {
+        maildir.effects.sync_directory(&maildir.part("new"))
+    });
+    let finish = |(staged, path): (Staged, PathBuf)| match names.get(&staged.directory()) {
+        Some(error) if staged.durability.syncs_directory() => {
+            Err(DeliveryError::Unsynced(error.again()))
+        }
         _ => Ok(Delivered {
             path,
             sizes: staged.sizes,
@@ -208,23 +218,17 @@ pub fn publish_all(
         .collect()
 }
 
-/// What went wrong, by Maildir.
-type Failures = HashMap<PathBuf, StepError>;
-
-/// Does something once for each Maildir among the messages.
-fn once_each<'a>(
+/// Does something once for each key among the messages, and returns what went wrong.
+fn once_each<'a, K: Eq + Hash>(
     staged: impl Iterator<Item = &'a Staged>,
-    act: impl Fn(&Maildir, &Path) -> Result<(), StepError>,
-) -> Failures {
-    let maildirs: HashMap<PathBuf, &Maildir> = staged
-        .map(|staged| (staged.maildir.part("new"), &staged.maildir))
+    key: impl Fn(&Staged) -> K,
+    act: impl Fn(&Maildir) -> Result<(), StepError>,
+) -> HashMap<K, StepError> {
+    let maildirs: HashMap<K, &Maildir> = staged
+        .map(|staged| (key(staged), &staged.maildir))
         .collect();
-    let acted = maildirs
-        .into_iter()
-        .map(|(new, maildir)| (act(maildir, &new), new));
-    acted
-        .filter_map(|(done, new)| Some((new, done.err()?)))
-        .collect()
+    let failed = |(key, maildir)| Some((key, act(maildir).err()?));
+    maildirs.into_iter().filter_map(failed).collect()
 }
 
 /// The content of a file in `tmp/`, gathered to large writes.

@@ -37,7 +37,8 @@ impl Variant {
 /// Lines end with LF; the last one is ended if it is not. Left out of the header are
 /// fields by which a stranger could rule the reader's mailbox (`Status`, `X-Status`,
 /// `X-Keywords`, `X-UID`, `X-IMAP`, `X-IMAPbase`, `Content-Length`) and `From_` lines. The
-/// header ends at the first empty line, or before the first line that cannot be in a header.
+/// header ends at the first empty line; or before the first line that cannot be in a header,
+/// and then an empty line is put there, since some readers would go on to look for fields.
 ///
 /// The output comes in two parts, as [`Layout`] tells, since `Content-Length` belongs
 /// between them and is known at the end alone.
@@ -158,10 +159,14 @@ impl Encoder {
         self.layout
     }
 
-    fn encode(&mut self, mut bytes: &[u8], out: &mut impl FnMut(&[u8])) {
+    fn encode(&mut self, bytes: &[u8], out: &mut impl FnMut(&[u8])) {
         if let Some(last) = bytes.last() {
             self.is_line_end = *last == b'\n';
         }
+        self.advance(bytes, out);
+    }
+
+    fn advance(&mut self, mut bytes: &[u8], out: &mut impl FnMut(&[u8])) {
         while !bytes.is_empty() {
             bytes = match self.state {
                 State::HeaderStart => self.header_start(bytes, out),
@@ -202,20 +207,13 @@ impl Encoder {
                 }
                 self.header(&held, out);
             }
-            Line::Empty => {
+            Line::Empty | Line::NotHeader => {
                 self.state = State::BodyStart(0);
                 if !self.variant.has_length() {
                     self.header(b"\n", out);
                 }
-            }
-            Line::NotHeader => {
-                self.state = State::BodyStart(0);
-                let mut body: &[u8] = &held;
-                while !body.is_empty() {
-                    body = match self.state {
-                        State::BodyStart(matched) => self.body_start(matched, body, out),
-                        _ => self.body_line(body, out),
-                    };
+                if matches!(line, Line::NotHeader) {
+                    self.advance(&held, out);
                 }
             }
         }
@@ -477,8 +475,8 @@ mod tests {
         (
             "From here to there: on foot\nStatus: tired\n",
             [
-                ">From here to there: on foot\nStatus: tired\n",
-                ">From here to there: on foot\nStatus: tired\n",
+                "\n>From here to there: on foot\nStatus: tired\n",
+                "\n>From here to there: on foot\nStatus: tired\n",
                 "Content-Length: 43\n\n>From here to there: on foot\nStatus: tired\n",
                 "Content-Length: 42\n\nFrom here to there: on foot\nStatus: tired\n",
             ],
@@ -486,8 +484,8 @@ mod tests {
         (
             "Subject: x\nHow have you been\n",
             [
-                "Subject: x\nHow have you been\n",
-                "Subject: x\nHow have you been\n",
+                "Subject: x\n\nHow have you been\n",
+                "Subject: x\n\nHow have you been\n",
                 "Subject: x\nContent-Length: 18\n\nHow have you been\n",
                 "Subject: x\nContent-Length: 18\n\nHow have you been\n",
             ],
@@ -495,8 +493,8 @@ mod tests {
         (
             " A: b\n",
             [
-                " A: b\n",
-                " A: b\n",
+                "\n A: b\n",
+                "\n A: b\n",
                 "Content-Length: 6\n\n A: b\n",
                 "Content-Length: 6\n\n A: b\n",
             ],

@@ -259,7 +259,7 @@ impl Locked {
     }
 }
 
-/// Opens an mbox for appending and nothing else, never through a symbolic link.
+/// Opens an mbox to append to, never through a symbolic link.
 fn open(effects: &Effects, path: &Path, mode: u32) -> Result<File, DeliveryError> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let mut options = OpenOptions::new();
