@@ -169,28 +169,40 @@ fn lock_files_are_respected_until_they_are_stale() {
 
 #[test]
 fn a_lock_file_that_changes_hands_is_not_broken() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("m");
-    let lockfile = folder.path().join("m.lock");
-    fs::write(&path, "").unwrap();
-    fs::write(&lockfile, "0").unwrap();
-    // Between our judgement and our rename, somebody else breaks it and takes it.
-    let hook = {
-        let lockfile = lockfile.clone();
-        move |step, at: &Path| {
-            if step == Step::Rename && at == lockfile {
-                fs::write(at.with_file_name("new"), "1:elsewhere").unwrap();
-                fs::rename(at.with_file_name("new"), at).unwrap();
+    for has_third in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m");
+        let lockfile = folder.path().join("m.lock");
+        fs::write(&path, "").unwrap();
+        fs::write(&lockfile, "0").unwrap();
+        let links = AtomicUsize::new(0);
+        let hook = move |step, at: &Path| {
+            match step {
+                // Between our judgement and our rename, somebody else breaks it and takes it.
+                Step::Rename => {
+                    fs::write(at.with_file_name("new"), "1:elsewhere").unwrap();
+                    fs::rename(at.with_file_name("new"), at).unwrap();
+                }
+                // The second link puts it back, and comes too late.
+                Step::Link if links.fetch_add(1, Ordering::Relaxed) == 1 && has_third => {
+                    fs::write(at, "2:elsewhere").unwrap();
+                }
+                _ => {}
             }
             Ok(())
-        }
-    };
-    let script = Script::hooked(hook).later(limits::LOCK_STALE * 2);
-    let mbox = Mbox::new(&path).on(Arc::new(script));
-    let result = deliver(&mbox, LockPolicy::default().wait(Duration::ZERO));
-    assert_eq!(timed_out(result), Some(Holder::Dotlock));
-    assert_eq!(fs::read_to_string(&lockfile).unwrap(), "1:elsewhere");
-    assert_eq!(files(folder.path()).len(), 2);
+        };
+        let script = Script::hooked(hook).later(limits::LOCK_STALE * 2);
+        let mbox = Mbox::new(&path).on(Arc::new(script));
+        let result = deliver(&mbox, LockPolicy::default().wait(Duration::ZERO));
+        assert_eq!(timed_out(result), Some(Holder::Dotlock));
+        let owner = if has_third {
+            "2:elsewhere"
+        } else {
+            "1:elsewhere"
+        };
+        assert_eq!(fs::read_to_string(&lockfile).unwrap(), owner);
+        assert_eq!(files(folder.path()).len(), 2);
+    }
 }
 
 #[test]

@@ -87,6 +87,16 @@ fn what_is_not_published_leaves_nothing() {
 }
 
 #[test]
+fn what_is_staged_can_go_to_another_thread() {
+    fn sends<T: Send + 'static>() {}
+    sends::<mailbox_formats::maildir::Delivery>();
+    sends::<mailbox_formats::maildir::Staged>();
+    sends::<mailbox_formats::mbox::Delivery>();
+    sends::<mailbox_formats::mbox::Staged>();
+    sends::<DeliveryError>();
+}
+
+#[test]
 fn only_a_maildir_is_opened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("m");

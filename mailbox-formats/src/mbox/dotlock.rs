@@ -106,12 +106,8 @@ impl Lockfile {
         let is_dead = theirs
             .owner
             .is_some_and(|owner| owner.is_dead_here(&identity.host));
-        if !is_stale(
-            age(&theirs.metadata, now),
-            age(mailbox, now),
-            is_dead,
-            stale,
-        ) {
+        let (lock_age, mailbox_age) = (age(&theirs.metadata, now), age(mailbox, now));
+        if !is_stale(lock_age, mailbox_age, is_dead, stale) {
             return Ok(false);
         }
         break_stale(effects, path, &suffixed(draft, ".stale"), &theirs.metadata)?;
@@ -234,7 +230,11 @@ fn break_stale(
     }
     let moved = effects.run(Step::Open, aside, || aside.symlink_metadata())?;
     if !is_same(judged, &moved) {
-        effects.run(Step::Link, path, || std::fs::hard_link(aside, path))?;
+        match effects.run(Step::Link, path, || std::fs::hard_link(aside, path)) {
+            // A third one has taken it meanwhile: it is not ours in any case.
+            Err(error) if error.reason().kind() == io::ErrorKind::AlreadyExists => {}
+            other => other?,
+        }
     }
     effects.unlink(aside)
 }

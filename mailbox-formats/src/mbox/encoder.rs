@@ -192,7 +192,7 @@ impl Encoder {
         }
         let mut held = std::mem::take(&mut self.held);
         self.keeps = matches!(line, Line::Kept);
-        self.has_field |= self.keeps || matches!(line, Line::Dropped);
+        self.has_field = true;
         self.state = if held.ends_with(b"\n") {
             State::HeaderStart
         } else {
