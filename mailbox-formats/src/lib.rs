@@ -1,1 +1,72 @@
-//! (being built)
+//! mbox and Maildir: durable delivery, beside other programs on the same files.
+//!
+//! A message streams in and is never held whole. Nothing of it is visible before all of it
+//! is there; and once a delivery has said `Ok`, the message outlives a power failure.
+//!
+//! Both formats have the same three stages:
+//!
+//! 1. `deliver(options)` gives a `Delivery`, an [`io::Write`](std::io::Write) for the bytes
+//!    as SMTP carries them; how the chunks are cut is no matter.
+//! 2. `stage()` ends the message: complete, checked, and seen by nobody.
+//! 3. `publish()` makes it visible, all at once. `commit()` is `stage` and `publish`.
+//!
+//! What is dropped before `publish` leaves nothing behind. So a message for several
+//! mailboxes is staged in all of them before any has it:
+//!
+//! ```
+//! use mailbox_formats::maildir::{self, Maildir};
+//! use mailbox_formats::mbox::{self, Date, FromLine, Mbox};
+//! use std::io::Write;
+//! use std::time::SystemTime;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let root = directory.path();
+//! let alice = Maildir::create(root.join("alice"))?;
+//! let bob = Mbox::new(root.join("bob"));
+//! let from = FromLine::new(b"tom@example.org", Date::local(SystemTime::now()));
+//!
+//! let mut to_alice = alice.deliver(maildir::Options::default())?;
+//! let mut to_bob = bob.deliver(mbox::Options::new(from));
+//! for chunk in [&b"Subject: hello\r\n\r"[..], b"\nHow have you been?\r\n"] {
+//!     to_alice.write_all(chunk)?;
+//!     to_bob.write_all(chunk)?;
+//! }
+//! let (to_alice, to_bob) = (to_alice.stage()?, to_bob.stage()?);
+//! to_alice.publish()?;
+//! to_bob.publish()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`maildir`] writes to `tmp/`, syncs, renames into `new/` without replacing, and syncs
+//!   the directory. Names differ even between containers that share process id and host.
+//!   [`maildir::publish_all`] does a batch for the price of a few syncs.
+//! - [`mbox`] locks as other mail programs do, writes any of the four
+//!   [variants](mbox::Variant), and takes back what it could not finish.
+//! - [`Durability`] says what a delivery waits for.
+//! - [`DeliveryError`] tells faults apart, so that a server answers 451, 452 or 550.
+//! - [`effects`] is the seam for tests: a disk that is full, a process that dies at any step.
+//! - [`limits`] names every number.
+//!
+//! Everything blocks, `publish` into an mbox for up to [`limits::LOCK_WAIT`]: an async
+//! server calls it where blocking is allowed. Delivery is for Unix; network file systems
+//! are as safe as their `rename`, `link` and locks are.
+//!
+//! Not supported yet: reading, flags, folders and indexes.
+
+pub mod maildir;
+pub mod mbox;
+
+mod durability;
+mod line_ends;
+
+pub mod effects;
+
+mod error;
+
+pub mod limits;
+
+pub use durability::Durability;
+pub use error::{DeliveryError, Fault, StepError};
+pub use line_ends::{LineEnds, LineFilter};

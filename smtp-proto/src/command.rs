@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use compact_str::CompactString;
 use mailwire::Secret;
 
 use crate::parameter::{MailParameters, RcptParameters};
@@ -67,7 +68,7 @@ pub enum HelloVerb {
 /// refuse mail because the name is not one, and what clients send is often a name only to
 /// themselves. Empty where a nameless hello is tolerated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientName(Box<str>);
+pub struct ClientName(CompactString);
 
 impl ClientName {
     /// The name.
@@ -118,7 +119,7 @@ pub struct Rcpt {
 
 /// A question about an address, as free text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verify(Box<str>);
+pub struct Verify(CompactString);
 
 impl Verify {
     /// What is asked about.
@@ -140,7 +141,7 @@ pub struct Auth {
 /// The name of a SASL mechanism (RFC 4422 section 3.1): 1 to 20 upper-case letters, digits,
 /// `-` and `_`. Read in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MechanismName(Box<str>);
+pub struct MechanismName(CompactString);
 
 impl MechanismName {
     /// The name.
@@ -290,7 +291,7 @@ impl Verb {
 impl Hello {
     fn parse(verb: HelloVerb, name: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         if name.is_empty() && strictness.nameless_hello {
-            let name = ClientName(Box::default());
+            let name = ClientName(CompactString::default());
             return Ok(Self { verb, name });
         }
         let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Argument)?;

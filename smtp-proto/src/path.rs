@@ -9,6 +9,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+use compact_str::{CompactString, format_compact};
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::character::complete::char;
@@ -40,7 +41,7 @@ use crate::limits;
 /// ```
 #[derive(Clone)]
 pub struct Mailbox {
-    text: Box<str>,
+    text: CompactString,
     at: usize,
 }
 
@@ -153,7 +154,7 @@ impl fmt::Display for ForwardPath {
 
 /// A domain name, as it stands behind `@` or in a greeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Domain(Box<str>);
+pub struct Domain(CompactString);
 
 impl Domain {
     /// The name.
@@ -248,9 +249,9 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
     let Some(after) = rest.strip_prefix(b"@") else {
         // As typed by hand: the server's own domain is meant.
         let domain = strictness.default_domain.as_ref()?;
-        let text = format!("{}@{domain}", std::str::from_utf8(local).ok()?);
+        let text = format_compact!("{}@{domain}", std::str::from_utf8(local).ok()?);
         let mailbox = Mailbox {
-            text: text.into(),
+            text,
             at: local.len(),
         };
         return Some((mailbox, rest));
@@ -264,7 +265,7 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
     }
     let whole = &text[..text.len() - rest.len()];
     let mailbox = Mailbox {
-        text: std::str::from_utf8(whole).ok()?.into(),
+        text: CompactString::from_utf8(whole).ok()?,
         at: local.len(),
     };
     Some((mailbox, rest))

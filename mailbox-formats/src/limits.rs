@@ -1,0 +1,53 @@
+//! Every bound of the crate, with its reason.
+
+use std::time::Duration;
+
+/// Bytes gathered before they are written: large enough that the system call no longer
+/// counts, small enough for hundreds of deliveries at a time.
+pub const WRITE_BUFFER: usize = 64 * 1024;
+
+/// Messages up to this size wait for their mbox in memory; larger ones wait in a file, so
+/// that a slow sender of large messages costs disk, not memory. Such a small message is
+/// also appended by one system call, so that a crash leaves all of it or nothing.
+pub const SPOOL_MEMORY: usize = WRITE_BUFFER;
+
+/// New names tried when one is taken. One collision needs equal host, process id, clock,
+/// counter and random number; so many in a row are not chance.
+pub const NAME_TRIES: u32 = 16;
+
+/// Bytes of the host in a name: with the other parts and the flags, which others add
+/// later, a name stays below the 255 bytes of most file systems.
+pub const NAME_HOST: usize = 64;
+
+/// Bytes of an unfinished header line that are kept until the line is understood. A field
+/// name is far shorter; RFC 5322 section 2.1.1 allows lines of 998.
+pub const HEADER_START: usize = 1000;
+
+/// Bytes of the sender in a `From_` line. RFC 5321 section 4.5.3.1 allows 64 before and
+/// 255 behind the `@`; more would break readers that have a fixed buffer for the line.
+pub const FROM_SENDER: usize = 320;
+
+/// How long locks are tried for. A client waits 10 minutes behind the final dot (RFC 5321
+/// section 4.5.3.2.6), and there may be several mailboxes to lock; Postfix gives up after
+/// 20 seconds.
+pub const LOCK_WAIT: Duration = Duration::from_secs(20);
+
+/// Longest pause before locks are tried again: short, for an append takes milliseconds.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(250);
+
+/// Shortest pause before locks are tried again.
+pub const LOCK_PAUSE_MIN: Duration = Duration::from_millis(1);
+
+/// Age at which a lock file is stale if its mailbox has not changed for as long either:
+/// what Postfix waits (Dovecot: 120 seconds), for many programs never touch their lock file.
+pub const LOCK_STALE: Duration = Duration::from_secs(500);
+
+/// Age at which a lock file is stale if its owner, a process of this host, is dead. Not at
+/// once, because containers that share a host name do not see each other's processes.
+pub const LOCK_DEAD: Duration = Duration::from_secs(60);
+
+/// How often a lock file is touched while its owner writes: well within [`LOCK_DEAD`].
+pub const LOCK_TOUCH: Duration = Duration::from_secs(10);
+
+/// Bytes read of somebody else's lock file: a process id and a host name.
+pub const LOCK_CONTENT: u64 = 512;

@@ -1,0 +1,188 @@
+//! Maildir: one file a message, and never a lock.
+
+mod name;
+
+mod delivery;
+
+use std::fs::{DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::effects::{Effects, Step, System};
+use crate::error::{DeliveryError, StepError};
+use crate::{Durability, LineEnds};
+
+pub use delivery::{Delivered, Delivery, Staged, publish_all};
+pub use name::{Sizes, UniqueName};
+
+/// A Maildir: a directory with `tmp`, `new` and `cur`.
+///
+/// ```
+/// use mailbox_formats::maildir::{Maildir, Options};
+/// use std::io::Write;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let maildir = Maildir::create(directory.path().join("alice"))?;
+/// let mut delivery = maildir.deliver(Options::default())?;
+/// delivery.write_all(b"Subject: hello\r\n\r\nHow have you been?\r\n")?;
+/// let delivered = delivery.commit()?;
+/// assert_eq!(std::fs::read(&delivered.path)?, b"Subject: hello\n\nHow have you been?\n");
+/// assert!(delivered.path.to_str().unwrap().ends_with(",S=35,W=38"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Maildir {
+    path: Arc<Path>,
+    effects: Effects,
+    /// `new/`, open since before anything is delivered: a sync of the file system by this
+    /// handle tells of every write that failed meanwhile.
+    new: Arc<File>,
+}
+
+impl Maildir {
+    /// Opens a Maildir.
+    ///
+    /// # Errors
+    /// [`DeliveryError::NotMaildir`] names what is missing.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, DeliveryError> {
+        Self::open_with(path.into(), Effects::default())
+    }
+
+    /// Opens a Maildir, which is made if it is not there, with all directories above it.
+    ///
+    /// Every new directory is on disk when this returns, with its name. That takes two syncs
+    /// even if nothing had to be made, so a server opens, and creates when that fails.
+    ///
+    /// # Errors
+    /// A directory cannot be made or synced.
+    pub fn create(path: impl Into<PathBuf>) -> Result<Self, DeliveryError> {
+        Self::create_with(path.into(), Effects::default())
+    }
+
+    /// As [`create`](Self::create), on another system, for tests.
+    ///
+    /// # Errors
+    /// Those of `create`.
+    pub fn create_on(
+        path: impl Into<PathBuf>,
+        system: Arc<dyn System>,
+    ) -> Result<Self, DeliveryError> {
+        Self::create_with(path.into(), Effects::new(system))
+    }
+
+    /// Starts a delivery in `tmp/`.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn deliver(&self, options: Options) -> Result<Delivery, DeliveryError> {
+        Delivery::new(self.clone(), options)
+    }
+
+    /// Where the Maildir is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn open_with(path: PathBuf, effects: Effects) -> Result<Self, DeliveryError> {
+        for part in PARTS {
+            let part = path.join(part);
+            if !part.is_dir() {
+                return Err(DeliveryError::NotMaildir(part));
+            }
+        }
+        let new = path.join("new");
+        let new = effects.run(Step::Open, &new, || File::open(&new))?;
+        Ok(Self {
+            path: path.into(),
+            effects,
+            new: Arc::new(new),
+        })
+    }
+
+    fn create_with(path: PathBuf, effects: Effects) -> Result<Self, DeliveryError> {
+        make_directories(&effects, &path)?;
+        for part in PARTS {
+            make_directory(&effects, &path.join(part))?;
+        }
+        effects.sync_directory(&path)?;
+        Self::open_with(path, effects)
+    }
+
+    fn unique_name(&self) -> UniqueName {
+        let system = self.effects.system();
+        UniqueName::new(system.tick(), &system.identity())
+    }
+
+    fn part(&self, part: &str) -> PathBuf {
+        self.path.join(part)
+    }
+}
+
+/// How a message is put into a Maildir.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Options {
+    durability: Durability,
+    line_ends: LineEnds,
+    mode: u32,
+}
+
+impl Options {
+    /// What `stage` and `publish` wait for.
+    pub fn durability(self, durability: Durability) -> Self {
+        Self { durability, ..self }
+    }
+
+    /// How lines end in the file; LF unless said otherwise.
+    pub fn line_ends(self, line_ends: LineEnds) -> Self {
+        Self { line_ends, ..self }
+    }
+
+    /// The mode of the file; `0o600` unless said otherwise.
+    pub fn mode(self, mode: u32) -> Self {
+        Self { mode, ..self }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::default(),
+            line_ends: LineEnds::default(),
+            mode: 0o600,
+        }
+    }
+}
+
+/// Makes a directory and those above it, and syncs each one that holds a new name.
+fn make_directories(effects: &Effects, path: &Path) -> Result<(), StepError> {
+    let parent = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    match make_directory(effects, path) {
+        Err(error) if error.reason().kind() == io::ErrorKind::NotFound => {
+            make_directories(effects, parent)?;
+            make_directory(effects, path)?;
+        }
+        other => other?,
+    }
+    // Also if it was there: whoever made it may have crashed before this.
+    effects.sync_directory(parent)
+}
+
+/// Makes a directory, unless it is there.
+fn make_directory(effects: &Effects, path: &Path) -> Result<(), StepError> {
+    let make = || DirBuilder::new().mode(0o700).create(path);
+    match effects.run(Step::MakeDirectory, path, make) {
+        Err(error) if error.reason().kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+const PARTS: [&str; 3] = ["tmp", "new", "cur"];

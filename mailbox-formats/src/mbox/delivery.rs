@@ -1,0 +1,262 @@
+//! A message on its way into an mbox: streamed into a spool, then appended under locks.
+
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use crate::Durability;
+use crate::effects::{Effects, Step};
+use crate::error::{DeliveryError, StepError};
+use crate::mbox::encoder::{Encoder, Layout};
+use crate::mbox::lock::Locked;
+use crate::mbox::spool::Spool;
+use crate::mbox::{Mbox, Options};
+
+/// A message that comes in. Nothing of it is in the mbox; dropping it drops the message.
+#[derive(Debug)]
+#[must_use]
+pub struct Delivery {
+    mbox: Mbox,
+    options: Options,
+    encoder: Encoder,
+    spool: Spool,
+}
+
+impl Delivery {
+    pub(super) fn new(mbox: Mbox, options: Options) -> Self {
+        let encoder = Encoder::new(options.variant);
+        let spool = Spool::new(mbox.effects.clone(), options.staging.clone());
+        Self {
+            mbox,
+            options,
+            encoder,
+            spool,
+        }
+    }
+
+    /// Ends the message. It is complete, and still not in the mbox.
+    ///
+    /// # Errors
+    /// The spool could not take all of the message, now or in an earlier `write`.
+    pub fn stage(self) -> Result<Staged, DeliveryError> {
+        let Self {
+            mbox,
+            options,
+            encoder,
+            mut spool,
+        } = self;
+        let layout = encoder.finish(|bytes| spool.push(bytes));
+        spool.finish();
+        match spool.failure() {
+            Some(error) => Err(error.into()),
+            None => Ok(Staged {
+                mbox,
+                options,
+                spool,
+                layout,
+            }),
+        }
+    }
+
+    /// Ends the message and appends it: [`stage`](Self::stage) and [`publish`](Staged::publish).
+    ///
+    /// # Errors
+    /// Those of `stage` and `publish`.
+    pub fn commit(self) -> Result<Delivered, DeliveryError> {
+        self.stage()?.publish()
+    }
+}
+
+impl Write for Delivery {
+    /// Takes all of the chunk; an error is sticky.
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        let Self { encoder, spool, .. } = self;
+        encoder.push(chunk, |bytes| spool.push(bytes));
+        match spool.failure() {
+            Some(error) => Err(error.into()),
+            None => Ok(chunk.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A complete message that waits to be appended. Dropping it drops the message.
+#[derive(Debug)]
+#[must_use]
+pub struct Staged {
+    mbox: Mbox,
+    options: Options,
+    spool: Spool,
+    layout: Layout,
+}
+
+/// Where in an mbox a message was put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivered {
+    /// Where its `From_` line starts.
+    pub offset: u64,
+    /// Bytes from there to the next `From_` line.
+    pub length: u64,
+}
+
+impl Staged {
+    /// Locks the mbox, appends the message, waits until it is durable, and unlocks.
+    ///
+    /// On an error the mbox is cut back to its old length before it is unlocked. A crash
+    /// in the middle of a message larger than [`SPOOL_MEMORY`](crate::limits::SPOOL_MEMORY),
+    /// which takes several writes, leaves a part of it at the end: never acknowledged, and
+    /// harmless to the next message, which starts on a line of its own.
+    ///
+    /// # Errors
+    /// The mbox is locked by others, cannot be written to, or is no mbox.
+    pub fn publish(self) -> Result<Delivered, DeliveryError> {
+        let Self {
+            mbox,
+            options,
+            spool,
+            layout,
+        } = self;
+        let Mbox { path, effects } = &mbox;
+        let locked = Locked::acquire(effects, path, options.mode, &options.lock)?;
+        let old = effects
+            .run(Step::Open, path, || locked.file.metadata())?
+            .len();
+        let mut append = Append {
+            effects,
+            path,
+            locked,
+            old,
+            length: 0,
+            is_dirty: false,
+        };
+        let appended = append.write(&options, &spool, layout).and_then(|offset| {
+            append.sync(&options)?;
+            Ok(Delivered {
+                offset,
+                length: old + append.length - offset,
+            })
+        });
+        match appended {
+            Ok(delivered) => {
+                append
+                    .locked
+                    .close(effects, path)
+                    .map_err(DeliveryError::Unsynced)?;
+                Ok(delivered)
+            }
+            Err(cause) => Err(append.roll_back(cause)),
+        }
+    }
+}
+
+/// The time between lock and unlock.
+struct Append<'a> {
+    effects: &'a Effects,
+    path: &'a Path,
+    locked: Locked,
+    /// The length of the mbox before.
+    old: u64,
+    /// Bytes written since.
+    length: u64,
+    /// A write has begun, so that an error means to cut the mbox.
+    is_dirty: bool,
+}
+
+impl Append<'_> {
+    /// Writes the message and returns where its `From_` line starts.
+    ///
+    /// A message that was spooled in memory goes into one buffer and is written by one call.
+    fn write(
+        &mut self,
+        options: &Options,
+        spool: &Spool,
+        layout: Layout,
+    ) -> Result<u64, StepError> {
+        let mut buffer = self.missing_lines()?.to_vec();
+        let offset = self.old + buffer.len() as u64;
+        buffer.extend_from_slice(&options.from.to_bytes());
+        let end = layout.header + layout.body;
+        spool.read(0..layout.header, &mut buffer, |full| self.flush(full))?;
+        if options.variant.has_length() {
+            buffer.extend_from_slice(layout.length_field().as_bytes());
+        }
+        spool.read(layout.header..end, &mut buffer, |full| self.flush(full))?;
+        buffer.push(b'\n');
+        self.flush(&mut buffer)?;
+        Ok(offset)
+    }
+
+    /// What lacks at the end of the mbox so that a message can start there: the end of its
+    /// last line, and an empty line.
+    fn missing_lines(&self) -> Result<&'static [u8], StepError> {
+        let mut tail = [0; 4];
+        let tail = &mut tail[..self.old.min(4) as usize];
+        let start = self.old - tail.len() as u64;
+        let file = &self.locked.file;
+        self.effects
+            .run(Step::Read, self.path, || file.read_exact_at(tail, start))?;
+        Ok(match tail {
+            [] | [b'\n'] | [b'\r', b'\n'] => b"",
+            [.., b'\n', b'\n'] | [.., b'\n', b'\r', b'\n'] => b"",
+            [.., b'\n'] => b"\n",
+            _ => b"\n\n",
+        })
+    }
+
+    fn flush(&mut self, buffer: &mut Vec<u8>) -> Result<(), StepError> {
+        self.locked.keep_alive(self.effects)?;
+        let mut file = &self.locked.file;
+        self.is_dirty = true;
+        self.effects
+            .run(Step::Write, self.path, || file.write_all(buffer))?;
+        self.length += buffer.len() as u64;
+        buffer.clear();
+        Ok(())
+    }
+
+    fn sync(&self, options: &Options) -> Result<(), StepError> {
+        let durability = options.durability;
+        if durability == Durability::None {
+            return Ok(());
+        }
+        let file = &self.locked.file;
+        self.effects
+            .run(Step::SyncFile, self.path, || file.sync_data())?;
+        // A mailbox that was empty may be new, and whoever made it may have crashed since.
+        if durability.syncs_directory() && self.old == 0 {
+            self.effects.sync_directory(parent(self.path))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the mbox as it was.
+    fn roll_back(self, cause: StepError) -> DeliveryError {
+        if !self.is_dirty {
+            return cause.into();
+        }
+        let Self {
+            effects,
+            path,
+            locked,
+            old,
+            ..
+        } = self;
+        let cut = effects
+            .run(Step::Truncate, path, || locked.file.set_len(old))
+            .and_then(|()| effects.run(Step::SyncFile, path, || locked.file.sync_data()));
+        match cut {
+            Ok(()) => cause.into(),
+            Err(rollback) => DeliveryError::Rollback { cause, rollback },
+        }
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
