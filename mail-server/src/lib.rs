@@ -2,6 +2,8 @@
 
 pub mod smtp;
 
+pub mod store;
+
 mod listener;
 pub use listener::{Peer, Stop};
 

@@ -36,6 +36,6 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections that wait to be accepted. The system may allow fewer.
 pub(crate) const BACKLOG: u32 = 1024;
 
-/// Pieces of a message that may wait for a slow disk, each of at most one read: 256 KiB at most
-/// for a message on its way.
-pub(crate) const PIECES_IN_FLIGHT: usize = 4;
+/// Octets of a message that are gathered before a thread writes them: most messages are
+/// written in one go, and a message on its way costs this much memory at most.
+pub(crate) const GATHERED: usize = 256 * 1024;

@@ -41,6 +41,9 @@ pub use service::{Body, BodyEnded, Envelope, Service, Session, Statuses};
 
 mod connection;
 
+mod deliver;
+pub use deliver::deliver;
+
 pub use smtp_proto::server::{Config, Protocol};
 
 use std::io;

@@ -1,0 +1,193 @@
+//! A working mail host in one command: `cargo run --release --example mailhost`.
+//!
+//! SMTP, submission and LMTP on loopback, into Maildirs or mbox files that any mail reader
+//! opens. It shows how the crates are put together; `--help` shows what can be chosen.
+
+mod access;
+mod accounts;
+mod aliases;
+mod options;
+mod policy;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+use mail_server::smtp::{Config, Listener, Protocol};
+use mail_server::store::{FileStore, Mailstore, MemoryStore};
+use mail_server::{Limits, Stop, Tls};
+use smtp_proto::{Domain, Strictness};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use crate::options::{Options, Store};
+use crate::policy::Host;
+
+type Error = Box<dyn std::error::Error>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    start_log();
+    match run(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mailhost: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What happens goes to standard error; `RUST_LOG` chooses how much.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .init();
+}
+
+async fn run(options: Options) -> Result<(), Error> {
+    raise_file_limit();
+    let root = match &options.root {
+        Some(root) => {
+            std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
+            root.clone()
+        }
+        None => tempfile::Builder::new()
+            .prefix("mailhost-")
+            .tempdir()?
+            .keep(),
+    };
+    let (store, place): (Arc<dyn Mailstore>, String) = match options.store {
+        Store::Maildir => (
+            Arc::new(FileStore::maildir(&root)),
+            format!(
+                "a Maildir for each account: {}/DOMAIN/USER/",
+                root.display()
+            ),
+        ),
+        Store::Mbox => (
+            Arc::new(FileStore::mbox(&root)),
+            format!(
+                "an mbox for each account: {}/DOMAIN/USER/mbox",
+                root.display()
+            ),
+        ),
+        Store::Memory => (Arc::new(MemoryStore::new()), "memory, until the end".into()),
+    };
+    let tls = certificate(&options)?;
+    let host = Arc::new(Host::new(&options, store)?);
+    let stop = Stop::new();
+    let mut listeners = JoinSet::new();
+    println!("mail is kept in  {place}");
+    for (name, address, kind) in options.listeners() {
+        let Some(address) = address.0 else { continue };
+        let config = config(&options, kind, address);
+        let listener = Listener::bind(address, config).await;
+        let mut listener = listener
+            .map_err(|error| format!("cannot listen on {address} for --{name}: {error}"))?
+            .limits(limits(&options))
+            .stop_with(stop.clone());
+        listener = match kind {
+            Kind::Smtps => listener.implicit_tls(tls.clone()),
+            Kind::Smtp | Kind::Submission => listener.starttls(tls.clone()),
+            Kind::Lmtp => listener,
+        };
+        println!("{name:<15}  {}  {}", listener.local_addr(), kind.account());
+        let host = Arc::clone(&host);
+        listeners.spawn(listener.serve(move |_peer| host.service()));
+    }
+    host.introduce(&options);
+    println!("mailhost ready");
+
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // No new connections; what is open is finished or told 421.
+    stop.stop();
+    while listeners.join_next().await.is_some() {}
+    Ok(())
+}
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Smtp,
+    Submission,
+    Smtps,
+    Lmtp,
+}
+
+impl Kind {
+    fn account(self) -> &'static str {
+        match self {
+            Self::Smtp => "mail for our domains, from anybody; STARTTLS, AUTH",
+            Self::Submission => "mail from our users: AUTH needed; STARTTLS",
+            Self::Smtps => "the same, TLS from the start",
+            Self::Lmtp => "mail from another server: a reply for each recipient",
+        }
+    }
+}
+
+fn config(options: &Options, kind: Kind, address: SocketAddr) -> Config {
+    let mut config = Config::new(options.hostname.clone());
+    config.limits.message = Some(options.max_size);
+    // What people type, and what devices send, is taken as it is meant.
+    config.strictness = Strictness::lenient(options.domains()[0].clone());
+    if kind == Kind::Lmtp {
+        config.protocol = Protocol::Lmtp;
+        return config;
+    }
+    config.mechanisms = ["PLAIN", "LOGIN"]
+        .map(|name| name.parse().expect("a name"))
+        .into();
+    config.auth_without_tls = options.allow_plaintext_auth || address.ip().is_loopback();
+    config.old_auth_line = true;
+    config.require_auth = kind != Kind::Smtp;
+    config
+}
+
+fn limits(options: &Options) -> Limits {
+    let mut limits = Limits::default();
+    limits.connections = options.max_connections;
+    limits.connections_per_address = options.max_connections_per_address;
+    limits
+}
+
+/// The certificate of the options, or one made now, which nobody has reason to trust.
+fn certificate(options: &Options) -> Result<Tls, Error> {
+    if let (Some(certificate), Some(key)) = (&options.tls_cert, &options.tls_key) {
+        return Ok(Tls::from_pem_files(certificate, key)?);
+    }
+    let mut names: Vec<String> = vec![options.hostname.to_string()];
+    names.extend(["localhost", "127.0.0.1", "::1"].map(String::from));
+    names.dedup();
+    let made = rcgen::generate_simple_self_signed(names)?;
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    Ok(Tls::from_pem(certificate.as_bytes(), key.as_bytes())?)
+}
+
+/// As many connections as the system lets us have.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // If it may not be raised, the limits on connections are what it is.
+    let _ = setrlimit(Resource::Nofile, limit);
+}
+
+/// The domains that are served when none is named.
+fn default_domains() -> Vec<Domain> {
+    ["example.org", "localhost"]
+        .map(|name| name.parse().expect("a domain"))
+        .into()
+}

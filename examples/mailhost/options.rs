@@ -1,0 +1,120 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
+use smtp_proto::Domain;
+
+use crate::{Kind, default_domains};
+
+/// A working mail host on loopback: SMTP, submission, SMTPS and LMTP into Maildirs or mbox files.
+#[derive(Debug, Parser)]
+#[command(name = "mailhost", version)]
+pub(crate) struct Options {
+    /// Our name, in greetings and trace fields
+    #[arg(long, default_value = "localhost")]
+    pub(crate) hostname: Domain,
+    /// A domain that is delivered here (repeat; default: example.org and localhost)
+    #[arg(long, value_name = "NAME")]
+    domain: Vec<Domain>,
+    /// Mail is kept at DIR/<domain>/<user>/ (default: a fresh temporary folder)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// How mail is kept
+    #[arg(long, value_enum, default_value_t = Store::Maildir)]
+    pub(crate) store: Store,
+    /// An account, NAME or NAME@DOMAIN (repeat; default: alice:alice and bob:bob)
+    #[arg(long, value_name = "NAME:PASSWORD")]
+    pub(crate) user: Vec<String>,
+    /// Accounts from file:PATH, with lines user:credential
+    #[arg(long, value_name = "URL")]
+    pub(crate) users: Option<String>,
+    /// SMTP: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2525")]
+    smtp: Address,
+    /// Submission (AUTH needed): ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2587")]
+    submission: Address,
+    /// Submission over TLS: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2465")]
+    smtps: Address,
+    /// LMTP: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2424")]
+    lmtp: Address,
+    /// Certificate chain, PEM (default: self-signed, made at start)
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// Its private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Let AUTH be used without TLS on every listener (always so on loopback addresses)
+    #[arg(long)]
+    pub(crate) allow_plaintext_auth: bool,
+    /// aliases(5): lines `name: target, ...`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) aliases: Option<PathBuf>,
+    /// access(5) by client address: lines `192.168.88 REJECT`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) access: Option<PathBuf>,
+    /// Networks whose clients are ours (repeat)
+    #[arg(long, value_name = "CIDR", default_value = "127.0.0.0/8")]
+    pub(crate) mynetworks: Vec<IpNet>,
+    /// The largest message, in octets
+    #[arg(long, value_name = "BYTES", default_value_t = 10_240_000)]
+    pub(crate) max_size: u64,
+    /// Connections at a time, to each listener
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) max_connections: usize,
+    /// Of them, from one address
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) max_connections_per_address: usize,
+}
+
+impl Options {
+    /// The domains that are delivered here; never none.
+    pub(crate) fn domains(&self) -> Vec<Domain> {
+        match &self.domain[..] {
+            [] => default_domains(),
+            domains => domains.to_vec(),
+        }
+    }
+
+    /// The listeners: the option's name, where, and what for.
+    pub(crate) fn listeners(&self) -> [(&'static str, Address, Kind); 4] {
+        [
+            ("smtp", self.smtp, Kind::Smtp),
+            ("submission", self.submission, Kind::Submission),
+            ("smtps", self.smtps, Kind::Smtps),
+            ("lmtp", self.lmtp, Kind::Lmtp),
+        ]
+    }
+}
+
+/// How mail is kept.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Store {
+    /// One file a message
+    Maildir,
+    /// One file a mailbox
+    Mbox,
+    /// Nowhere, for long
+    Memory,
+}
+
+/// An address to listen on, or `off`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address(pub(crate) Option<SocketAddr>);
+
+impl FromStr for Address {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self(None)),
+            address => address.parse().map(|address| Self(Some(address))),
+        }
+    }
+}

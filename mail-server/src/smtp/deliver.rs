@@ -1,0 +1,158 @@
+//! Into a store with it: what most services do with a message.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use jiff::{Timestamp, Zoned};
+use smtp_proto::command::HelloVerb;
+use smtp_proto::{ForwardPath, Reply, ReversePath};
+use tracing::{info, warn};
+
+use super::{Body, Envelope, Session, Statuses};
+use crate::store::{Account, Copy, Mailstore, StoreError};
+
+/// Streams a message into the mailboxes of its recipients, with trace header fields on top
+/// (`Return-Path`, `X-Original-To`, `Delivered-To` and `Received`), and tells what to answer.
+///
+/// `accounts` holds for each recipient of the envelope the accounts that get the message. An
+/// account that is named twice gets one copy.
+///
+/// # Errors
+///
+/// The reply for all recipients, if the message cannot be stored for any.
+pub async fn deliver(
+    store: &dyn Mailstore,
+    hostname: &str,
+    session: &Session,
+    envelope: &Envelope,
+    accounts: &[Vec<Account>],
+    body: &mut Body<'_>,
+) -> Result<Statuses, Reply> {
+    let id = queue_id();
+    let received = received(session, envelope, hostname, &id, &Zoned::now());
+    let sender = match &envelope.mail.path {
+        ReversePath::Null => "",
+        ReversePath::Mailbox(mailbox) => mailbox.as_str(),
+    };
+    let mut copies: Vec<Copy> = Vec::new();
+    for (recipient, accounts) in envelope.recipients.iter().zip(accounts) {
+        for account in accounts {
+            if copies.iter().any(|copy| copy.account == *account) {
+                continue;
+            }
+            let original = match &recipient.path {
+                ForwardPath::Postmaster => "postmaster",
+                ForwardPath::Mailbox(mailbox) => mailbox.as_str(),
+            };
+            copies.push(Copy {
+                header: format!(
+                    "Return-Path: <{sender}>\r\nX-Original-To: {original}\r\n\
+                     Delivered-To: {account}\r\n{received}"
+                ),
+                account: account.clone(),
+            });
+        }
+    }
+    let order: Vec<_> = copies.iter().map(|copy| copy.account.clone()).collect();
+    let refuse = |error: StoreError| {
+        warn!(id, %error, "not stored");
+        error.reply()
+    };
+    let mut delivery = store.deliver(sender, copies).await.map_err(refuse)?;
+    while let Some(piece) = body.next().await? {
+        delivery.write(&piece).await.map_err(refuse)?;
+    }
+    let outcomes = delivery.commit().await;
+    let refusals: Vec<_> = outcomes
+        .into_iter()
+        .map(|outcome| outcome.map_err(refuse).err())
+        .collect();
+    info!(id, copies = order.len(), "stored");
+    let statuses = accounts.iter().map(|accounts| {
+        let refusal = order
+            .iter()
+            .zip(&refusals)
+            .filter(|(account, _)| accounts.contains(account))
+            .find_map(|(_, refusal)| refusal.clone());
+        refusal.unwrap_or_else(|| {
+            Reply::new(250, (2, 0, 0), format!("Ok: queued as {id}")).expect("a short text")
+        })
+    });
+    Ok(Statuses::each(statuses.collect()))
+}
+
+/// The `Received` field for a message (RFC 5321 section 4.4), folded, with CRLF.
+fn received(
+    session: &Session,
+    envelope: &Envelope,
+    hostname: &str,
+    id: &str,
+    now: &Zoned,
+) -> String {
+    let hello = session.hello.as_ref();
+    let name: String = hello
+        .map_or("", |hello| hello.name.as_str())
+        .chars()
+        // Nothing that means something in a header field.
+        .map(|c| match c {
+            '(' | ')' | '<' | '>' | ';' | ',' | '"' | '\\' => '?',
+            c => c,
+        })
+        .collect();
+    let name = if name.is_empty() { "unknown" } else { &name };
+    let mut field = format!("Received: from {name} ({})", literal(session.peer.address));
+    if let Some(tls) = &session.tls {
+        let version = tls.version.as_deref().unwrap_or("TLS");
+        let cipher = tls.cipher.as_deref().unwrap_or("unknown");
+        let _ = write!(field, "\r\n\t(using {version} with cipher {cipher})");
+    }
+    let _ = write!(
+        field,
+        "\r\n\tby {hostname} with {} id {id}",
+        protocol(session, envelope)
+    );
+    // More than one recipient would tell each of the others.
+    if let [recipient] = &envelope.recipients[..] {
+        let _ = write!(field, "\r\n\tfor {}", recipient.path);
+    }
+    let date = jiff::fmt::rfc2822::to_string(now).unwrap_or_default();
+    let _ = write!(field, "; {date}\r\n");
+    field
+}
+
+fn literal(address: SocketAddr) -> String {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => format!("[{ip}]"),
+        IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
+    }
+}
+
+/// The registered name of how the message came (RFC 3848, RFC 6531 section 4.3).
+fn protocol(session: &Session, envelope: &Envelope) -> String {
+    let verb = session.hello.as_ref().map(|hello| hello.verb);
+    if verb == Some(HelloVerb::Helo) {
+        return "SMTP".into();
+    }
+    let base = match (verb, envelope.mail.parameters.smtputf8) {
+        (Some(HelloVerb::Lhlo), true) => "UTF8LMTP",
+        (Some(HelloVerb::Lhlo), false) => "LMTP",
+        (_, true) => "UTF8SMTP",
+        (_, false) => "ESMTP",
+    };
+    let tls = if session.tls.is_some() { "S" } else { "" };
+    let auth = if session.authenticated.is_some() {
+        "A"
+    } else {
+        ""
+    };
+    format!("{base}{tls}{auth}")
+}
+
+/// A name for a message on its way through us: unique on this host, in order of time.
+fn queue_id() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xfff;
+    let time = Timestamp::now().as_microsecond();
+    format!("{time:X}{count:03X}")
+}

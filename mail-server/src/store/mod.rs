@@ -1,0 +1,163 @@
+//! Where mail lives: the trait that stores implement, and the stores.
+//!
+//! Listeners deliver through [`Mailstore`]; reading comes with the protocols that read.
+
+mod files;
+pub use files::FileStore;
+
+mod memory;
+pub use memory::{MemoryStore, Stored};
+
+use std::fmt;
+use std::str::FromStr;
+
+use async_trait::async_trait;
+use mailbox_formats::{DeliveryError, Fault};
+use smtp_proto::Reply;
+
+/// A place that holds a mailbox for each account.
+#[async_trait]
+pub trait Mailstore: Send + Sync + 'static {
+    /// Begins to put one message into the mailboxes of `copies`.
+    ///
+    /// # Errors
+    ///
+    /// If not even one copy can be begun.
+    async fn deliver(
+        &self,
+        sender: &str,
+        copies: Vec<Copy>,
+    ) -> Result<Box<dyn Delivery>, StoreError>;
+}
+
+/// A message on its way into a store. Dropping it leaves no trace of it.
+#[async_trait]
+pub trait Delivery: Send {
+    /// Adds a piece of the message, with CRLF line ends, to all copies.
+    ///
+    /// # Errors
+    ///
+    /// If no copy can be completed any more.
+    async fn write(&mut self, piece: &[u8]) -> Result<(), StoreError>;
+
+    /// Completes all copies and makes them visible. For each, in order: `Ok` once it is as
+    /// durable as the store promises.
+    ///
+    /// No copy is visible before all of them are complete.
+    async fn commit(self: Box<Self>) -> Vec<Result<(), StoreError>>;
+}
+
+/// One mailbox that a message goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by whoever delivers")]
+pub struct Copy {
+    /// Whose mailbox.
+    pub account: Account,
+    /// Header lines that this copy begins with, such as `Delivered-To`, with CRLF line ends.
+    pub header: String,
+}
+
+/// A mailbox's owner: a name in a domain, both safe as names of folders.
+///
+/// Lower case, so that one account is one mailbox however its address is written.
+///
+/// ```
+/// use mail_server::store::Account;
+///
+/// let account: Account = "Alice@Example.org".parse()?;
+/// assert_eq!((account.name(), account.domain()), ("alice", "example.org"));
+/// assert!("../etc@example.org".parse::<Account>().is_err());
+/// # Ok::<(), mail_server::store::InvalidAccount>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Account {
+    name: String,
+    domain: String,
+}
+
+impl Account {
+    /// An account.
+    ///
+    /// # Errors
+    ///
+    /// If either part is empty, begins with a dot, is longer than 255 octets, or holds a
+    /// slash, a backslash or a control character: it could name another folder than its own.
+    pub fn new(name: &str, domain: &str) -> Result<Self, InvalidAccount> {
+        let safe = |part: &str| {
+            (1..=255).contains(&part.len())
+                && !part.starts_with('.')
+                && !part.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'))
+        };
+        match safe(name) && safe(domain) {
+            true => Ok(Self {
+                name: name.to_lowercase(),
+                domain: domain.to_lowercase(),
+            }),
+            false => Err(InvalidAccount),
+        }
+    }
+
+    /// The name within the domain.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The domain.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+}
+
+impl FromStr for Account {
+    type Err = InvalidAccount;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAccount> {
+        let (name, domain) = text.rsplit_once('@').ok_or(InvalidAccount)?;
+        Self::new(name, domain)
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, self.domain)
+    }
+}
+
+/// The text cannot name an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a name of an account")]
+pub struct InvalidAccount;
+
+/// A message could not be stored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The mailbox could not be written.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// The store itself failed.
+    #[error("the store failed: {0}")]
+    Failed(String),
+}
+
+impl StoreError {
+    /// What a client is told. Always a temporary refusal, except for a mailbox that can hold no
+    /// more: a server's trouble must not bounce mail.
+    pub fn reply(&self) -> Reply {
+        let fault = match self {
+            Self::Delivery(error) => error.fault(),
+            Self::Failed(_) => Fault::Other,
+        };
+        match fault {
+            Fault::Full => Reply::fixed(452, Some((4, 3, 1)), "Insufficient system storage"),
+            Fault::Quota => Reply::fixed(452, Some((4, 2, 2)), "Mailbox is full"),
+            Fault::TooLarge => Reply::fixed(552, Some((5, 2, 2)), "Mailbox is full"),
+            Fault::Busy => Reply::fixed(451, Some((4, 2, 0)), "Mailbox is locked, try again later"),
+            _ => Reply::fixed(
+                451,
+                Some((4, 3, 0)),
+                "Cannot store the message, try again later",
+            ),
+        }
+    }
+}
