@@ -5,7 +5,9 @@ from lib.case import case, check, equal
 from lib.mailhost import Mailhost, delivered
 
 MESSAGE = (
-    b"From: sender@example.net\r\nTo: alice@example.org\r\nSubject: from a script\r\n\r\n"
+    b"From: sender@example.net\r\nTo: alice@example.org\r\nSubject: from a script\r\n"
+    # msmtp adds these two where they are missing.
+    b"Date: Fri, 20 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@example.net>\r\n\r\n"
     b".leading dot\r\nbody\r\n"
 )
 

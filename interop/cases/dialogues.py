@@ -124,12 +124,12 @@ def s_nail():
         with Mailhost("--store", store) as host:
             type_helo_dialogue(host)
             place = host.mbox("openstack") if store == "mbox" else host.inbox("openstack")
-            listing = work.run(["s-nail", "-n", "-S", "folder-hook=", "-H", "-f", place])
+            listing = work.run(["s-nail", "-n", "-H", "-f", place])
             check(
                 re.search(r"^.?N +1 .*Obama.*How are you\?", listing, re.M) is not None,
                 f"s-nail on {store}: {listing!r}",
             )
-            equal(len(listing.strip().splitlines()), 1, f"messages that s-nail lists in {store}")
+            equal(len(re.findall(r"^.?[A-Z] +\d+ ", listing, re.M)), 1, f"messages in {store}")
 
 
 @case("readers: mutt reads the mail, from an mbox and from a Maildir")
@@ -138,14 +138,17 @@ def mutt():
         with Mailhost("--store", store) as host:
             type_helo_dialogue(host)
             place = host.mbox("openstack") if store == "mbox" else host.inbox("openstack")
-            equal(mutt_reads(place), MESSAGE.replace(b"\r\n", b"\n"), f"mutt on {store}")
+            # The body follows the header with no blank line; mutt shows it as a body.
+            shown = b"Subject: How are you?\n\nHow have you been these days?\n"
+            equal(mutt_reads(place), shown, f"mutt on {store}")
 
 
 def mutt_reads(place):
     """The first message of a mailbox below the trace headers, as mutt pipes it out."""
     home = work.folder("mutt")
     (home / "rc").write_text(
-        "set wait_key=no pipe_decode=no header_cache='' sleep_time=0\n"
+        "set wait_key=no pipe_decode=no sleep_time=0 "
+        f"folder={home}\n"
         f"push \"<first-entry><pipe-message>cat >{home}/out<enter><exit>\"\n"
     )
     command = f"mutt -n -R -F {home}/rc -f {place}"

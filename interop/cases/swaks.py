@@ -12,7 +12,8 @@ MESSAGE = (
 
 def swaks(host, listener, *options, expect=0, to="alice@example.org"):
     data = work.folder("swaks") / "message"
-    data.write_bytes(MESSAGE.replace(b"\r\n", b"\n"))
+    # swaks adds the last line end.
+    data.write_bytes(MESSAGE.replace(b"\r\n", b"\n").removesuffix(b"\n"))
     return work.run(
         ["swaks", "--server", "127.0.0.1", "--port", host.port(listener), "--timeout", "15"]
         + ["--helo", "swaks.example.net", "--from", "sender@example.net", "--to", to]

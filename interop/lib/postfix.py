@@ -79,7 +79,8 @@ class Postfix:
         work.need("postfix")
         self.base = work.folder("postfix")
         etc = self.base / "etc"
-        etc.mkdir()
+        for folder in (etc, self.base / "spool"):
+            folder.mkdir()
         maps = " ".join(f"{{{who}={how}}}" for who, how in self.transports.items())
         (etc / "main.cf").write_text(
             MAIN.format(etc=etc, base=self.base, transports=maps, more=self.more)
