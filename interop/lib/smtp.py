@@ -3,6 +3,7 @@
 import base64
 import re
 import socket
+import ssl
 
 from lib.case import Failure, check, equal
 
@@ -23,6 +24,7 @@ class Typed:
         self.socket = socket.create_connection(
             ("127.0.0.1", port), timeout=timeout, source_address=(source, 0)
         )
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
     def __enter__(self):
@@ -85,6 +87,13 @@ class Typed:
             return self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
+
+    def start_tls(self):
+        """The handshake, after a 220; the certificate is another case's concern."""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.socket = context.wrap_socket(self.socket)
 
     def auth_plain(self, user, password, wanted="235 2.7.0"):
         token = base64.b64encode(f"\0{user}\0{password}".encode()).decode()
