@@ -1,6 +1,6 @@
 """Writes fuzz seeds: what each side says in every transcript, as bytes.
 
-    python3 .ci/seeds.py FOLDER
+python3 .ci/seeds.py FOLDER
 """
 
 import pathlib

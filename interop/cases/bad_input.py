@@ -255,6 +255,8 @@ def starttls_injection():
                         typed.start_tls()
                         typed.type("RSET", "250 2.0.0")
                         typed.quit()
+                except TimeoutError:
+                    raise
                 except (Failure, OSError) as error:
                     check("expected" not in str(error), f"after {injected!r}: {error}")
         still_works(host)

@@ -149,7 +149,7 @@ def mutt_reads(place):
     (home / "rc").write_text(
         "set wait_key=no pipe_decode=no sleep_time=0 "
         f"folder={home}\n"
-        f"push \"<first-entry><pipe-message>cat >{home}/out<enter><exit>\"\n"
+        f'push "<first-entry><pipe-message>cat >{home}/out<enter><exit>"\n'
     )
     command = f"mutt -n -R -F {home}/rc -f {place}"
     environment = {"TERM": "xterm", "HOME": str(home), "LC_ALL": "C.UTF-8"}

@@ -23,7 +23,9 @@ def relay(protocol, host, more=""):
                 smtp.sendmail("sender@example.net", list(users), message(number))
         postfix.await_empty(60)
         log = postfix.log()
-    equal(len(re.findall(r"status=sent \(250 2", log)), 2 * COUNT, "status=sent in the log of Postfix")
+    equal(
+        len(re.findall(r"status=sent \(250 2", log)), 2 * COUNT, "status=sent in the log of Postfix"
+    )
     for user in ("alice", "bob"):
         found = host.messages(user)
         equal(len(found), COUNT, f"messages of {user}")

@@ -30,7 +30,10 @@ def refused(action, code, *also):
     try:
         action()
     except smtplib.SMTPResponseException as error:
-        check(error.smtp_code in (code, *also), f"{error.smtp_code} {error.smtp_error!r}, expected {code}")
+        check(
+            error.smtp_code in (code, *also),
+            f"{error.smtp_code} {error.smtp_error!r}, expected {code}",
+        )
         return error
     except smtplib.SMTPRecipientsRefused as error:
         codes = [reply[0] for reply in error.recipients.values()]
@@ -109,9 +112,7 @@ def size():
         with client(host) as smtp:
             smtp.ehlo("client.example.net")
             equal(smtp.esmtp_features.get("size"), "20000", "SIZE")
-            refused(
-                lambda: smtp.sendmail("s@example.net", "alice@example.org", b"x" * 20001), 552
-            )
+            refused(lambda: smtp.sendmail("s@example.net", "alice@example.org", b"x" * 20001), 552)
             # The same without the parameter: the whole message travels, then it is refused.
             smtp.esmtp_features.pop("size")
             body = b"Subject: large\r\n\r\n" + b"y" * 70 + b"\r\n"
@@ -152,7 +153,11 @@ def lmtp():
                 MESSAGE,
                 ["BODY=8BITMIME"],
             )
-            equal([(who, code) for who, (code, _) in lost.items()], [("nobody@example.org", 550)], "refused")
+            equal(
+                [(who, code) for who, (code, _) in lost.items()],
+                [("nobody@example.org", 550)],
+                "refused",
+            )
         delivered(host.message("alice"), MESSAGE)
         with client(host, "lmtp", smtplib.LMTP) as smtp:
             smtp.ehlo("client.example.net")

@@ -34,9 +34,7 @@ def auth():
     with Mailhost(on=("smtp", "submission")) as host:
         for listener in ("smtp", "submission"):
             for mechanism in ("PLAIN", "LOGIN"):
-                said = swaks(
-                    host, listener, "--auth", mechanism, "-au", "alice", "-ap", "wonder"
-                )
+                said = swaks(host, listener, "--auth", mechanism, "-au", "alice", "-ap", "wonder")
                 check("<~  235 2.7.0" in said or "<-  235 2.7.0" in said, f"no 235: {said[-300:]}")
             # swaks ends with 28 when authentication fails.
             said = swaks(
@@ -90,7 +88,11 @@ def pipelining():
 def lmtp():
     with Mailhost(on=("lmtp",)) as host:
         said = swaks(
-            host, "lmtp", "--protocol", "LMTP", to="alice@example.org,nobody@example.org,bob@example.org"
+            host,
+            "lmtp",
+            "--protocol",
+            "LMTP",
+            to="alice@example.org,nobody@example.org,bob@example.org",
         )
         check("<** 550 5.1.1" in said, f"the unknown recipient was not refused: {said[-400:]}")
         end = said.split("\n -> .\n", 1)[1]

@@ -42,6 +42,6 @@ def equal(got, expected, what):
         start = max(0, at - 20)
         raise Failure(
             f"{what}: differs at byte {at} of {len(got)} (expected {len(expected)}): "
-            f"{got[start:at + 40]!r}, expected {expected[start:at + 40]!r}"
+            f"{got[start : at + 40]!r}, expected {expected[start : at + 40]!r}"
         )
     raise Failure(f"{what}: {got!r}, expected {expected!r}")

@@ -117,11 +117,13 @@ class Postfix:
     def await_empty(self, seconds):
         deadline = time.monotonic() + seconds
         while left := self.queued():
-            log = (self.base / "maillog").read_text(errors="replace")
-            deferred = [l for l in log.splitlines() if "status=deferred" in l]
+            log = self.log()
+            deferred = [line for line in log.splitlines() if "status=deferred" in line]
             if deferred:
                 raise Failure(f"Postfix deferred: {deferred[-1]}")
-            check(time.monotonic() < deadline, f"{len(left)} messages in the queue after {seconds} s")
+            check(
+                time.monotonic() < deadline, f"{len(left)} messages in the queue after {seconds} s"
+            )
             time.sleep(0.1)
 
     def log(self):

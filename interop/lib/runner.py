@@ -18,6 +18,8 @@ from lib.case import CASES, Failure  # noqa: E402
 
 
 def main():
+    # However the run ends, what it started ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     # Postfix drops its privileges, so the folder must be open to every user.
