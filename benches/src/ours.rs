@@ -33,7 +33,8 @@ pub(crate) fn receive_body(_body: &Rc<Body>) -> Option<Work> {
     None
 }
 
-/// A server that accepts every message on `listener` and throws it away, for ever.
+/// A server that accepts every message on `listener` and throws it away, for ever. The
+/// listener is a blocking one; it keeps what it received no longer than its peers do.
 pub(crate) fn smtp_sink() -> Option<fn(TcpListener) -> Result<()>> {
     None
 }

@@ -52,19 +52,16 @@ def long_line():
 def endless_line():
     with Mailhost() as host, greeted(host) as typed:
         before = host.memory("VmRSS")
+        said = b""
+        # An answer at the end of the line is right, and so is an end of the connection before
+        # it. A peer that neither reads on nor closes runs into the timeout, which is a failure.
         try:
             for _ in range(1024):
-                typed.send(b"RSET " * 13107)
+                typed.send(b"RESET" * 13107)
             typed.send(b"\r\n")
-        except OSError:
-            pass  # closed in the middle is one of the right answers
-        said = b""
-        try:
-            while data := typed.socket.recv(65536):
+            while not said.endswith(b"\r\n") and (data := typed.socket.recv(65536)):
                 said += data
-                if said.endswith(b"\r\n"):
-                    break
-        except OSError:
+        except ConnectionError:
             pass
         check(len(said.splitlines()) <= 2, f"answered {said[:200]!r}")
         check(all(line[:1] in b"45" for line in said.splitlines()), f"answered {said[:80]!r}")
