@@ -197,7 +197,7 @@ def unknown():
         typed.type("LHLO client.example.net", "500 5.5")
         typed.type("", "500 5.5")
         typed.type("MAIL FROM:<sender@example.net> FROB=1", "555 5.5.4")
-        typed.type("MAIL FROM:<sender@example.net> BODY=9BIT", "501 5.5.4")
+        typed.type("MAIL FROM:<sender@example.net> BODY=9BIT", ("501 5.5.4", "555 5.5.4"))
         typed.type("MAIL FROM:<sender@example.net> SIZE=many", "501 5.5.4")
         typed.type("MAIL", "501 5.5.4")
         typed.type("MAIL FROM:<sender@example.net>", "250 2.1.0")
@@ -220,7 +220,7 @@ def relaying():
         for recipient in ("<nobody@example.org>", "<nobody>"):
             typed.type(f"RCPT TO:{recipient}", "550 5.1.1")
         typed.type("RCPT TO:<alice%elsewhere.test@example.org>", "55")
-        typed.type("DATA", "503 5.5.1")
+        typed.type("DATA", ("503 5.5.1", "554 5.5.1"))
         typed.quit()
         host.nothing_delivered()
 

@@ -71,7 +71,7 @@ class Typed:
         return reply
 
     def type(self, line, wanted):
-        """One typed line and its answer."""
+        """One typed line and its answer; `wanted` may be a tuple of right ones."""
         data = line.encode() if isinstance(line, str) else line
         self.send(data + b"\r\n")
         reply = self.reply()
