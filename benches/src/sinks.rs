@@ -1,0 +1,35 @@
+//! The servers of the loopback layer: programs of their own, so that their CPU time is theirs.
+
+use crate::ours;
+use anyhow::{Context, Result, anyhow, bail};
+use mailin_embedded::{Handler, Server, SslConfig};
+use std::net::TcpListener;
+
+/// Serves on the loopback `port` until killed, as the server called `name`.
+pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port))?;
+    match name {
+        MAILIN => serve_mailin(listener),
+        MAILWIRE => ours::smtp_sink().context("not built yet")?(listener),
+        _ => bail!("no server is called {name}"),
+    }
+}
+
+pub(crate) const MAILIN: &str = "mailin";
+pub(crate) const MAILWIRE: &str = "mailwire";
+
+/// Its defaults accept every message and throw it away.
+fn serve_mailin(listener: TcpListener) -> Result<()> {
+    #[derive(Clone)]
+    struct Discard;
+    impl Handler for Discard {}
+
+    let mut server = Server::new(Discard);
+    server
+        .with_name("mx.example.org")
+        .with_ssl(SslConfig::None)
+        .map_err(|error| anyhow!("{error}"))?
+        .with_num_threads(32)
+        .with_tcp_listener(listener);
+    server.serve().map_err(|error| anyhow!("{error}"))
+}
