@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use crate::{Input, Output};
 
-/// What to do with a CR or LF that stands alone in the text.
+/// What to do with a CR or LF that stands alone in the text, and with NUL.
 ///
-/// RFC 5321 section 2.3.8 forbids both. How they are read decides where the next relay
-/// believes the message to end, so the choice is made here and nowhere else.
+/// RFC 5321 section 2.3.8 forbids the former; how they are read decides where the next relay
+/// believes the message to end. RFC 2045 section 2.8 forbids the latter, which ends strings in
+/// many programs. The choice is made here and nowhere else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BareLines {
@@ -20,25 +21,27 @@ pub enum BareLines {
     /// [`Unstuffer::bare`] tells. The strict default.
     #[default]
     Reject,
-    /// A bare LF becomes CRLF and a bare CR becomes a space. For servers that take mail from
+    /// A bare LF becomes CRLF; a bare CR and NUL become a space. For servers that take mail from
     /// programs which send LF. A dot is only ever removed behind a real CRLF.
     Normalise,
-    /// Both are handed on as they are. For sinks that keep bytes exactly, such as test servers;
+    /// All are handed on as they are. For sinks that keep bytes exactly, such as test servers;
     /// whoever relays such a text must repair it.
     Allow,
 }
 
-/// The lone character that was found.
+/// The character that was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(
     clippy::exhaustive_enums,
-    reason = "there are two halves of a line end"
+    reason = "nothing else is forbidden in a text"
 )]
 pub enum Bare {
     /// CR without LF.
     Cr,
     /// LF without CR.
     Lf,
+    /// NUL.
+    Nul,
 }
 
 /// Takes a dot-stuffed text out of an [`Input`], as slices of it.
@@ -51,6 +54,8 @@ pub struct Unstuffer {
     /// The next octet is the first of a line.
     at_line_start: bool,
     bare: Option<Bare>,
+    /// How much is examined at first: about as much as was free of anything to find, last time.
+    block: usize,
 }
 
 /// What [`Unstuffer::next`] found.
@@ -73,10 +78,11 @@ impl Unstuffer {
             policy,
             at_line_start: true,
             bare: None,
+            block: SMALLEST_BLOCK,
         }
     }
 
-    /// The first bare CR or LF that was seen, whatever the policy does with it.
+    /// The first bare CR or LF or NUL that was seen, whatever the policy does with it.
     ///
     /// Under [`BareLines::Allow`] they are not looked for.
     pub fn bare(&self) -> Option<Bare> {
@@ -98,7 +104,7 @@ impl Unstuffer {
                 }
                 self.at_line_start = false;
             }
-            let extent = extent(input, self.finds_bare());
+            let extent = extent(input, self.finds_bare(), &mut self.block);
             match extent.stop {
                 Stop::Bare(bare) if extent.length == 0 => match self.meet(bare, input) {
                     Some(replacement) => return Unstuffed::Data(replacement),
@@ -125,7 +131,7 @@ impl Unstuffer {
         input.consume(1);
         Some(Bytes::from_static(match bare {
             Bare::Lf => b"\r\n",
-            Bare::Cr => b" ",
+            Bare::Cr | Bare::Nul => b" ",
         }))
     }
 
@@ -156,27 +162,30 @@ enum Stop {
 }
 
 /// How far the text at the front of `buffer`, which is not at the start of a line, goes on
-/// without a dot to be looked at and, if `find_bare`, without a bare line end.
+/// without a dot to be looked at and, if `find_bare`, without a forbidden character.
 ///
 /// Blocks are first examined in a loop that the compiler vectorises; only a block in which
-/// there is something to find is searched. The blocks grow while nothing is found.
-fn extent(buffer: &[u8], find_bare: bool) -> Extent {
+/// there is something to find is searched. Blocks grow while nothing is found.
+fn extent(buffer: &[u8], find_bare: bool, block: &mut usize) -> Extent {
     let end = buffer.len() - usize::from(buffer.ends_with(b"\r"));
     let mut from = 0;
-    let mut size = SMALLEST_BLOCK;
     while from < end {
-        let to = end.min(from + size);
+        let to = end.min(from + *block);
         // One octet of overlap on both sides, so that each pair is seen in some block.
         let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
-        let lone_first = from == 0 && buffer[0] == b'\n';
         let pairs = Pairs::examine(window);
-        if pairs.dot || (find_bare && (pairs.bare || lone_first)) {
-            if let Some(extent) = search(buffer, from, to, find_bare) {
-                return extent;
-            }
+        let bare = find_bare && (pairs.bare || (from == 0 && matches!(buffer[0], b'\n' | 0)));
+        let found = match (bare, pairs.dot) {
+            (false, false) => None,
+            (false, true) if window.len() > WORTH_A_SEARCHER => next_dot(buffer, from, to),
+            _ => search(buffer, from, to, find_bare),
+        };
+        if let Some(extent) = found {
+            *block = extent.length.clamp(SMALLEST_BLOCK, LARGEST_BLOCK);
+            return extent;
         }
         from = to;
-        size = (size * 2).min(LARGEST_BLOCK);
+        *block = (*block * 2).min(LARGEST_BLOCK);
     }
     Extent {
         length: end,
@@ -184,42 +193,59 @@ fn extent(buffer: &[u8], find_bare: bool) -> Extent {
     }
 }
 
-/// The first place in `from..to` at which a run of text ends.
+/// The first CRLF in `from..to` that a dot follows, where nothing else ends the text.
+fn next_dot(buffer: &[u8], from: usize, to: usize) -> Option<Extent> {
+    let start = from.saturating_sub(1);
+    let window = &buffer[start..buffer.len().min(to + 2)];
+    let line_end = memchr::memmem::find(window, b"\r\n.")?;
+    Some(Extent {
+        length: start + line_end + 2,
+        stop: Stop::Plain,
+    })
+}
+
+/// The first place in `from..to` at which a run of text ends: for a dot or, if `find_bare`,
+/// for a forbidden character.
 fn search(buffer: &[u8], from: usize, to: usize, find_bare: bool) -> Option<Extent> {
     let mut at = from;
     // A CRLF that the block's start cuts in two is looked at from its CR.
     if at > 0 && buffer[at - 1] == b'\r' {
         at -= 1;
     }
-    while let Some(offset) = memchr::memchr2(b'\r', b'\n', &buffer[at..to]) {
-        at += offset;
-        match &buffer[at..] {
+    while at < to {
+        at += memchr::memchr3(b'\r', b'\n', 0, &buffer[at..to])?;
+        let bare = match &buffer[at..] {
             [b'\r', b'\n', b'.', ..] => {
                 return Some(Extent {
                     length: at + 2,
                     stop: Stop::Plain,
                 });
             }
-            [b'\r', b'\n', ..] => at += 2,
-            [b'\r'] => return None,
-            [octet, ..] if find_bare => {
-                return Some(Extent {
-                    length: at,
-                    stop: Stop::Bare(if *octet == b'\r' { Bare::Cr } else { Bare::Lf }),
-                });
+            [b'\r', b'\n', ..] => {
+                at += 2;
+                continue;
             }
-            _ => at += 1,
-        }
-        if at >= to {
-            break;
-        }
+            // Its LF may still come.
+            [b'\r'] => return None,
+            _ if !find_bare => {
+                at += 1;
+                continue;
+            }
+            [b'\r', ..] => Bare::Cr,
+            [b'\n', ..] => Bare::Lf,
+            _ => Bare::Nul,
+        };
+        return Some(Extent {
+            length: at,
+            stop: Stop::Bare(bare),
+        });
     }
     None
 }
 
 /// Whether any two neighbours in a block ask for a closer look.
 struct Pairs {
-    /// CR and LF that are not each other's neighbours.
+    /// CR and LF that are not each other's neighbours, or NUL behind the first octet.
     bare: bool,
     /// A dot behind LF.
     dot: bool,
@@ -227,14 +253,16 @@ struct Pairs {
 
 impl Pairs {
     fn examine(window: &[u8]) -> Self {
-        let (mut bare, mut dot) = (0u8, 0u8);
+        // Without an early exit, so that many octets are examined at once.
+        let (mut bare, mut dot, mut least) = (false, false, u8::MAX);
         for (&first, &second) in window.iter().zip(&window[1..]) {
-            bare |= u8::from(first == b'\r') ^ u8::from(second == b'\n');
-            dot |= u8::from(first == b'\n') & u8::from(second == b'.');
+            bare |= (first == b'\r') != (second == b'\n');
+            dot |= (first == b'\n') & (second == b'.');
+            least = least.min(second);
         }
         Self {
-            bare: bare != 0,
-            dot: dot != 0,
+            bare: bare || least == 0,
+            dot,
         }
     }
 }
@@ -311,11 +339,14 @@ impl Default for Stuffer {
     }
 }
 
-/// Examined first, and again behind every place where something was found: about one line.
+/// Examined at least: about one line.
 const SMALLEST_BLOCK: usize = 128;
 
-/// Examined at a time while nothing is found: stays in the first-level cache.
-const LARGEST_BLOCK: usize = 8 * 1024;
+/// From here on a search for the three octets around a dot pays for its preparation.
+const WORTH_A_SEARCHER: usize = 512;
+
+/// Examined at most, at a time: stays in the first-level cache.
+const LARGEST_BLOCK: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -354,6 +385,7 @@ mod tests {
                 }
                 [b'\r', ..] => Bare::Cr,
                 [b'\n', ..] => Bare::Lf,
+                [0, ..] => Bare::Nul,
                 [octet, ..] => {
                     if !skip {
                         text.push(*octet);
@@ -431,6 +463,7 @@ mod tests {
             2 => Just(&b"."[..]),
             1 => Just(&b"\r"[..]),
             1 => Just(&b"\n"[..]),
+            1 => Just(&b"\0"[..]),
             2 => Just(&b"x"[..]),
             1 => Just(&[b'y'; 77][..]),
             1 => Just(&[b'z'; 300][..]),

@@ -121,6 +121,9 @@ pub(super) fn aborted(reason: Aborted) -> Reply {
             Some((5, 5, 2)),
             "Bare <CR> in message: lines must end with <CR><LF>",
         ),
+        Aborted::BareLine(Bare::Nul) => {
+            Reply::fixed(550, Some((5, 5, 2)), "NUL character in message")
+        }
         Aborted::BareLine(Bare::Lf) => Reply::fixed(
             550,
             Some((5, 5, 2)),
