@@ -2,39 +2,179 @@
 //!
 //! What a [`Work`] returns is checked: it must have done as many units as its peers.
 
-use crate::body::Body;
-use crate::case::Work;
-use anyhow::Result;
+use std::hint::black_box;
 use std::net::TcpListener;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// A new server machine for each time: [`HELLO`](crate::session::HELLO),
-/// [`TRANSACTION`](crate::session::TRANSACTION), [`FAREWELL`](crate::session::FAREWELL), every
-/// event accepted. Returns the messages received.
+use anyhow::Result;
+use bytes::Buf;
+use mail_server::Limits;
+use mail_server::smtp::{Body as Incoming, Config, Envelope, Listener, Service, Session, Statuses};
+use mailwire::dot::{BareLines, Unstuffed, Unstuffer};
+use mailwire::line::{Found, LineReader};
+use mailwire::{Input, Machine, Step};
+use smtp_proto::command::{Command, Rcpt};
+use smtp_proto::server::{Event, Server};
+use smtp_proto::{Reply, Strictness};
+
+use crate::body::Body;
+use crate::case::Work;
+use crate::commands::MIX;
+use crate::session::{FAREWELL, HELLO, TRANSACTION};
+
+/// A new server machine for each time: [`HELLO`], [`TRANSACTION`], [`FAREWELL`], every event
+/// accepted. Returns the messages received.
 pub(crate) fn fresh_session() -> Option<Work> {
-    None
+    let config = Arc::new(config());
+    Some(Box::new(move |times| {
+        let now = Instant::now();
+        let mut messages = 0;
+        for _ in 0..times {
+            let mut server = Server::new(Arc::clone(&config));
+            messages += hear(&mut server, b"", now);
+            messages += hear(&mut server, HELLO, now);
+            for line in TRANSACTION {
+                messages += hear(&mut server, line, now);
+            }
+            messages += hear(&mut server, FAREWELL, now);
+        }
+        messages
+    }))
 }
 
-/// One server machine that has been greeted: a [`TRANSACTION`](crate::session::TRANSACTION)
-/// each time, every event accepted. Returns the messages received.
+/// One server machine that has been greeted: a [`TRANSACTION`] each time, every event
+/// accepted. Returns the messages received.
 pub(crate) fn kept_session() -> Option<Work> {
-    None
+    let config = Arc::new(config());
+    Some(Box::new(move |times| {
+        let now = Instant::now();
+        let mut server = Server::new(Arc::clone(&config));
+        hear(&mut server, b"", now);
+        hear(&mut server, HELLO, now);
+        let mut messages = 0;
+        for _ in 0..times {
+            for line in TRANSACTION {
+                messages += hear(&mut server, line, now);
+            }
+        }
+        messages
+    }))
 }
 
-/// The commands of [`MIX`](crate::commands::MIX) each time, into owned values. Returns how
-/// many were parsed.
+/// Gives the machine what a client says, accepts everything and takes the replies away.
+fn hear(server: &mut Server, line: &[u8], now: Instant) -> usize {
+    let mut messages = 0;
+    // As a driver does before a read.
+    server.input().space();
+    let taken = server.input().extend(line);
+    assert_eq!(taken, line.len(), "a line fits");
+    loop {
+        match server.step(now).expect("a legal conversation") {
+            Step::Event(Event::Body(piece)) => drop(black_box(piece)),
+            Step::Event(Event::Reset) => {}
+            Step::Event(event) => {
+                messages += usize::from(matches!(event, Event::EndOfData));
+                black_box(event);
+                server.accept().expect("an event waits");
+            }
+            _ => break,
+        }
+    }
+    let output = server.output();
+    black_box(output.chunk());
+    output.advance(output.remaining());
+    messages
+}
+
+/// The commands of [`MIX`] each time, into owned values. Returns how many were parsed.
 pub(crate) fn parse_commands() -> Option<Work> {
-    None
+    let strictness = Strictness::strict();
+    Some(Box::new(move |times| {
+        let mut parsed = 0;
+        for _ in 0..times {
+            let mut lines = LineReader::new(2048, 2048);
+            let mut rest = black_box(MIX);
+            while let found @ Found::Line { length, .. } = lines.next(rest) {
+                let command = Command::parse(&rest[..length], &strictness);
+                black_box(command.expect("a legal command"));
+                rest = &rest[found.consume()..];
+                parsed += 1;
+            }
+        }
+        parsed
+    }))
 }
 
 /// The wire bytes of `body`, from line start to its end, in its chunks, the copy into the
 /// input included. Returns the bytes of content.
-pub(crate) fn receive_body(_body: &Rc<Body>) -> Option<Work> {
-    None
+pub(crate) fn receive_body(body: &Rc<Body>) -> Option<Work> {
+    let body = Rc::clone(body);
+    Some(Box::new(move |times| {
+        let mut content = 0;
+        for _ in 0..times {
+            let mut input = Input::new(2 * body.chunk.max(1024));
+            input.expect_bulk(true);
+            let mut unstuffer = Unstuffer::new(BareLines::Reject);
+            let mut ended = false;
+            for chunk in body.wire.chunks(body.chunk) {
+                input.space();
+                let taken = input.extend(black_box(chunk));
+                assert_eq!(taken, chunk.len(), "a chunk fits");
+                ended = loop {
+                    match unstuffer.next(&mut input) {
+                        Unstuffed::Data(piece) => content += black_box(piece).len(),
+                        Unstuffed::NeedInput => break false,
+                        Unstuffed::End => break true,
+                    }
+                };
+            }
+            assert!(ended, "the body has its end");
+        }
+        content
+    }))
 }
 
 /// A server that accepts every message on `listener` and throws it away, for ever. The
 /// listener is a blocking one; it keeps what it received no longer than its peers do.
 pub(crate) fn smtp_sink() -> Option<fn(TcpListener) -> Result<()>> {
-    None
+    Some(|listener| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(async {
+            let listener = Listener::from_std(listener, config())?;
+            let mut limits = Limits::default();
+            limits.connections_per_address = limits.connections;
+            listener.limits(limits).serve(|_peer| Discard).await;
+            Ok(())
+        })
+    })
+}
+
+/// Accepts everything and throws it away.
+struct Discard;
+
+#[async_trait::async_trait]
+impl Service for Discard {
+    async fn rcpt(&mut self, _: &Session, _: &Rcpt) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    async fn message(
+        &mut self,
+        _: &Session,
+        _: &Envelope,
+        body: &mut Incoming<'_>,
+    ) -> Result<Statuses, Reply> {
+        while let Some(piece) = body.next().await? {
+            black_box(piece);
+        }
+        Ok(Statuses::accepted())
+    }
+}
+
+fn config() -> Config {
+    Config::new("mx.example.org".parse().expect("a domain"))
 }

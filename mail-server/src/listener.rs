@@ -73,19 +73,30 @@ impl Acceptor {
     pub(crate) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
         for address in lookup_host(address).await? {
-            match listen(address) {
-                Ok(socket) => {
-                    return Ok(Self {
-                        local: socket.local_addr()?,
-                        socket,
-                        limits: Limits::default(),
-                        counts: Arc::default(),
-                    });
-                }
+            match listen(address).and_then(Self::new) {
+                Ok(acceptor) => return Ok(acceptor),
                 Err(error) => last = error,
             }
         }
         Err(last)
+    }
+
+    #[expect(
+        clippy::disallowed_types,
+        reason = "it is made a socket of the runtime's"
+    )]
+    pub(crate) fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Self::new(TcpListener::from_std(socket)?)
+    }
+
+    fn new(socket: TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            local: socket.local_addr()?,
+            socket,
+            limits: Limits::default(),
+            counts: Arc::default(),
+        })
     }
 
     pub(crate) fn local_addr(&self) -> SocketAddr {

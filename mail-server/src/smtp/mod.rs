@@ -75,13 +75,30 @@ impl Listener {
     ///
     /// If the address cannot be bound.
     pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
-        Ok(Self {
-            acceptor: Acceptor::bind(address).await?,
+        Ok(Self::new(Acceptor::bind(address).await?, config))
+    }
+
+    /// Takes a socket that listens already, such as one inherited from a supervisor.
+    ///
+    /// # Errors
+    ///
+    /// If the socket cannot be used without blocking.
+    #[expect(
+        clippy::disallowed_types,
+        reason = "it is made a socket of the runtime's"
+    )]
+    pub fn from_std(socket: std::net::TcpListener, config: Config) -> io::Result<Self> {
+        Ok(Self::new(Acceptor::from_std(socket)?, config))
+    }
+
+    fn new(acceptor: Acceptor, config: Config) -> Self {
+        Self {
+            acceptor,
             config,
             tls: None,
             implicit_tls: false,
             stop: Stop::new(),
-        })
+        }
     }
 
     /// Offers STARTTLS (RFC 3207).
