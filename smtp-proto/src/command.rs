@@ -189,7 +189,12 @@ impl Command {
             [] => Ok(command),
             _ => Err(SyntaxError::Argument),
         };
-        match &Verb::of(verb).ok_or(SyntaxError::Unknown)?.0 {
+        let letters: [u8; 4] = match verb.try_into() {
+            Ok(letters) => letters,
+            Err(_) if verb.eq_ignore_ascii_case(b"STARTTLS") => return alone(Self::StartTls),
+            Err(_) => return Err(SyntaxError::Unknown),
+        };
+        match &letters.map(|octet| octet.to_ascii_uppercase()) {
             b"MAIL" => Mail::parse(argument, strictness).map(Self::Mail),
             b"RCPT" => Rcpt::parse(argument, strictness).map(Self::Rcpt),
             b"DATA" => alone(Self::Data),
@@ -202,9 +207,11 @@ impl Command {
             b"HELP" => Ok(Self::Help),
             b"VRFY" => Verify::parse(argument).map(Self::Verify),
             b"AUTH" => Auth::parse(argument).map(Self::Auth),
-            b"STLS" => alone(Self::StartTls),
             b"BDAT" => Err(SyntaxError::Chunk),
-            _ => Err(SyntaxError::NotImplemented),
+            b"EXPN" | b"ETRN" | b"TURN" | b"ATRN" | b"SEND" | b"SOML" | b"SAML" | b"BURL" => {
+                Err(SyntaxError::NotImplemented)
+            }
+            _ => Err(SyntaxError::Unknown),
         }
     }
 }
@@ -245,47 +252,6 @@ fn has_control(line: &[u8]) -> bool {
     let control = |octet: u8| (octet < b' ') & (octet != b'\t') | (octet == 0x7f);
     line.iter()
         .fold(false, |found, &octet| found | control(octet))
-}
-
-/// Four upper-case letters that stand for a verb.
-struct Verb([u8; 4]);
-
-impl Verb {
-    fn of(verb: &[u8]) -> Option<Self> {
-        match verb {
-            &[a, b, c, d] => {
-                // Only letters may be folded: a bit less makes a letter of `{` or a control.
-                let verb = [a, b, c, d].map(|octet| octet.to_ascii_uppercase());
-                let known = matches!(
-                    &verb,
-                    b"MAIL"
-                        | b"RCPT"
-                        | b"DATA"
-                        | b"EHLO"
-                        | b"HELO"
-                        | b"LHLO"
-                        | b"RSET"
-                        | b"QUIT"
-                        | b"NOOP"
-                        | b"HELP"
-                        | b"VRFY"
-                        | b"AUTH"
-                        | b"BDAT"
-                        | b"EXPN"
-                        | b"ETRN"
-                        | b"TURN"
-                        | b"ATRN"
-                        | b"SEND"
-                        | b"SOML"
-                        | b"SAML"
-                        | b"BURL"
-                );
-                known.then_some(Self(verb))
-            }
-            _ if verb.eq_ignore_ascii_case(b"STARTTLS") => Some(Self(*b"STLS")),
-            _ => None,
-        }
-    }
 }
 
 impl Hello {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use compact_str::CompactString;
+
 use crate::path::Mailbox;
 use crate::{SyntaxError, limits};
 
@@ -25,7 +27,8 @@ pub struct MailParameters {
 impl MailParameters {
     pub(crate) fn parse(text: &[u8]) -> Result<Self, SyntaxError> {
         let mut parameters = Self::default();
-        for (keyword, value) in words(text)? {
+        for word in words(text) {
+            let (keyword, value) = word?;
             let value_given = || value.ok_or(SyntaxError::Parameter);
             let repeated = if keyword.eq_ignore_ascii_case(b"SIZE") {
                 parameters.size.replace(size(value_given()?)?).is_some()
@@ -85,7 +88,8 @@ pub struct RcptParameters {
 impl RcptParameters {
     pub(crate) fn parse(text: &[u8]) -> Result<Self, SyntaxError> {
         let mut parameters = Self::default();
-        for (keyword, value) in words(text)? {
+        for word in words(text) {
+            let (keyword, value) = word?;
             add(&mut parameters.other, keyword, value)?;
         }
         Ok(parameters)
@@ -103,8 +107,8 @@ impl fmt::Display for RcptParameters {
 /// A parameter that is not interpreted here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
-    keyword: Box<str>,
-    value: Option<Box<str>>,
+    keyword: CompactString,
+    value: Option<CompactString>,
 }
 
 impl Parameter {
@@ -247,36 +251,37 @@ fn size(value: &[u8]) -> Result<u64, SyntaxError> {
 type Word<'a> = (&'a [u8], Option<&'a [u8]>);
 
 /// The `keyword[=value]` words behind a path, each with one space before it.
-fn words(text: &[u8]) -> Result<impl Iterator<Item = Word<'_>>, SyntaxError> {
-    let text = match text {
-        [] => return Ok(None.into_iter().flatten()),
-        [b' ', text @ ..] => text,
-        _ => return Err(SyntaxError::Parameter),
-    };
-    let split = |word| match memchr::memchr(b'=', word) {
-        Some(at) => (&word[..at], Some(&word[at + 1..])),
-        None => (word, None),
-    };
-    // Checked before anything is built, so that the rest cannot fail half-way.
-    for (count, word) in text.split(|&octet| octet == b' ').enumerate() {
-        let (keyword, value) = split(word);
-        let keyword_is_legal = keyword.first().is_some_and(u8::is_ascii_alphanumeric)
-            && keyword
-                .iter()
-                .all(|octet| octet.is_ascii_alphanumeric() || *octet == b'-');
-        let value_is_legal = value.is_none_or(|value| {
-            !value.is_empty()
-                && value
-                    .iter()
-                    .all(|octet| matches!(octet, b'!'..=b'<' | b'>'..=b'~'))
-        });
-        if !keyword_is_legal || !value_is_legal || count >= limits::PARAMETERS {
-            return Err(SyntaxError::Parameter);
-        }
+fn words(text: &[u8]) -> impl Iterator<Item = Result<Word<'_>, SyntaxError>> {
+    let mut rest = text;
+    let mut left = limits::PARAMETERS;
+    std::iter::from_fn(move || {
+        let word = match rest {
+            [] => return None,
+            [b' ', after @ ..] if left > 0 => after,
+            _ => return Some(Err(SyntaxError::Parameter)),
+        };
+        let end = memchr::memchr(b' ', word).unwrap_or(word.len());
+        (left, rest) = (left - 1, &word[end..]);
+        Some(split(&word[..end]).ok_or(SyntaxError::Parameter))
+    })
+}
+
+/// `esmtp-keyword ["=" esmtp-value]`.
+fn split(word: &[u8]) -> Option<Word<'_>> {
+    let is_keyword = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'-';
+    let end = word.iter().position(|octet| !is_keyword(octet));
+    let (keyword, value) = word.split_at(end.unwrap_or(word.len()));
+    if !keyword.first()?.is_ascii_alphanumeric() {
+        return None;
     }
-    Ok(Some(text.split(|&octet| octet == b' ').map(split))
-        .into_iter()
-        .flatten())
+    let value = match value {
+        [] => None,
+        [b'=', value @ ..] => Some(value),
+        _ => return None,
+    };
+    let is_value = |octet: &u8| matches!(octet, b'!'..=b'<' | b'>'..=b'~');
+    let legal = value.is_none_or(|value| !value.is_empty() && value.iter().all(is_value));
+    legal.then_some((keyword, value))
 }
 
 fn add(
@@ -284,14 +289,15 @@ fn add(
     keyword: &[u8],
     value: Option<&[u8]>,
 ) -> Result<(), SyntaxError> {
-    let text = |octets: &[u8]| String::from_utf8(octets.to_vec()).expect("`words` saw ASCII");
-    let keyword = text(keyword).to_ascii_uppercase();
-    if others.iter().any(|other| *other.keyword == keyword) {
+    let text = |octets| CompactString::from_utf8(octets).map_err(|_| SyntaxError::Parameter);
+    let mut keyword = text(keyword)?;
+    keyword.make_ascii_uppercase();
+    if others.iter().any(|other| other.keyword == keyword) {
         return Err(SyntaxError::Parameter);
     }
     others.push(Parameter {
-        keyword: keyword.into(),
-        value: value.map(|value| text(value).into()),
+        keyword,
+        value: value.map(text).transpose()?,
     });
     Ok(())
 }

@@ -35,6 +35,7 @@ impl Input {
     /// While lines are expected the room is small, so that an idle session costs little;
     /// while a body is received it is large, so that reads are few. The room is empty when the
     /// buffer [is full](Self::is_full): then `step` first.
+    #[inline]
     pub fn space(&mut self) -> Limit<&mut BytesMut> {
         let room = self.room.min(self.limit - self.buffer.len());
         if self.buffer.is_empty() && self.buffer.capacity() > self.room.saturating_mul(2) {
@@ -46,6 +47,7 @@ impl Input {
     }
 
     /// Appends as much of `bytes` as may be held and says how much that was.
+    #[inline]
     #[must_use = "bytes that did not fit must be offered again"]
     pub fn extend(&mut self, bytes: &[u8]) -> usize {
         let fits = bytes.len().min(self.limit - self.buffer.len());
@@ -54,6 +56,7 @@ impl Input {
     }
 
     /// Whether nothing more may be appended before the machine has stepped.
+    #[inline]
     pub fn is_full(&self) -> bool {
         self.buffer.len() >= self.limit
     }
@@ -68,6 +71,7 @@ impl Input {
     /// # Panics
     ///
     /// If fewer are held.
+    #[inline]
     pub fn take(&mut self, count: usize) -> Bytes {
         self.removed += count as u64;
         self.buffer.split_to(count).freeze()
@@ -78,6 +82,7 @@ impl Input {
     /// # Panics
     ///
     /// If fewer are held.
+    #[inline]
     pub fn consume(&mut self, count: usize) {
         self.removed += count as u64;
         self.buffer.advance(count);
@@ -90,6 +95,7 @@ impl Input {
     }
 
     /// How many octets have come since the beginning: how a machine sees that its peer goes on.
+    #[inline]
     pub fn octets_received(&self) -> u64 {
         self.removed + self.buffer.len() as u64
     }
@@ -103,6 +109,7 @@ impl Input {
 impl Deref for Input {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         &self.buffer
     }

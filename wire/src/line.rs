@@ -35,6 +35,7 @@ impl LineReader {
     /// Looks for the next line at the front of `buffer`.
     ///
     /// Whatever it says, the caller removes [`Found::consume`] octets from the front.
+    #[inline]
     pub fn next(&mut self, buffer: &[u8]) -> Found {
         if let Some(offset) = memchr::memchr(b'\n', &buffer[self.scanned..]) {
             let end = self.scanned + offset;
@@ -111,6 +112,7 @@ pub enum Found {
 
 impl Found {
     /// How many octets to remove from the front of the buffer.
+    #[inline]
     pub fn consume(&self) -> usize {
         match *self {
             Self::Incomplete { consume }

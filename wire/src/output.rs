@@ -39,6 +39,7 @@ impl Output {
     }
 
     /// Appends a copy of `bytes`. For machines.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
         if self.tail.capacity() == 0 {
             // Most replies fit, and a group's worth does not grow step by step.
@@ -72,6 +73,7 @@ impl Output {
     }
 
     /// Whether more than the mark waits, so that nothing should be added before a flush.
+    #[inline]
     pub fn is_over(&self) -> bool {
         self.remaining() > self.mark
     }
@@ -82,11 +84,13 @@ impl Output {
     }
 
     /// The number of octets that wait.
+    #[inline]
     pub fn len(&self) -> usize {
         self.remaining()
     }
 
     /// Whether nothing waits.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.remaining() == 0
     }
@@ -108,10 +112,12 @@ impl Output {
 }
 
 impl Buf for Output {
+    #[inline]
     fn remaining(&self) -> usize {
         self.chained + self.tail.len() - self.sent
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
         match self.segments.front() {
             Some(segment) => segment,
@@ -131,6 +137,7 @@ impl Buf for Output {
         filled
     }
 
+    #[inline]
     fn advance(&mut self, mut count: usize) {
         assert!(
             count <= self.remaining(),

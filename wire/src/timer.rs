@@ -15,11 +15,13 @@ impl Timer {
     /// Runs out `after` this long from `now`.
     ///
     /// A time too far to be represented is as good as never.
+    #[inline]
     pub fn arm(&mut self, now: Instant, after: Duration) {
         self.0 = now.checked_add(after);
     }
 
     /// Runs out `after` this long from `now`, unless it is running already.
+    #[inline]
     pub fn arm_if_idle(&mut self, now: Instant, after: Duration) {
         if self.0.is_none() {
             self.arm(now, after);
@@ -27,16 +29,19 @@ impl Timer {
     }
 
     /// Does not run out any more.
+    #[inline]
     pub fn disarm(&mut self) {
         self.0 = None;
     }
 
     /// Whether it has run out by `now`.
+    #[inline]
     pub fn has_expired(&self, now: Instant) -> bool {
         self.0.is_some_and(|deadline| deadline <= now)
     }
 
     /// When it runs out.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.0
     }
