@@ -171,14 +171,19 @@ fn extent(buffer: &[u8], find_bare: bool, block: &mut usize) -> Extent {
     let mut from = 0;
     while from < end {
         let to = end.min(from + *block);
-        // One octet of overlap on both sides, so that each pair is seen in some block.
-        let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
-        let pairs = Pairs::examine(window);
-        let bare = find_bare && (pairs.bare || (from == 0 && matches!(buffer[0], b'\n' | 0)));
-        let found = match (bare, pairs.dot) {
-            (false, false) => None,
-            (false, true) if window.len() > WORTH_A_SEARCHER => next_dot(buffer, from, to),
-            _ => search(buffer, from, to, find_bare),
+        // Where lines with something to find follow each other, looking twice does not pay.
+        let found = if *block == SMALLEST_BLOCK {
+            search(buffer, from, to, find_bare)
+        } else {
+            // One octet of overlap on both sides, so that each pair is seen in some block.
+            let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
+            let pairs = Pairs::examine(window);
+            let first = from == 0 && matches!(buffer[0], b'\n' | 0);
+            match (find_bare && (pairs.bare || first), pairs.dot) {
+                (false, false) => None,
+                (false, true) if window.len() > WORTH_A_SEARCHER => next_dot(buffer, from, to),
+                _ => search(buffer, from, to, find_bare),
+            }
         };
         if let Some(extent) = found {
             *block = extent.length.clamp(SMALLEST_BLOCK, LARGEST_BLOCK);
@@ -345,8 +350,9 @@ const SMALLEST_BLOCK: usize = 128;
 /// From here on a search for the three octets around a dot pays for its preparation.
 const WORTH_A_SEARCHER: usize = 512;
 
-/// Examined at most, at a time: stays in the first-level cache.
-const LARGEST_BLOCK: usize = 16 * 1024;
+/// Examined at most, at a time: larger blocks are hardly faster, and what lies behind a dot in
+/// a block is examined twice.
+const LARGEST_BLOCK: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
