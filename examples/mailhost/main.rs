@@ -141,12 +141,13 @@ impl Kind {
 fn config(options: &Options, kind: Kind, address: SocketAddr) -> Config {
     let mut config = Config::new(options.hostname.clone());
     config.limits.message = Some(options.max_size);
-    // What people type, and what devices send, is taken as it is meant.
-    config.strictness = Strictness::lenient(options.domains()[0].clone());
     if kind == Kind::Lmtp {
+        // Only programs speak LMTP: they have no excuse.
         config.protocol = Protocol::Lmtp;
         return config;
     }
+    // What people type, and what devices send, is taken as it is meant.
+    config.strictness = Strictness::lenient(options.domains()[0].clone());
     config.mechanisms = ["PLAIN", "LOGIN"]
         .map(|name| name.parse().expect("a name"))
         .into();

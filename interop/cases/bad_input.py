@@ -92,13 +92,21 @@ def control_characters():
         still_works(host)
 
 
-@case("bad input: bare LF as a line end is not a command")
+@case("bad input: bare LF as a line end: refused where programs speak, taken where people type")
 def bare_lf_command():
-    with Mailhost() as host, greeted(host) as typed:
-        typed.send(b"NOOP\nRSET\r\n")
-        typed.expect("5")
-        typed.type("NOOP", "250 2.0.0")
-        typed.quit()
+    with Mailhost(on=("smtp", "lmtp")) as host:
+        with Typed(host.port("lmtp")) as typed:
+            typed.expect("220")
+            # What stands between two CRLFs is two lines, and both are answered.
+            typed.send(b"NOOP\nRSET\r\n")
+            typed.expect("500 5.5.2")
+            typed.expect("250 2.0.0")
+            typed.type("QUIT", "221")
+        with greeted(host) as typed:
+            typed.send(b"NOOP\nXYZZY\r\n")
+            typed.expect("250 2.0.0")
+            typed.expect("500 5.5.2")
+            typed.quit()
 
 
 @case("bad input: bare LF, bare CR and NUL in a message")

@@ -69,8 +69,9 @@ def helo_into_mbox():
         check(from_ is not None, f"From_ line: {first!r}")
         at = time.mktime(time.strptime(from_[1].decode(), "%a %b %d %H:%M:%S %Y"))
         check(before - 1 <= at <= time.time() + 1, f"From_ line is not now, local time: {first!r}")
-        # A blank line ends an mbox message.
-        check_trace(delivered(rest, MESSAGE + b"\r\n"))
+        # The header of an mbox message ends with a blank line, and so does the message.
+        header, body = MESSAGE.split(b"\r\n", 1)
+        check_trace(delivered(rest, header + b"\r\n\r\n" + body + b"\r\n"))
 
 
 @case("dialogue: two messages into one mbox, From_ lines in the body are quoted")

@@ -41,6 +41,11 @@ impl Stop {
         self.0.cancel();
     }
 
+    /// Whether [`stop`](Self::stop) was called.
+    pub fn is_stopped(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
     /// Waits until [`stop`](Self::stop) was called.
     pub async fn stopped(&self) {
         self.0.cancelled().await;
@@ -60,6 +65,15 @@ pub(crate) struct Acceptor {
 struct Counts {
     all: usize,
     by_address: HashMap<IpAddr, usize>,
+}
+
+/// What connections are told that get no session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusals {
+    /// There are too many.
+    pub(crate) busy: &'static [u8],
+    /// The listener stops.
+    pub(crate) stopping: &'static [u8],
 }
 
 /// A connection that counts while it lives.
@@ -112,11 +126,11 @@ impl Acceptor {
     }
 
     /// Runs `session` for every connection, until stopped and all sessions have ended or the
-    /// grace is over. `busy` is what a connection too many is told.
+    /// grace is over.
     pub(crate) async fn serve<F>(
         self,
         stop: Stop,
-        busy: &[u8],
+        refusals: Refusals,
         session: impl Fn(TcpStream, Peer, Stop) -> F,
     ) where
         F: Future<Output = ()> + Send + 'static,
@@ -139,7 +153,7 @@ impl Acceptor {
             let Some(counted) = self.count(address.ip()) else {
                 debug!(%address, "one connection too many");
                 // Nobody is waited for: the socket's buffer takes a line, or it is not sent.
-                let _ = stream.try_write(busy);
+                let _ = stream.try_write(refusals.busy);
                 continue;
             };
             // Replies are gathered before they are sent, so nothing is won by waiting for more.
@@ -151,10 +165,23 @@ impl Acceptor {
                 drop(counted);
             });
         }
+        // Those who came in while we were stopping are told so.
+        while let Some(stream) = self.waiting().await {
+            let _ = stream.try_write(refusals.stopping);
+        }
         drop(self.socket);
         sessions.close();
         if timeout(self.limits.grace, sessions.wait()).await.is_err() {
             warn!(left = sessions.len(), "sessions did not end in time");
+        }
+    }
+
+    /// A connection that is there already.
+    async fn waiting(&self) -> Option<TcpStream> {
+        tokio::select! {
+            biased;
+            accepted = self.socket.accept() => accepted.ok().map(|(stream, _)| stream),
+            () = std::future::ready(()) => None,
         }
     }
 

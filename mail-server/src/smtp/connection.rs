@@ -100,6 +100,11 @@ async fn serve<S: Service>(
     if let Some(tls) = &session.tls {
         machine.tls_started(tls.clone());
     }
+    let mut stopping = stop.is_stopped();
+    if stopping {
+        // Before it greets.
+        machine.shutdown();
+    }
     let mut connection = Connection {
         driver: Driver::new(machine, transport),
         session,
@@ -108,7 +113,6 @@ async fn serve<S: Service>(
         envelope: None,
     };
     let mut stopped = pin!(stop.stopped());
-    let mut stopping = false;
     loop {
         let next = tokio::select! {
             biased;

@@ -53,7 +53,7 @@ use std::sync::Arc;
 use tokio::net::ToSocketAddrs;
 
 use crate::limits::Limits;
-use crate::listener::{Acceptor, Peer, Stop};
+use crate::listener::{Acceptor, Peer, Refusals, Stop};
 use crate::tls::Tls;
 
 /// A TCP socket on which SMTP or LMTP is served.
@@ -145,12 +145,15 @@ impl Listener {
             handshake: self.acceptor.handshake(),
         });
         self.acceptor
-            .serve(self.stop, BUSY, |stream, peer, stop| {
+            .serve(self.stop, REFUSALS, |stream, peer, stop| {
                 connection::run(Arc::clone(&shared), stream, peer, stop, service(peer))
             })
             .await;
     }
 }
 
-/// Said to a connection too many, in place of a greeting.
-const BUSY: &[u8] = b"421 4.7.0 Too many connections, try again later\r\n";
+/// Said in place of a greeting.
+const REFUSALS: Refusals = Refusals {
+    busy: b"421 4.7.0 Too many connections, try again later\r\n",
+    stopping: b"421 4.3.2 Service is shutting down\r\n",
+};
