@@ -172,6 +172,11 @@ impl Command {
     ///
     /// If it is not a command by the grammar, as far as `strictness` asks for it.
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        // First of all, since its octets follow whatever else is wrong with the line.
+        let verb_ends = line.get(4).is_none_or(|octet| !octet.is_ascii_graphic());
+        if verb_ends && line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT")) {
+            return Err(SyntaxError::Chunk);
+        }
         // NUL, lone CR and other controls are never skipped or read as anything else.
         if line
             .iter()
@@ -203,7 +208,6 @@ impl Command {
             b"VRFY" => Verify::parse(argument).map(Self::Verify),
             b"AUTH" => Auth::parse(argument).map(Self::Auth),
             b"STLS" => alone(Self::StartTls),
-            b"BDAT" => Err(SyntaxError::Chunk),
             _ => Err(SyntaxError::NotImplemented),
         }
     }
@@ -262,7 +266,6 @@ impl Verb {
                         | b"HELP"
                         | b"VRFY"
                         | b"AUTH"
-                        | b"BDAT"
                         | b"EXPN"
                         | b"ETRN"
                         | b"TURN"
@@ -497,6 +500,9 @@ mod tests {
             (b"NOOP\0", SyntaxError::Control),
             (b"EXPN list", SyntaxError::NotImplemented),
             (b"BDAT 5 LAST", SyntaxError::Chunk),
+            (b"bdat", SyntaxError::Chunk),
+            (b"BDAT\05", SyntaxError::Chunk),
+            (b"BDATE", SyntaxError::Unknown),
             (b"EHLO", SyntaxError::Argument),
             (b"EHLO two words", SyntaxError::Argument),
             (b"DATA now", SyntaxError::Argument),

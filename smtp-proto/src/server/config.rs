@@ -30,13 +30,13 @@ pub struct Config {
     pub bare_lines: BareLines,
     /// Announce STARTTLS, while there is no TLS.
     pub starttls: bool,
-    /// MAIL needs TLS (530 otherwise).
+    /// MAIL, VRFY and AUTH need TLS (530 otherwise).
     pub require_tls: bool,
     /// The SASL mechanisms on offer; none means that AUTH does not exist.
     pub mechanisms: Vec<MechanismName>,
     /// Offer them without TLS too. They are then at anybody's mercy on the way.
     pub auth_without_tls: bool,
-    /// MAIL needs an authentication (530 otherwise): submission (RFC 6409 section 4.3).
+    /// MAIL and VRFY need an authentication (530 otherwise): submission (RFC 6409 section 4.3).
     pub require_auth: bool,
     /// Announce `AUTH=LOGIN PLAIN` as well, for clients older than RFC 2554.
     pub old_auth_line: bool,

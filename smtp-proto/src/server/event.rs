@@ -14,7 +14,8 @@ use crate::command::{Auth, Hello, Mail, Rcpt, Verify};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A client introduced itself; a transaction that was open is gone. Answer.
+    /// A client introduced itself; if it is accepted, a transaction that
+    /// was open is gone. Answer.
     Hello(Hello),
     /// A client wants to authenticate. Answer: [`challenge`](super::Server::challenge), or
     /// `accept` once the identity is proven, or `reply` with a refusal.
