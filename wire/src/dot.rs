@@ -323,85 +323,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// The same as [`Unstuffer`], octet by octet and over the whole text: the oracle.
-    fn naive(wire: &[u8], policy: BareLines) -> Option<(Vec<u8>, Option<Bare>, usize)> {
-        let (mut text, mut bare, mut at_line_start, mut at) = (Vec::new(), None, true, 0);
-        loop {
-            let rest = &wire[at..];
-            if at_line_start && rest.starts_with(b".\r\n") {
-                return Some((text, bare, at + 3));
-            }
-            if at_line_start && rest.len() < 3 && b".\r\n".starts_with(rest) {
-                return None;
-            }
-            if at_line_start && rest[0] == b'.' {
-                at += 1;
-                at_line_start = false;
-                continue;
-            }
-            at_line_start = false;
-            let skip = policy == BareLines::Reject && bare.is_some();
-            let lone = match rest {
-                [] | [b'\r'] => return None,
-                [b'\r', b'\n', ..] => {
-                    if !skip {
-                        text.extend(b"\r\n");
-                    }
-                    at += 2;
-                    at_line_start = true;
-                    continue;
-                }
-                [b'\r', ..] => Bare::Cr,
-                [b'\n', ..] => Bare::Lf,
-                [octet, ..] => {
-                    if !skip {
-                        text.push(*octet);
-                    }
-                    at += 1;
-                    continue;
-                }
-            };
-            at += 1;
-            match policy {
-                BareLines::Reject => {
-                    bare.get_or_insert(lone);
-                }
-                BareLines::Normalise => {
-                    bare.get_or_insert(lone);
-                    text.extend_from_slice(if lone == Bare::Lf { b"\r\n" } else { b" " });
-                }
-                BareLines::Allow => text.push(rest[0]),
-            }
-        }
-    }
-
-    fn unstuff(
-        wire: &[u8],
-        piece: usize,
-        policy: BareLines,
-    ) -> Option<(Vec<u8>, Option<Bare>, usize)> {
-        let mut input = Input::new(1 << 20);
-        let mut unstuffer = Unstuffer::new(policy);
-        let mut text = Vec::new();
-        let mut fed = 0;
-        for piece in wire.chunks(piece) {
-            assert_eq!(input.extend(piece), piece.len());
-            fed += piece.len();
-            loop {
-                match unstuffer.next(&mut input) {
-                    Unstuffed::Data(data) => {
-                        assert!(!data.is_empty());
-                        text.extend_from_slice(&data);
-                    }
-                    Unstuffed::NeedInput => break,
-                    Unstuffed::End => return Some((text, unstuffer.bare(), fed - input.len())),
-                }
-            }
-            assert!(input.len() <= 2, "held back {:?}", &*input);
-        }
-        None
-    }
+    use crate::testing::dot::{Text, read_in_pieces, read_naively};
 
     const POLICIES: [BareLines; 3] = [BareLines::Reject, BareLines::Normalise, BareLines::Allow];
 
@@ -419,8 +341,12 @@ mod tests {
             (b"a\r.\r\r\n.\r\n", b"a\r.\r\r\n"),
         ] {
             for piece in 1..=wire.len() {
-                let (found, _, used) = unstuff(wire, piece, BareLines::Allow).expect("an end");
-                assert_eq!((&found[..], used), (text, wire.len()), "pieces of {piece}");
+                let found = read_in_pieces(wire, piece, BareLines::Allow).expect("an end");
+                assert_eq!(
+                    (&found.text[..], found.used),
+                    (text, wire.len()),
+                    "pieces of {piece}"
+                );
             }
         }
     }
@@ -445,17 +371,14 @@ mod tests {
                 wire.extend(b"\r\n.\r\nQUIT\r\n");
             }
             for policy in POLICIES {
-                let expected = naive(&wire, policy);
-                let found = unstuff(&wire, wire.len().max(1), policy);
-                let bare_of = |found: &Option<(Vec<u8>, Option<Bare>, usize)>| {
-                    found.as_ref().map(|(text, _, used)| (text.clone(), *used))
-                };
-                prop_assert_eq!(bare_of(&found), bare_of(&expected));
-                if policy != BareLines::Allow {
-                    prop_assert_eq!(&found, &expected);
+                let mut expected = read_naively(&wire, policy);
+                if policy == BareLines::Allow {
+                    // Not looked for.
+                    expected = expected.map(|text| Text { bare: None, ..text });
                 }
-                let pieces = unstuff(&wire, piece, policy);
-                prop_assert_eq!(bare_of(&pieces), bare_of(&expected));
+                let whole = wire.len().max(1);
+                prop_assert_eq!(&read_in_pieces(&wire, whole, policy), &expected);
+                prop_assert_eq!(&read_in_pieces(&wire, piece, policy), &expected);
             }
         }
 
@@ -472,9 +395,9 @@ mod tests {
             if !text.is_empty() && !text.ends_with(b"\r\n") {
                 expected.extend(b"\r\n");
             }
-            let (found, _, used) = unstuff(&wire, 50, BareLines::Allow).expect("an end");
-            prop_assert_eq!(used, wire.len());
-            prop_assert_eq!(found, expected);
+            let found = read_in_pieces(&wire, 50, BareLines::Allow).expect("an end");
+            prop_assert_eq!(found.used, wire.len());
+            prop_assert_eq!(found.text, expected);
         }
     }
 }

@@ -82,7 +82,7 @@ struct Session {
 ///                 │      │ challenge     │ 354         │
 ///                 │      ▼               ▼             │
 ///                 │   AuthLine         Body ── end ──► Answering
-///                 │                      └─ aborted, end ┘
+///                 │                      └─ aborted, end ──► Statuses ──┤
 ///                 ├──► StartingTls ── tls_started ─────┘
 ///                 └──► Closing          (any state ──► failed)
 /// ```

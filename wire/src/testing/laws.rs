@@ -95,15 +95,29 @@ fn course<S: Stage, A: Answers<S>>(
         events: Vec::new(),
         said: Vec::new(),
     };
+    let octets: usize = pieces.iter().map(|piece| piece.len()).sum();
+    // Each octet may bring an event and a flush, each piece a wait; a constant for the ends.
+    let most_steps = 4 * (octets + pieces.len()) + 64;
     let mut pieces = pieces.iter();
     let mut rest: &[u8] = &[];
     let mut ended = false;
-    loop {
+    for steps in 0.. {
+        assert!(
+            steps <= most_steps,
+            "law 4: {steps} steps for {octets} octets"
+        );
         assert!(
             machine.input().len() <= machine.input().limit(),
             "law 3: input over its limit"
         );
-        match machine.step(now) {
+        let step = machine.step(now);
+        let most_output = machine.output().mark().saturating_add(S::LONGEST_REPLY);
+        assert!(
+            machine.output().len() <= most_output,
+            "law 3: {} octets of output",
+            machine.output().len()
+        );
+        match step {
             Ok(Step::Event(event)) => {
                 record(stage.describe(&event), &mut course.events);
                 answers.answer(&mut machine, &event);
@@ -133,6 +147,9 @@ fn course<S: Stage, A: Answers<S>>(
             }
             Ok(Step::NeedFlush) => {
                 assert!(!machine.output().is_empty(), "law 4: nothing to flush");
+                assert_stays(&mut machine, now, "NeedFlush", |step| {
+                    matches!(step, Ok(Step::NeedFlush))
+                });
                 drain(&mut machine, write, &mut course.said);
             }
             Ok(Step::Paused) => {
@@ -143,10 +160,26 @@ fn course<S: Stage, A: Answers<S>>(
                 break;
             }
             Ok(Step::StartTls) => {
-                course.events.push("starttls".into());
-                break;
+                assert_stays(&mut machine, now, "StartTls", |step| {
+                    matches!(step, Ok(Step::StartTls))
+                });
+                // What the peer still says comes in clear text, and too early.
+                if rest.is_empty() {
+                    match pieces.next() {
+                        Some(piece) => rest = piece,
+                        None => {
+                            course.events.push("starttls".into());
+                            break;
+                        }
+                    }
+                }
+                let taken = machine.input().extend(rest);
+                rest = &rest[taken..];
             }
             Ok(Step::Close) => {
+                assert_stays(&mut machine, now, "Close", |step| {
+                    matches!(step, Ok(Step::Close))
+                });
                 course.events.push("close".into());
                 break;
             }

@@ -5,6 +5,7 @@
 //! This module is for tests (feature `testing`). It reads files and panics with a readable
 //! account when a test fails.
 
+pub mod dot;
 pub mod laws;
 pub mod text;
 pub mod transcript;
@@ -19,6 +20,10 @@ use crate::Machine;
 pub trait Stage {
     /// The machine under test.
     type Machine: Machine;
+
+    /// The most octets of a single reply that the tests provoke: law 3 allows the output its mark
+    /// and one of these.
+    const LONGEST_REPLY: usize = 4 * 1024;
 
     /// A machine as it is at the beginning of a connection.
     ///

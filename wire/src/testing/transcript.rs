@@ -673,6 +673,11 @@ impl<'a, S: Stage> Player<'a, S> {
                 Some(line) => text::print(line),
                 None => text::print(line) + "\\",
             };
+            // An editor may take a space from the end of a line; what we said must stay.
+            let shown = match shown.strip_suffix(' ') {
+                Some(front) => format!("{front}\\x20"),
+                None => shown,
+            };
             self.lines
                 .push(format!("{side}{joint} {shown}").trim_end().into());
             joint = '+';
