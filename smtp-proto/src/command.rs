@@ -289,8 +289,8 @@ impl Hello {
             let name = ClientName(Box::default());
             return Ok(Self { verb, name });
         }
-        let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Argument)?;
-        let name = name.parse()?;
+        let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Hello)?;
+        let name = name.parse().map_err(|_| SyntaxError::Hello)?;
         Ok(Self { verb, name })
     }
 }
@@ -404,6 +404,9 @@ pub enum SyntaxError {
     /// The argument is missing, superfluous or malformed.
     #[error("malformed argument")]
     Argument,
+    /// A hello's argument is missing or malformed.
+    #[error("malformed client name")]
+    Hello,
     /// MAIL's path is not one.
     #[error("malformed sender address")]
     Sender,
@@ -437,11 +440,14 @@ impl SyntaxError {
             }
             Self::TooLong => Reply::fixed(500, Some((5, 5, 2)), "Line too long"),
             Self::Argument => Reply::fixed(501, Some((5, 5, 4)), "Malformed argument"),
+            // No enhanced code (RFC 2034 section 4).
+            Self::Hello => Reply::fixed(501, None, "Malformed client name"),
             Self::Sender => Reply::fixed(501, Some((5, 1, 7)), "Malformed sender address"),
             Self::Recipient => Reply::fixed(501, Some((5, 1, 3)), "Malformed recipient address"),
             Self::Parameter => Reply::fixed(501, Some((5, 5, 4)), "Malformed parameter"),
             Self::UnknownParameter => Reply::fixed(555, Some((5, 5, 4)), "Unknown parameter"),
-            Self::International => Reply::fixed(553, Some((5, 6, 7)), "Address needs SMTPUTF8"),
+            // RFC 6531 section 3.5.
+            Self::International => Reply::fixed(550, Some((5, 6, 7)), "Address needs SMTPUTF8"),
             Self::Base64 => Reply::fixed(501, Some((5, 5, 2)), "Malformed base64"),
         }
     }
@@ -503,8 +509,8 @@ mod tests {
             (b"bdat", SyntaxError::Chunk),
             (b"BDAT\05", SyntaxError::Chunk),
             (b"BDATE", SyntaxError::Unknown),
-            (b"EHLO", SyntaxError::Argument),
-            (b"EHLO two words", SyntaxError::Argument),
+            (b"EHLO", SyntaxError::Hello),
+            (b"EHLO two words", SyntaxError::Hello),
             (b"DATA now", SyntaxError::Argument),
             (b"RSET now", SyntaxError::Argument),
             (b"QUIT now", SyntaxError::Argument),

@@ -211,7 +211,8 @@ impl Server {
         Ok(())
     }
 
-    /// Answers the event that waits in words of the application. 421 closes the session.
+    /// Answers the event that waits in words of the application. 421 closes the session. In
+    /// answer to `Hello` the enhanced status code is left out, as RFC 2034 section 4 wants it.
     ///
     /// # Errors
     ///
@@ -227,6 +228,11 @@ impl Server {
         if !fits || reply.is_intermediate() {
             return Err(misuse("reply", "a reply of another class is due"));
         }
+        // No enhanced code in answer to a hello (RFC 2034 section 4).
+        let reply = match question {
+            Question::Hello(_) => reply.plain(),
+            _ => reply,
+        };
         let closes = reply.code() == 421;
         if question == Question::Auth && reply.is_permanent() && self.is_last_auth_failure() {
             return Ok(());
@@ -576,8 +582,7 @@ impl Server {
             return self.reject(replies::UNKNOWN_PARAMETER.clone());
         }
         if rcpt.path.is_international() && !session.smtputf8 {
-            // RFC 6531 section 3.5.
-            return self.reject(SyntaxError::International.reply());
+            return self.reject(replies::RECIPIENT_NEEDS_SMTPUTF8.clone());
         }
         session.recipients_asked = session.recipients_asked.saturating_add(1);
         if session.recipients >= config.limits.recipients {

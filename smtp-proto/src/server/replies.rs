@@ -23,8 +23,8 @@ pub(super) static NESTED_MAIL: Reply =
 pub(super) static NO_VALID_RECIPIENTS: Reply =
     Reply::fixed(554, Some((5, 5, 1)), "No valid recipients");
 pub(super) static ONLY_QUIT: Reply = Reply::fixed(503, Some((5, 5, 1)), "No service: say QUIT");
-pub(super) static USE_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is LMTP: say LHLO");
-pub(super) static NO_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is SMTP: say EHLO");
+pub(super) static USE_LHLO: Reply = Reply::fixed(500, None, "This is LMTP: say LHLO");
+pub(super) static NO_LHLO: Reply = Reply::fixed(500, None, "This is SMTP: say EHLO");
 
 pub(super) static UNKNOWN_PARAMETER: Reply = Reply::fixed(
     555,
@@ -33,6 +33,9 @@ pub(super) static UNKNOWN_PARAMETER: Reply = Reply::fixed(
 );
 pub(super) static TOO_LARGE: Reply =
     Reply::fixed(552, Some((5, 3, 4)), "Message exceeds the size limit");
+/// RFC 6531 section 3.5: 553 at RCPT, where MAIL has 550.
+pub(super) static RECIPIENT_NEEDS_SMTPUTF8: Reply =
+    Reply::fixed(553, Some((5, 6, 7)), "Address needs SMTPUTF8 at MAIL");
 pub(super) static TOO_MANY_RECIPIENTS: Reply =
     Reply::fixed(452, Some((4, 5, 3)), "Too many recipients");
 
