@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Buf;
 
-use super::{Said, Settings, Stage, text};
+use super::{Events, Settings, Stage, text};
 use crate::{Machine, Step};
 
 /// An application that answers every event in its own way, without a script.
@@ -25,7 +25,7 @@ where
 /// What a conversation came to.
 #[derive(Debug, PartialEq, Eq)]
 struct Course {
-    events: Vec<String>,
+    events: Events,
     said: Vec<u8>,
 }
 
@@ -92,7 +92,7 @@ fn course<S: Stage, A: Answers<S>>(
         .machine(settings)
         .expect("settings that the stage knows");
     let mut course = Course {
-        events: Vec::new(),
+        events: Events::default(),
         said: Vec::new(),
     };
     let octets: usize = pieces.iter().map(|piece| piece.len()).sum();
@@ -119,7 +119,7 @@ fn course<S: Stage, A: Answers<S>>(
         );
         match step {
             Ok(Step::Event(event)) => {
-                record(stage.describe(&event), &mut course.events);
+                course.events.push(stage.describe(&event));
                 answers.answer(&mut machine, &event);
             }
             Ok(Step::NeedInput) => {
@@ -156,7 +156,7 @@ fn course<S: Stage, A: Answers<S>>(
                 assert_stays(&mut machine, now, "Paused", |step| {
                     matches!(step, Ok(Step::Paused))
                 });
-                course.events.push("paused".into());
+                course.events.push_line("paused");
                 break;
             }
             Ok(Step::StartTls) => {
@@ -168,7 +168,7 @@ fn course<S: Stage, A: Answers<S>>(
                     match pieces.next() {
                         Some(piece) => rest = piece,
                         None => {
-                            course.events.push("starttls".into());
+                            course.events.push_line("starttls");
                             break;
                         }
                     }
@@ -180,11 +180,11 @@ fn course<S: Stage, A: Answers<S>>(
                 assert_stays(&mut machine, now, "Close", |step| {
                     matches!(step, Ok(Step::Close))
                 });
-                course.events.push("close".into());
+                course.events.push_line("close");
                 break;
             }
             Err(error) => {
-                course.events.push(format!("error {error}"));
+                course.events.push_line(format!("error {error}"));
                 let later = now + Duration::from_secs(1);
                 let again = machine.step(later).err().map(|error| error.to_string());
                 assert_eq!(again, Some(error.to_string()), "law 4: an error stays");
@@ -194,16 +194,6 @@ fn course<S: Stage, A: Answers<S>>(
     }
     drain(&mut machine, usize::MAX, &mut course.said);
     course
-}
-
-fn record(said: Said, events: &mut Vec<String>) {
-    match said {
-        Said::Line(line) => events.push(line),
-        Said::Body(bytes) => match events.last_mut() {
-            Some(last) if last.starts_with("body ") => last.push_str(&text::print(&bytes)),
-            _ => events.push(format!("body {}", text::print(&bytes))),
-        },
-    }
 }
 
 fn assert_stays<M: Machine>(

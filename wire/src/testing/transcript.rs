@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
-use super::{Said, Settings, Stage, text};
+use super::{Events, Said, Settings, Stage, text};
 use crate::{Machine, Step, TlsInfo};
 
 /// Which side the machine under test plays.
@@ -195,7 +195,7 @@ struct Replayed {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Essence {
     /// Events and the end.
-    happened: Vec<String>,
+    happened: Events,
     said: Vec<u8>,
 }
 
@@ -415,11 +415,11 @@ fn compare(manner: &str, written: &Essence, other: &Essence) -> Result<(), Strin
     if written == other {
         return Ok(());
     }
-    for (index, happened) in written.happened.iter().enumerate() {
-        if other.happened.get(index) != Some(happened) {
+    for index in 0..written.happened.0.len() {
+        let (happened, instead) = (written.happened.shown(index), other.happened.shown(index));
+        if happened != instead {
             return Err(format!(
-                "replayed {manner}, event {index} is {:?} instead of {happened:?}",
-                other.happened.get(index)
+                "replayed {manner}, event {index} is {instead:?} instead of {happened:?}"
             ));
         }
     }
@@ -605,7 +605,7 @@ impl<'a, S: Stage> Player<'a, S> {
             Said::Line(line) => line,
         };
         self.end_body();
-        self.essence.happened.push(line.clone());
+        self.essence.happened.push_line(line.clone());
         let name = first_word(&line);
         let answer = self
             .answers
@@ -628,21 +628,15 @@ impl<'a, S: Stage> Player<'a, S> {
 
     fn end_body(&mut self) {
         if !self.body.is_empty() {
-            let body = format!("body {}", text::print(&std::mem::take(&mut self.body)));
-            // A body that a script's line cuts in two is one body still.
-            match self.essence.happened.last_mut() {
-                Some(last) if last.starts_with("body ") => {
-                    last.push_str(&body["body ".len()..]);
-                }
-                _ => self.essence.happened.push(body.clone()),
-            }
-            self.lines.push(format!("> {body}"));
+            let body = std::mem::take(&mut self.body);
+            self.essence.happened.push_body(&body);
+            self.lines.push(format!("> body {}", text::print(&body)));
         }
     }
 
     fn happened(&mut self, line: String) {
         self.end_body();
-        self.essence.happened.push(line.clone());
+        self.essence.happened.push_line(line.clone());
         self.lines.push(line);
     }
 
