@@ -174,7 +174,11 @@ impl Command {
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         // First of all, since its octets follow whatever else is wrong with the line.
         let verb_ends = line.get(4).is_none_or(|octet| !octet.is_ascii_graphic());
-        if verb_ends && line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT")) {
+        if verb_ends
+            && line
+                .get(..4)
+                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+        {
             return Err(SyntaxError::Chunk);
         }
         // NUL, lone CR and other controls are never skipped or read as anything else.

@@ -218,17 +218,27 @@ proptest! {
 /// Law 9: nothing of a password is seen in what can be printed, however far an authentication is.
 #[test]
 fn nine_no_secret() {
-    let said = b"EHLO c\r\nAUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\nAUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWY=\r\n\
+    let said =
+        b"EHLO c\r\nAUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\nAUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWY=\r\n\
         AUTH PLAIN dGFuc3RhYWY\r\nAUTH PLAIN\r\ndGFuc3RhYWY\r\n";
     // As text, in base64 at each offset, and as a list of numbers.
-    let traces = ["tanstaa", "dGFuc3RhYW", "RhbnN0YW", "0YW5zdGFh", "116, 97, 110", "74, 61, 6e"];
+    let traces = [
+        "tanstaa",
+        "dGFuc3RhYW",
+        "RhbnN0YW",
+        "0YW5zdGFh",
+        "116, 97, 110",
+        "74, 61, 6e",
+    ];
     let look = |shown: String| {
         for trace in traces {
             assert!(!shown.contains(trace), "{trace} is seen in {shown}");
         }
     };
     let mut server = ServerStage
-        .machine(&settings("auth=PLAIN,LOGIN auth_without_tls auth_failures=9"))
+        .machine(&settings(
+            "auth=PLAIN,LOGIN auth_without_tls auth_failures=9",
+        ))
         .expect("settings");
     let mut seen = 0;
     for octet in said {
@@ -274,7 +284,9 @@ fn converse(
 ) -> Vec<String> {
     let bytes = converse_for_bytes(server, said, answers);
     let text = String::from_utf8(bytes.to_vec()).expect("replies are text");
-    let last_lines = text.split_terminator("\r\n").filter(|line| line.as_bytes()[3] == b' ');
+    let last_lines = text
+        .split_terminator("\r\n")
+        .filter(|line| line.as_bytes()[3] == b' ');
     last_lines.map(|line| line[..3].to_owned()).collect()
 }
 
@@ -305,7 +317,16 @@ fn converse_for_bytes(
 /// Lines that are nearly commands, and commands.
 fn command_line() -> impl Strategy<Value = String> {
     let verb = prop::sample::select(
-        &["MAIL FROM:", "RCPT TO:", "mail from: ", "EHLO ", "VRFY ", "NOOP ", "AUTH ", "LHLO "][..],
+        &[
+            "MAIL FROM:",
+            "RCPT TO:",
+            "mail from: ",
+            "EHLO ",
+            "VRFY ",
+            "NOOP ",
+            "AUTH ",
+            "LHLO ",
+        ][..],
     );
     let address = prop_oneof![
         "<([a-z.+]{1,5}|\"([a-z @<>.]|\\\\[ -~]){0,6}\")@([a-z-]{1,5}(\\.[a-z]{1,3}){0,2}|\\[[0-9.:a-zIPv]{0,12}\\])>",
@@ -319,7 +340,8 @@ fn command_line() -> impl Strategy<Value = String> {
         3 => Just(String::new()),
         1 => "( (SIZE=[0-9]{1,21}|BODY=(7bit|8BITMIME)|SMTPUTF8|AUTH=(<>|[a-z+3D]{1,5}@b)|[A-z-]{1,5}(=[!-~]{0,5})?)){1,3}",
     ];
-    (verb, address, parameters).prop_map(|(verb, address, parameters)| verb.to_owned() + &address + &parameters)
+    (verb, address, parameters)
+        .prop_map(|(verb, address, parameters)| verb.to_owned() + &address + &parameters)
 }
 
 const BODY: &[&[u8]] = &[

@@ -39,8 +39,7 @@ pub(super) static RECIPIENT_NEEDS_SMTPUTF8: Reply =
 pub(super) static TOO_MANY_RECIPIENTS: Reply =
     Reply::fixed(452, Some((4, 5, 3)), "Too many recipients");
 
-pub(super) static TLS_ALREADY: Reply =
-    Reply::fixed(503, Some((5, 5, 1)), "TLS is in use already");
+pub(super) static TLS_ALREADY: Reply = Reply::fixed(503, Some((5, 5, 1)), "TLS is in use already");
 pub(super) static STARTTLS_FIRST: Reply =
     Reply::fixed(530, Some((5, 7, 0)), "Must issue STARTTLS first");
 pub(super) static NO_AUTH: Reply = Reply::fixed(502, Some((5, 5, 1)), "AUTH is not on offer");

@@ -78,8 +78,9 @@ where
                 Ok(Step::NeedInput) => poll_fn(|cx| self.exchange(Want::Input, cx)).await?,
                 Ok(Step::NeedFlush) => poll_fn(|cx| self.exchange(Want::Flush, cx)).await?,
                 Ok(Step::StartTls) => {
-                    poll_fn(|cx| self.send_all(cx)).await?;
-                    return Ok(Next::StartTls);
+                    if poll_fn(|cx| self.send_in_time(cx)).await? {
+                        return Ok(Next::StartTls);
+                    }
                 }
                 Ok(Step::Close) => {
                     let _ = timeout(FAREWELL, self.close()).await;
@@ -146,6 +147,14 @@ where
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Sends what waits and says whether that was possible before the machine's deadline.
+    fn send_in_time(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        match self.send_all(cx) {
+            Poll::Ready(sent) => Poll::Ready(sent.map(|()| true)),
+            Poll::Pending => self.poll_alarm(cx).map(|()| Ok(false)),
+        }
     }
 
     /// Ready when the machine's deadline has come.

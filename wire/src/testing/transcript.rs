@@ -58,7 +58,7 @@ pub enum Role {
     Client,
 }
 
-/// Replays every `.txt` file below `folder`.
+/// Replays every `.txt` file below `folder`; with `BLESS` in the environment, corrects them.
 ///
 /// # Panics
 ///
@@ -69,6 +69,17 @@ pub fn replay_all<S: Stage>(stage: &S, role: Role, folder: impl AsRef<Path>) {
         reason = "blessing is asked for by the person at the keyboard"
     )]
     let bless = std::env::var("BLESS").is_ok_and(|value| !value.is_empty());
+    replay_folder(stage, role, folder, bless);
+}
+
+/// Replays every `.txt` file below `folder`. To `bless` is to write into the files what came of
+/// their scripts, if it differs.
+///
+/// # Panics
+///
+/// If one of them does not come out as written (unless blessed) or not the same in every manner,
+/// or the folder holds none.
+pub fn replay_folder<S: Stage>(stage: &S, role: Role, folder: impl AsRef<Path>, bless: bool) {
     let mut files = Vec::new();
     find_files(folder.as_ref(), &mut files);
     assert!(
