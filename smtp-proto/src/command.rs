@@ -511,7 +511,7 @@ mod tests {
             (b"EXPN list", SyntaxError::NotImplemented),
             (b"BDAT 5 LAST", SyntaxError::Chunk),
             (b"bdat", SyntaxError::Chunk),
-            (b"BDAT\05", SyntaxError::Chunk),
+            (b"BDAT\t5", SyntaxError::Chunk),
             (b"BDATE", SyntaxError::Unknown),
             (b"EHLO", SyntaxError::Hello),
             (b"EHLO two words", SyntaxError::Hello),

@@ -169,16 +169,14 @@ impl Whims {
 
 impl Answers<ServerStage> for Whims {
     fn answer(&mut self, server: &mut Server, event: &Event) {
-        let wants = match event {
-            Event::Hello(_) | Event::Mail(_) | Event::Rcpt(_) => true,
-            Event::Data | Event::EndOfData | Event::Verify(_) => true,
-            Event::Auth(_) | Event::AuthData(_) => true,
-            _ => false,
-        };
-        if !wants {
+        let is_auth = matches!(event, Event::Auth(_) | Event::AuthData(_));
+        let is_command = matches!(
+            event,
+            Event::Hello(_) | Event::Mail(_) | Event::Rcpt(_) | Event::Data | Event::Verify(_)
+        );
+        if !is_auth && !is_command && !matches!(event, Event::EndOfData) {
             return;
         }
-        let is_auth = matches!(event, Event::Auth(_) | Event::AuthData(_));
         let answered = match self.roll() {
             0..2 => {
                 let refusal = self.refusal();

@@ -1,4 +1,4 @@
-//! Dot-stuffed text read in the simplest way: the oracle for [`Unstuffer`](crate::dot::Unstuffer).
+//! Dot-stuffed text read in the simplest way: the oracle for [`Unstuffer`].
 
 use crate::Input;
 use crate::dot::{Bare, BareLines, Unstuffed, Unstuffer};

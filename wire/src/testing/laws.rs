@@ -1,4 +1,4 @@
-//! The laws of [`Machine`](crate::Machine), checked on any machine and any bytes.
+//! The laws of [`Machine`], checked on any machine and any bytes.
 
 use std::time::{Duration, Instant};
 
