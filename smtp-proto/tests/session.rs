@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Buf;
+use bytes::{Buf, BufMut};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Step, TlsInfo};
 use smtp_proto::server::{Config, Event, Server};
@@ -262,6 +262,36 @@ fn a_peer_that_does_not_read_is_given_up() {
         before,
         "nothing is added for a peer that does not read"
     );
+}
+
+#[test]
+fn a_slow_reader_is_forgiven_once_it_has_read() {
+    let mut now = now();
+    let mut server = server("output=30 command_time=60");
+    assert!(matches!(
+        say(&mut server, "NOOP\r\nNOOP\r\n", now),
+        Ok(Step::NeedFlush)
+    ));
+    now += Duration::from_secs(59);
+    heard(&mut server);
+    assert!(matches!(server.step(now), Ok(Step::NeedInput)));
+    assert_eq!(server.deadline(), Some(now + Duration::from_secs(60)));
+    now += Duration::from_secs(59);
+    assert!(matches!(server.step(now), Ok(Step::NeedInput)));
+}
+
+#[test]
+fn reads_are_large_while_a_message_comes() {
+    let now = now();
+    let mut server = server("");
+    let lines = server.input().space().remaining_mut();
+    to_data(&mut server, 1, now);
+    assert!(server.input().space().remaining_mut() > lines);
+    assert!(matches!(
+        say(&mut server, ".\r\n", now),
+        Ok(Step::Event(Event::EndOfData))
+    ));
+    assert_eq!(server.input().space().remaining_mut(), lines);
 }
 
 #[test]

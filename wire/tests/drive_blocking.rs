@@ -1,5 +1,6 @@
 //! The blocking driver, with a toy machine and a real socket pair.
 #![cfg(unix)]
+#![expect(clippy::disallowed_methods, reason = "a peer in a thread of its own")]
 
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -198,6 +198,61 @@ async fn a_deadline_moves_away_with_each_line() {
 }
 
 #[tokio::test]
+async fn a_deadline_may_come_nearer() {
+    let (ours, mut client) = duplex(1000);
+    let mut driver = Driver::new(Toy::new(Fault::None), ours);
+    assert!(
+        timeout(Duration::from_millis(20), serve(&mut driver, 0))
+            .await
+            .is_err()
+    );
+    driver.machine().hurry(Duration::from_millis(50));
+    client.write_all(b"one\r\n").await.expect("room");
+    let client = async {
+        let mut heard = String::new();
+        client
+            .read_to_string(&mut heard)
+            .await
+            .expect("a server that closes");
+        drop(client);
+    };
+    let both = async { tokio::join!(serve(&mut driver, 0), client) };
+    let (outcome, ()) = timeout(Duration::from_secs(10), both)
+        .await
+        .expect("an end, long before a minute is over");
+    assert!(
+        matches!(outcome, Err(DriveError::Protocol(Failed::Late))),
+        "{outcome:?}"
+    );
+}
+
+/// A TLS stream holds back what it was given, until it is flushed.
+#[tokio::test]
+async fn a_transport_that_holds_back_is_flushed() {
+    let (ours, mut client) = duplex(1000);
+    let mut driver = Driver::new(Toy::new(Fault::None), tokio::io::BufWriter::new(ours));
+    let client = async {
+        let mut hello = [0; 7];
+        client.read_exact(&mut hello).await.expect("a greeting");
+        client
+            .write_all(b"one\r\n")
+            .await
+            .expect("a server that listens");
+        let mut one = [0; 5];
+        client.read_exact(&mut one).await.expect("an answer");
+        client
+            .write_all(b"quit\r\n")
+            .await
+            .expect("a server that listens");
+    };
+    let both = async { tokio::join!(serve(&mut driver, 0), client) };
+    let (outcome, ()) = timeout(Duration::from_secs(10), both)
+        .await
+        .expect("all that was said arrives");
+    assert!(matches!(outcome, Ok(Next::Closed)), "{outcome:?}");
+}
+
+#[tokio::test]
 async fn a_peer_that_never_reads_is_given_up() {
     for said in [&b"one\r\ntwo\r\n"[..], b"one\r\ntls\r\n"] {
         let (ours, mut client) = duplex(100);

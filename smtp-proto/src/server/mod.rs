@@ -877,7 +877,6 @@ impl Machine for Server {
             self.fail(Error::PlaintextBehindStartTls);
             return;
         }
-        self.lines.reset();
         self.timer.disarm();
         // All that was said in clear text is forgotten (RFC 3207 section 4.2); what it cost us
         // is not.
