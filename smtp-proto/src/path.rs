@@ -264,10 +264,7 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
     };
     let (rest, domain) = match after.first()? {
         b'[' => address_literal(after)?,
-        _ => {
-            let (rest, name) = domain_name(after, strictness.underscores).ok()?;
-            (rest, name)
-        }
+        _ => domain_name(after, strictness.underscores).ok()?,
     };
     if domain.len() > limits::DOMAIN {
         return None;

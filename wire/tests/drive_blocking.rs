@@ -50,6 +50,7 @@ fn a_conversation_to_its_close() {
         .read_to_string(&mut heard)
         .expect("a server that closes");
     assert_eq!(heard, "hello\r\none\r\ntwo\r\n");
+    drop(client);
     assert!(matches!(server.join(), Ok(Ok(Next::Closed))));
 }
 
@@ -65,6 +66,7 @@ fn more_than_the_input_holds() {
         .read_to_string(&mut heard)
         .expect("a server that closes");
     assert_eq!(heard, "hello\r\n".to_owned() + &"line\r\n".repeat(500));
+    drop(client);
     assert!(matches!(server.join(), Ok(Ok(Next::Closed))));
 }
 
@@ -84,6 +86,7 @@ fn a_slow_reader_gets_it_all() {
         thread::sleep(Duration::from_millis(1));
     }
     assert_eq!(heard, 7 + 20 * 50_002);
+    drop(client);
     assert!(matches!(server.join(), Ok(Ok(Next::Closed))));
 }
 
@@ -143,6 +146,23 @@ fn an_error_is_told_before_the_connection_is_reset() {
         matches!(outcome, Err(DriveError::Protocol(Failed::Told))),
         "{outcome:?}"
     );
+}
+
+#[test]
+fn the_last_answer_is_seen_though_the_peer_said_more() {
+    let (mut client, server) = served(Toy::new(Fault::None), 0);
+    client
+        .write_all(b"quit\r\n")
+        .expect("a server that listens");
+    client
+        .write_all(&[b'x'; 50_000])
+        .expect("a server that listens");
+    client.shutdown(Shutdown::Write).expect("half a close");
+    let mut heard = String::new();
+    client.read_to_string(&mut heard).expect("no reset");
+    assert_eq!(heard, "hello\r\n");
+    drop(client);
+    assert!(matches!(server.join(), Ok(Ok(Next::Closed))));
 }
 
 #[test]

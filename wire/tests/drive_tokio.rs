@@ -64,7 +64,7 @@ fn answer<T: AsyncRead + AsyncWrite + Unpin>(driver: &mut Driver<Toy, T>, line: 
 async fn a_conversation_to_its_close() {
     let (ours, mut client) = duplex(5);
     let mut driver = Driver::new(Toy::new(Fault::None), ours);
-    let client = async {
+    let client = async move {
         let mut heard = String::new();
         client
             .write_all(b"one\r\ntwo\r\nquit\r\n")
@@ -86,7 +86,7 @@ async fn a_dropped_wait_loses_nothing() {
     let (ours, client) = duplex(3);
     let mut driver = Driver::new(Toy::with(Fault::None, 10, Duration::from_secs(60)), ours);
     let (mut reader, mut writer) = tokio::io::split(client);
-    let say = async {
+    let say = async move {
         for octet in b"one\r\ntwo\r\nthree\r\n".repeat(20) {
             writer
                 .write_all(&[octet])
@@ -96,7 +96,7 @@ async fn a_dropped_wait_loses_nothing() {
         }
         writer.shutdown().await.expect("half a close");
     };
-    let hear = async {
+    let hear = async move {
         let mut heard = String::new();
         reader
             .read_to_string(&mut heard)
@@ -118,14 +118,14 @@ async fn a_slow_reader_gets_it_all() {
     let (ours, client) = duplex(1000);
     let mut driver = Driver::new(Toy::new(Fault::None), ours);
     let (mut reader, mut writer) = tokio::io::split(client);
-    let say = async {
+    let say = async move {
         writer
             .write_all(&b"a\n".repeat(50))
             .await
             .expect("a server that listens");
         writer.shutdown().await.expect("half a close");
     };
-    let hear = async {
+    let hear = async move {
         let (mut heard, mut piece) = (0, [0; 777]);
         loop {
             match reader.read(&mut piece).await.expect("a server that closes") {
@@ -145,7 +145,7 @@ async fn a_deadline_ends_the_wait() {
     let (ours, mut client) = duplex(1000);
     let toy = Toy::with(Fault::None, 1000, Duration::from_millis(50));
     let mut driver = Driver::new(toy, ours);
-    let client = async {
+    let client = async move {
         let mut heard = String::new();
         client
             .write_all(b"one\r\nhalf")
@@ -173,7 +173,7 @@ async fn a_deadline_moves_away_with_each_line() {
     let (ours, mut client) = duplex(1000);
     let toy = Toy::with(Fault::None, 1000, Duration::from_millis(200));
     let mut driver = Driver::new(toy, ours);
-    let client = async {
+    let client = async move {
         for _ in 0..6 {
             sleep(Duration::from_millis(60)).await;
             client
@@ -208,7 +208,7 @@ async fn a_deadline_may_come_nearer() {
     );
     driver.machine().hurry(Duration::from_millis(50));
     client.write_all(b"one\r\n").await.expect("room");
-    let client = async {
+    let client = async move {
         let mut heard = String::new();
         client
             .read_to_string(&mut heard)
@@ -231,7 +231,7 @@ async fn a_deadline_may_come_nearer() {
 async fn a_transport_that_holds_back_is_flushed() {
     let (ours, mut client) = duplex(1000);
     let mut driver = Driver::new(Toy::new(Fault::None), tokio::io::BufWriter::new(ours));
-    let client = async {
+    let client = async move {
         let mut hello = [0; 7];
         client.read_exact(&mut hello).await.expect("a greeting");
         client
@@ -285,7 +285,7 @@ async fn a_half_closed_peer_is_waited_for_without_spinning() {
     let polled = polls.load(Ordering::Relaxed);
     assert!(polled < 30, "{polled} polls while nothing moves");
     // And nothing is lost.
-    let hear = async {
+    let hear = async move {
         let mut heard = Vec::new();
         client
             .read_to_end(&mut heard)

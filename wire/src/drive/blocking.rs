@@ -141,8 +141,7 @@ impl<M: Machine, T: Transport> Driver<M, T> {
                     }
                 }
                 Ok(Step::Close) => {
-                    let _ = self.send_until(Some(now + FAREWELL))?;
-                    let _ = self.transport.finish();
+                    self.part(now);
                     return Ok(Next::Closed);
                 }
                 Err(error) => {
@@ -199,7 +198,8 @@ impl<M: Machine, T: Transport> Driver<M, T> {
         Ok(())
     }
 
-    /// Sends the farewell of a conversation that ended in error, as well as it goes.
+    /// Sends what is left and closes so that the peer gets to see it, as well as that goes: an
+    /// answer that stands in front of unread input would be destroyed by a reset.
     fn part(&mut self, now: Instant) {
         let sent = self.send_until(Some(now + FAREWELL));
         if !matches!(sent, Ok(true)) || self.transport.finish().is_err() {

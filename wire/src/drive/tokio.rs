@@ -83,7 +83,7 @@ where
                     }
                 }
                 Ok(Step::Close) => {
-                    let _ = timeout(FAREWELL, self.close()).await;
+                    let _ = timeout(FAREWELL, self.part()).await;
                     return Ok(Next::Closed);
                 }
                 Err(error) => {
@@ -178,15 +178,11 @@ where
         }
     }
 
-    /// Sends what is left and ends our side.
-    async fn close(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        self.transport.shutdown().await
-    }
-
-    /// Closes a conversation that ended in error so that the peer gets to see the farewell.
+    /// Sends what is left and closes so that the peer gets to see it: an answer that stands in
+    /// front of unread input would be destroyed by a reset.
     async fn part(&mut self) -> io::Result<()> {
-        self.close().await?;
+        self.flush().await?;
+        self.transport.shutdown().await?;
         let mut ignored = BytesMut::with_capacity(4 * 1024);
         let mut octets = 0;
         while octets < FAREWELL_OCTETS && !self.ended {
