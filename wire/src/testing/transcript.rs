@@ -590,7 +590,12 @@ impl<'a, S: Stage> Player<'a, S> {
                     self.drain()?;
                     continue;
                 }
-                Ok(Step::Paused) => self.drain()?,
+                Ok(Step::Paused) => {
+                    if self.machine.deadline().is_some() {
+                        return Err("a deadline while the application thinks".into());
+                    }
+                    self.drain()?;
+                }
                 // Asked for again, until the script has `@tls`.
                 Ok(Step::StartTls) => self.drain()?,
                 Ok(Step::Close) => self.end("close".into())?,
