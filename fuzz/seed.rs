@@ -19,7 +19,11 @@ fn main() {
         let said = transcript.peer_bytes();
         for configuration in 0..CONFIGURATIONS {
             let head = [configuration, configuration, 7, 30];
-            seed("smtp_server", &format!("{name}-{configuration}"), &[&head[..], &said]);
+            seed(
+                "smtp_server",
+                &format!("{name}-{configuration}"),
+                &[&head[..], &said],
+            );
         }
         seed("dot", &name, &[b"\x0b", &said]);
         seed("line", &name, &[b"\x30\x60\x05", &said]);
@@ -35,17 +39,26 @@ fn main() {
     }
     for (index, messages) in SASL.iter().enumerate() {
         for choice in 0..32u8 {
-            seed("sasl_plain_login", &format!("{index}-{choice}"), &[&[choice], messages]);
+            seed(
+                "sasl_plain_login",
+                &format!("{index}-{choice}"),
+                &[&[choice], messages],
+            );
         }
     }
     for (index, file) in PASSWORD_FILES.iter().enumerate() {
         seed("password_file", &index.to_string(), &[file.as_bytes()]);
     }
-    println!("seeds of {count} transcripts in {}", root.join("corpus").display());
+    println!(
+        "seeds of {count} transcripts in {}",
+        root.join("corpus").display()
+    );
 }
 
 fn seed(target: &str, name: &str, parts: &[&[u8]]) {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
     fs::create_dir_all(&folder).expect("a folder for seeds");
     fs::write(folder.join(format!("seed-{name}")), parts.concat()).expect("a seed written");
 }

@@ -4,9 +4,9 @@
 
 use bytes::{Buf, Bytes};
 use libfuzzer_sys::fuzz_target;
-use mailwire::dot::{BareLines, Stuffer};
-use mailwire::testing::dot::{read_naively, read_in_pieces};
 use mailwire::Output;
+use mailwire::dot::{BareLines, Stuffer};
+use mailwire::testing::dot::{read_in_pieces, read_naively};
 
 fuzz_target!(|data: &[u8]| {
     let Some((&piece, wire)) = data.split_first() else {

@@ -32,7 +32,11 @@ fn read(said: &[u8], piece: usize, longest: usize, discard: usize) -> Vec<Seen> 
             let found = reader.next(&buffer);
             match found {
                 Found::Incomplete { .. } => {}
-                Found::Line { length, crlf, consume } => {
+                Found::Line {
+                    length,
+                    crlf,
+                    consume,
+                } => {
                     assert!(consume <= longest, "a line over its limit");
                     assert!(!buffer[..length].contains(&b'\n'));
                     seen.push(Seen::Line(buffer[..length].to_vec(), crlf));

@@ -10,10 +10,22 @@ fuzz_target!(|data: &[u8]| {
     let Some((&choice, data)) = data.split_first() else {
         return;
     };
-    let mechanism = if choice & 1 == 0 { Mechanism::Plain } else { Mechanism::Login };
-    let verdict = if choice & 2 == 0 { Verdict::Accept } else { Verdict::Reject };
+    let mechanism = if choice & 1 == 0 {
+        Mechanism::Plain
+    } else {
+        Mechanism::Login
+    };
+    let verdict = if choice & 2 == 0 {
+        Verdict::Accept
+    } else {
+        Verdict::Reject
+    };
     let mut messages = data.split(|&octet| octet == b'\n');
-    let initial = if choice & 4 == 0 { messages.next() } else { None };
+    let initial = if choice & 4 == 0 {
+        messages.next()
+    } else {
+        None
+    };
     let context = Context::new("smtp").secured(choice & 8 == 0);
     let (mut asked, mut accepted) = (false, false);
     let mut step = Server::start(mechanism, initial, &context);
@@ -31,7 +43,11 @@ fuzz_target!(|data: &[u8]| {
             }
             Step::Need(Need::Authorize(need)) => {
                 assert_ne!(need.authcid(), need.authzid());
-                if choice & 16 == 0 { need.grant() } else { need.refuse() }
+                if choice & 16 == 0 {
+                    need.grant()
+                } else {
+                    need.refuse()
+                }
             }
             Step::Need(need) => panic!("not of these mechanisms: {need:?}"),
             Step::Done(outcome) => {

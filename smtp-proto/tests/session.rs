@@ -265,6 +265,20 @@ fn a_peer_that_does_not_read_is_given_up() {
 }
 
 #[test]
+fn a_piece_in_the_last_moment_is_progress() {
+    let now = now();
+    let mut server = server("data_time=20 message_time=70");
+    to_data(&mut server, 1, now);
+    let last = now + Duration::from_secs(20);
+    let body = say(&mut server, "text\r\n", last);
+    assert!(matches!(body, Ok(Step::Event(Event::Body(_)))));
+    assert!(matches!(server.step(last), Ok(Step::NeedInput)));
+    let next = last + Duration::from_secs(20);
+    assert_eq!(server.deadline(), Some(next));
+    assert!(matches!(server.step(next), Err(Error::MessageTimeout)));
+}
+
+#[test]
 fn a_slow_reader_is_forgiven_once_it_has_read() {
     let mut now = now();
     let mut server = server("output=30 command_time=60");

@@ -254,12 +254,13 @@ async fn a_transport_that_holds_back_is_flushed() {
 
 #[tokio::test]
 async fn a_peer_that_never_reads_is_given_up() {
-    for said in [&b"one\r\ntwo\r\n"[..], b"one\r\ntls\r\n"] {
+    // Above the mark, and below it with a handshake to come.
+    for (said, size) in [(&b"one\r\ntwo\r\n"[..], 1000), (b"one\r\ntls\r\n", 300)] {
         let (ours, mut client) = duplex(100);
         let toy = Toy::with(Fault::None, 500, Duration::from_millis(50));
         let mut driver = Driver::new(toy, ours);
         client.write_all(said).await.expect("room");
-        let outcome = timeout(Duration::from_secs(10), serve(&mut driver, 1000)).await;
+        let outcome = timeout(Duration::from_secs(10), serve(&mut driver, size)).await;
         let outcome = outcome.expect("an end");
         assert!(
             matches!(outcome, Err(DriveError::Protocol(Failed::Late))),

@@ -664,8 +664,6 @@ impl Server {
                     }
                     if !piece.is_empty() {
                         body.octets += piece.len() as u64;
-                        // The time that the application takes over it is not the peer's.
-                        self.timer.disarm();
                         return Turn::Step(Step::Event(Event::Body(piece)));
                     }
                 }
@@ -821,7 +819,8 @@ impl Server {
             self.fail(Error::MessageTimeout);
         } else if self.timer.has_expired(now) {
             match self.state {
-                // What came in the last moment is progress.
+                // What came since we last waited is progress, even if it came in the last moment or
+                // the application took long over it.
                 State::Body(_) if self.input.octets_received() != self.octets_received => {}
                 State::Body(_) => self.fail(Error::MessageTimeout),
                 _ => self.fail(Error::CommandTimeout),
