@@ -12,7 +12,7 @@ use anyhow::Result;
 use bytes::Buf;
 use mail_server::Limits;
 use mail_server::smtp::{Body as Incoming, Config, Envelope, Listener, Service, Session, Statuses};
-use mailwire::dot::{BareLines, Unstuffed, Unstuffer};
+use mailwire::dot::{Strays, Unstuffed, Unstuffer};
 use mailwire::line::{Found, LineReader};
 use mailwire::{Input, Machine, Step};
 use smtp_proto::command::{Command, Rcpt};
@@ -116,7 +116,7 @@ pub(crate) fn receive_body(body: &Rc<Body>) -> Option<Work> {
         for _ in 0..times {
             let mut input = Input::new(2 * body.chunk.max(1024));
             input.expect_bulk(true);
-            let mut unstuffer = Unstuffer::new(BareLines::Reject);
+            let mut unstuffer = Unstuffer::new(Strays::Reject);
             let mut ended = false;
             for chunk in body.wire.chunks(body.chunk) {
                 input.space();

@@ -175,6 +175,15 @@ impl Command {
     ///
     /// If it is not a command by the grammar, as far as `strictness` asks for it.
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        // First of all, since its octets follow whatever else is wrong with the line.
+        let verb_ends = line.get(4).is_none_or(|octet| !octet.is_ascii_graphic());
+        if verb_ends
+            && line
+                .get(..4)
+                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+        {
+            return Err(SyntaxError::Chunk);
+        }
         // NUL, lone CR and other controls are never skipped or read as anything else.
         if has_control(line) {
             return Err(SyntaxError::Control);
@@ -207,7 +216,6 @@ impl Command {
             b"HELP" => Ok(Self::Help),
             b"VRFY" => Verify::parse(argument).map(Self::Verify),
             b"AUTH" => Auth::parse(argument).map(Self::Auth),
-            b"BDAT" => Err(SyntaxError::Chunk),
             b"EXPN" | b"ETRN" | b"TURN" | b"ATRN" | b"SEND" | b"SOML" | b"SAML" | b"BURL" => {
                 Err(SyntaxError::NotImplemented)
             }
@@ -260,8 +268,8 @@ impl Hello {
             let name = ClientName(CompactString::default());
             return Ok(Self { verb, name });
         }
-        let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Argument)?;
-        let name = name.parse()?;
+        let name = std::str::from_utf8(name).map_err(|_| SyntaxError::Hello)?;
+        let name = name.parse().map_err(|_| SyntaxError::Hello)?;
         Ok(Self { verb, name })
     }
 }
@@ -375,6 +383,9 @@ pub enum SyntaxError {
     /// The argument is missing, superfluous or malformed.
     #[error("malformed argument")]
     Argument,
+    /// A hello's argument is missing or malformed.
+    #[error("malformed client name")]
+    Hello,
     /// MAIL's path is not one.
     #[error("malformed sender address")]
     Sender,
@@ -408,11 +419,14 @@ impl SyntaxError {
             }
             Self::TooLong => Reply::fixed(500, Some((5, 5, 2)), "Line too long"),
             Self::Argument => Reply::fixed(501, Some((5, 5, 4)), "Malformed argument"),
+            // No enhanced code (RFC 2034 section 4).
+            Self::Hello => Reply::fixed(501, None, "Malformed client name"),
             Self::Sender => Reply::fixed(501, Some((5, 1, 7)), "Malformed sender address"),
             Self::Recipient => Reply::fixed(501, Some((5, 1, 3)), "Malformed recipient address"),
             Self::Parameter => Reply::fixed(501, Some((5, 5, 4)), "Malformed parameter"),
             Self::UnknownParameter => Reply::fixed(555, Some((5, 5, 4)), "Unknown parameter"),
-            Self::International => Reply::fixed(553, Some((5, 6, 7)), "Address needs SMTPUTF8"),
+            // RFC 6531 section 3.5.
+            Self::International => Reply::fixed(550, Some((5, 6, 7)), "Address needs SMTPUTF8"),
             Self::Base64 => Reply::fixed(501, Some((5, 5, 2)), "Malformed base64"),
         }
     }
@@ -471,8 +485,11 @@ mod tests {
             (b"NOOP\0", SyntaxError::Control),
             (b"EXPN list", SyntaxError::NotImplemented),
             (b"BDAT 5 LAST", SyntaxError::Chunk),
-            (b"EHLO", SyntaxError::Argument),
-            (b"EHLO two words", SyntaxError::Argument),
+            (b"bdat", SyntaxError::Chunk),
+            (b"BDAT\t5", SyntaxError::Chunk),
+            (b"BDATE", SyntaxError::Unknown),
+            (b"EHLO", SyntaxError::Hello),
+            (b"EHLO two words", SyntaxError::Hello),
             (b"DATA now", SyntaxError::Argument),
             (b"RSET now", SyntaxError::Argument),
             (b"QUIT now", SyntaxError::Argument),

@@ -23,7 +23,8 @@ pub struct Limits {
     /// announces no limit. Stops a full disk. Default 10,240,000.
     pub message: Option<u64>,
     /// Recipients of a transaction. RFC 5321 section 4.5.3.1.8 asks for 100. More are answered
-    /// 452 (section 4.5.3.1.10), so that a client sends the rest in another transaction. Default 1000.
+    /// 452 (section 4.5.3.1.10), so that a client sends the rest in another transaction; those
+    /// beyond twice the number count as errors too. Default 1000.
     pub recipients: u32,
     /// Commands that were wrong, of whatever kind, before the connection is closed. Stops
     /// probing. Default 20.

@@ -143,6 +143,13 @@ pub enum ForwardPath {
     Mailbox(Mailbox),
 }
 
+impl ForwardPath {
+    /// Whether there is more than ASCII in it, so that it needs SMTPUTF8 (RFC 6531).
+    pub fn is_international(&self) -> bool {
+        matches!(self, Self::Mailbox(mailbox) if mailbox.is_international())
+    }
+}
+
 impl fmt::Display for ForwardPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -108,6 +108,14 @@ impl Reply {
         self.code / 100 == 5
     }
 
+    /// The same without an enhanced status code.
+    pub(crate) fn plain(self) -> Self {
+        Self {
+            enhanced: None,
+            ..self
+        }
+    }
+
     /// Writes the reply with every line's code and CRLF.
     pub(crate) fn write(&self, output: &mut Output) {
         let mut lines = self.lines().peekable();

@@ -23,7 +23,7 @@ pub struct Strictness {
     /// A hello without a name. Printers and scanners.
     pub nameless_hello: bool,
     /// Command lines that end with LF alone. People with `nc`, and gsasl. Bodies have a policy of
-    /// their own: [`BareLines`](mailwire::dot::BareLines).
+    /// their own: [`Strays`](mailwire::dot::Strays).
     pub bare_lf_commands: bool,
 }
 

@@ -16,9 +16,9 @@ use crate::{Input, Output};
 /// many programs. The choice is made here and nowhere else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum BareLines {
+pub enum Strays {
     /// The text up to the first one is handed out, the rest is skipped, and
-    /// [`Unstuffer::bare`] tells. The strict default.
+    /// [`Unstuffer::stray`] tells. The strict default.
     #[default]
     Reject,
     /// A bare LF becomes CRLF; a bare CR and NUL become a space. For servers that take mail from
@@ -35,7 +35,7 @@ pub enum BareLines {
     clippy::exhaustive_enums,
     reason = "nothing else is forbidden in a text"
 )]
-pub enum Bare {
+pub enum Stray {
     /// CR without LF.
     Cr,
     /// LF without CR.
@@ -50,10 +50,10 @@ pub enum Bare {
 /// the few octets whose meaning depends on the next one.
 #[derive(Debug)]
 pub struct Unstuffer {
-    policy: BareLines,
+    policy: Strays,
     /// The next octet is the first of a line.
     at_line_start: bool,
-    bare: Option<Bare>,
+    stray: Option<Stray>,
     /// How much is examined at first: about as much as was free of anything to find, last time.
     block: usize,
 }
@@ -73,20 +73,20 @@ pub enum Unstuffed {
 impl Unstuffer {
     /// For a text whose first octet is the next one to come: a line starts there, so an empty
     /// text is just a dot and CRLF.
-    pub const fn new(policy: BareLines) -> Self {
+    pub const fn new(policy: Strays) -> Self {
         Self {
             policy,
             at_line_start: true,
-            bare: None,
+            stray: None,
             block: SMALLEST_BLOCK,
         }
     }
 
     /// The first bare CR or LF or NUL that was seen, whatever the policy does with it.
     ///
-    /// Under [`BareLines::Allow`] they are not looked for.
-    pub fn bare(&self) -> Option<Bare> {
-        self.bare
+    /// Under [`Strays::Allow`] they are not looked for.
+    pub fn stray(&self) -> Option<Stray> {
+        self.stray
     }
 
     /// Takes the next piece of the text from the front of `input`.
@@ -104,9 +104,9 @@ impl Unstuffer {
                 }
                 self.at_line_start = false;
             }
-            let extent = extent(input, self.finds_bare(), &mut self.block);
+            let extent = extent(input, self.finds_strays(), &mut self.block);
             match extent.stop {
-                Stop::Bare(bare) if extent.length == 0 => match self.meet(bare, input) {
+                Stop::Stray(stray) if extent.length == 0 => match self.meet(stray, input) {
                     Some(replacement) => return Unstuffed::Data(replacement),
                     None => continue,
                 },
@@ -122,29 +122,29 @@ impl Unstuffer {
         }
     }
 
-    /// A bare line end is the first octet of `input`: what to put in its place, if anything.
-    fn meet(&mut self, bare: Bare, input: &mut Input) -> Option<Bytes> {
-        self.bare.get_or_insert(bare);
-        if self.policy == BareLines::Reject {
+    /// A stray character is the first octet of `input`: what to put in its place, if anything.
+    fn meet(&mut self, stray: Stray, input: &mut Input) -> Option<Bytes> {
+        self.stray.get_or_insert(stray);
+        if self.policy == Strays::Reject {
             return None;
         }
         input.consume(1);
-        Some(Bytes::from_static(match bare {
-            Bare::Lf => b"\r\n",
-            Bare::Cr | Bare::Nul => b" ",
+        Some(Bytes::from_static(match stray {
+            Stray::Lf => b"\r\n",
+            Stray::Cr | Stray::Nul => b" ",
         }))
     }
 
-    fn finds_bare(&self) -> bool {
+    fn finds_strays(&self) -> bool {
         match self.policy {
-            BareLines::Reject => self.bare.is_none(),
-            BareLines::Normalise => true,
-            BareLines::Allow => false,
+            Strays::Reject => self.stray.is_none(),
+            Strays::Normalise => true,
+            Strays::Allow => false,
         }
     }
 
     fn is_skipping(&self) -> bool {
-        self.policy == BareLines::Reject && self.bare.is_some()
+        self.policy == Strays::Reject && self.stray.is_some()
     }
 }
 
@@ -158,31 +158,31 @@ enum Stop {
     /// At the end of the buffer, less a CR whose LF may still come; or behind a CRLF, where a
     /// dot follows.
     Plain,
-    Bare(Bare),
+    Stray(Stray),
 }
 
 /// How far the text at the front of `buffer`, which is not at the start of a line, goes on
-/// without a dot to be looked at and, if `find_bare`, without a forbidden character.
+/// without a dot to be looked at and, if `find_strays`, without a forbidden character.
 ///
 /// Blocks are first examined in a loop that the compiler vectorises; only a block in which
 /// there is something to find is searched. Blocks grow while nothing is found.
-fn extent(buffer: &[u8], find_bare: bool, block: &mut usize) -> Extent {
+fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
     let end = buffer.len() - usize::from(buffer.ends_with(b"\r"));
     let mut from = 0;
     while from < end {
         let to = end.min(from + *block);
         // Where lines with something to find follow each other, looking twice does not pay.
         let found = if *block == SMALLEST_BLOCK {
-            search(buffer, from, to, find_bare)
+            search(buffer, from, to, find_strays)
         } else {
             // One octet of overlap on both sides, so that each pair is seen in some block.
             let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
             let pairs = Pairs::examine(window);
             let first = from == 0 && matches!(buffer[0], b'\n' | 0);
-            match (find_bare && (pairs.bare || first), pairs.dot) {
+            match (find_strays && (pairs.stray || first), pairs.dot) {
                 (false, false) => None,
                 (false, true) if window.len() > WORTH_A_SEARCHER => next_dot(buffer, from, to),
-                _ => search(buffer, from, to, find_bare),
+                _ => search(buffer, from, to, find_strays),
             }
         };
         if let Some(extent) = found {
@@ -209,9 +209,9 @@ fn next_dot(buffer: &[u8], from: usize, to: usize) -> Option<Extent> {
     })
 }
 
-/// The first place in `from..to` at which a run of text ends: for a dot or, if `find_bare`,
+/// The first place in `from..to` at which a run of text ends: for a dot or, if `find_strays`,
 /// for a forbidden character.
-fn search(buffer: &[u8], from: usize, to: usize, find_bare: bool) -> Option<Extent> {
+fn search(buffer: &[u8], from: usize, to: usize, find_strays: bool) -> Option<Extent> {
     let mut at = from;
     // A CRLF that the block's start cuts in two is looked at from its CR.
     if at > 0 && buffer[at - 1] == b'\r' {
@@ -219,7 +219,7 @@ fn search(buffer: &[u8], from: usize, to: usize, find_bare: bool) -> Option<Exte
     }
     while at < to {
         at += memchr::memchr3(b'\r', b'\n', 0, &buffer[at..to])?;
-        let bare = match &buffer[at..] {
+        let stray = match &buffer[at..] {
             [b'\r', b'\n', b'.', ..] => {
                 return Some(Extent {
                     length: at + 2,
@@ -232,17 +232,17 @@ fn search(buffer: &[u8], from: usize, to: usize, find_bare: bool) -> Option<Exte
             }
             // Its LF may still come.
             [b'\r'] => return None,
-            _ if !find_bare => {
+            _ if !find_strays => {
                 at += 1;
                 continue;
             }
-            [b'\r', ..] => Bare::Cr,
-            [b'\n', ..] => Bare::Lf,
-            _ => Bare::Nul,
+            [b'\r', ..] => Stray::Cr,
+            [b'\n', ..] => Stray::Lf,
+            _ => Stray::Nul,
         };
         return Some(Extent {
             length: at,
-            stop: Stop::Bare(bare),
+            stop: Stop::Stray(stray),
         });
     }
     None
@@ -251,7 +251,7 @@ fn search(buffer: &[u8], from: usize, to: usize, find_bare: bool) -> Option<Exte
 /// Whether any two neighbours in a block ask for a closer look.
 struct Pairs {
     /// CR and LF that are not each other's neighbours, or NUL behind the first octet.
-    bare: bool,
+    stray: bool,
     /// A dot behind LF.
     dot: bool,
 }
@@ -259,14 +259,14 @@ struct Pairs {
 impl Pairs {
     fn examine(window: &[u8]) -> Self {
         // Without an early exit, so that many octets are examined at once.
-        let (mut bare, mut dot, mut least) = (false, false, u8::MAX);
+        let (mut stray, mut dot, mut least) = (false, false, u8::MAX);
         for (&first, &second) in window.iter().zip(&window[1..]) {
-            bare |= (first == b'\r') != (second == b'\n');
+            stray |= (first == b'\r') != (second == b'\n');
             dot |= (first == b'\n') & (second == b'.');
             least = least.min(second);
         }
         Self {
-            bare: bare || least == 0,
+            stray: stray || least == 0,
             dot,
         }
     }
@@ -360,88 +360,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::dot::{Text, read_in_pieces, read_naively};
 
-    /// The same as [`Unstuffer`], octet by octet and over the whole text: the oracle.
-    fn naive(wire: &[u8], policy: BareLines) -> Option<(Vec<u8>, Option<Bare>, usize)> {
-        let (mut text, mut bare, mut at_line_start, mut at) = (Vec::new(), None, true, 0);
-        loop {
-            let rest = &wire[at..];
-            if at_line_start && rest.starts_with(b".\r\n") {
-                return Some((text, bare, at + 3));
-            }
-            if at_line_start && rest.len() < 3 && b".\r\n".starts_with(rest) {
-                return None;
-            }
-            if at_line_start && rest[0] == b'.' {
-                at += 1;
-                at_line_start = false;
-                continue;
-            }
-            at_line_start = false;
-            let skip = policy == BareLines::Reject && bare.is_some();
-            let lone = match rest {
-                [] | [b'\r'] => return None,
-                [b'\r', b'\n', ..] => {
-                    if !skip {
-                        text.extend(b"\r\n");
-                    }
-                    at += 2;
-                    at_line_start = true;
-                    continue;
-                }
-                [b'\r', ..] => Bare::Cr,
-                [b'\n', ..] => Bare::Lf,
-                [0, ..] => Bare::Nul,
-                [octet, ..] => {
-                    if !skip {
-                        text.push(*octet);
-                    }
-                    at += 1;
-                    continue;
-                }
-            };
-            at += 1;
-            match policy {
-                BareLines::Reject => {
-                    bare.get_or_insert(lone);
-                }
-                BareLines::Normalise => {
-                    bare.get_or_insert(lone);
-                    text.extend_from_slice(if lone == Bare::Lf { b"\r\n" } else { b" " });
-                }
-                BareLines::Allow => text.push(rest[0]),
-            }
-        }
-    }
-
-    fn unstuff(
-        wire: &[u8],
-        piece: usize,
-        policy: BareLines,
-    ) -> Option<(Vec<u8>, Option<Bare>, usize)> {
-        let mut input = Input::new(1 << 20);
-        let mut unstuffer = Unstuffer::new(policy);
-        let mut text = Vec::new();
-        let mut fed = 0;
-        for piece in wire.chunks(piece) {
-            assert_eq!(input.extend(piece), piece.len());
-            fed += piece.len();
-            loop {
-                match unstuffer.next(&mut input) {
-                    Unstuffed::Data(data) => {
-                        assert!(!data.is_empty());
-                        text.extend_from_slice(&data);
-                    }
-                    Unstuffed::NeedInput => break,
-                    Unstuffed::End => return Some((text, unstuffer.bare(), fed - input.len())),
-                }
-            }
-            assert!(input.len() <= 2, "held back {:?}", &*input);
-        }
-        None
-    }
-
-    const POLICIES: [BareLines; 3] = [BareLines::Reject, BareLines::Normalise, BareLines::Allow];
+    const POLICIES: [Strays; 3] = [Strays::Reject, Strays::Normalise, Strays::Allow];
 
     #[test]
     fn only_crlf_dot_crlf_ends() {
@@ -457,8 +378,12 @@ mod tests {
             (b"a\r.\r\r\n.\r\n", b"a\r.\r\r\n"),
         ] {
             for piece in 1..=wire.len() {
-                let (found, _, used) = unstuff(wire, piece, BareLines::Allow).expect("an end");
-                assert_eq!((&found[..], used), (text, wire.len()), "pieces of {piece}");
+                let found = read_in_pieces(wire, piece, Strays::Allow).expect("an end");
+                assert_eq!(
+                    (&found.text[..], found.used),
+                    (text, wire.len()),
+                    "pieces of {piece}"
+                );
             }
         }
     }
@@ -484,17 +409,14 @@ mod tests {
                 wire.extend(b"\r\n.\r\nQUIT\r\n");
             }
             for policy in POLICIES {
-                let expected = naive(&wire, policy);
-                let found = unstuff(&wire, wire.len().max(1), policy);
-                let bare_of = |found: &Option<(Vec<u8>, Option<Bare>, usize)>| {
-                    found.as_ref().map(|(text, _, used)| (text.clone(), *used))
-                };
-                prop_assert_eq!(bare_of(&found), bare_of(&expected));
-                if policy != BareLines::Allow {
-                    prop_assert_eq!(&found, &expected);
+                let mut expected = read_naively(&wire, policy);
+                if policy == Strays::Allow {
+                    // Not looked for.
+                    expected = expected.map(|text| Text { stray: None, ..text });
                 }
-                let pieces = unstuff(&wire, piece, policy);
-                prop_assert_eq!(bare_of(&pieces), bare_of(&expected));
+                let whole = wire.len().max(1);
+                prop_assert_eq!(&read_in_pieces(&wire, whole, policy), &expected);
+                prop_assert_eq!(&read_in_pieces(&wire, piece, policy), &expected);
             }
         }
 
@@ -511,9 +433,9 @@ mod tests {
             if !text.is_empty() && !text.ends_with(b"\r\n") {
                 expected.extend(b"\r\n");
             }
-            let (found, _, used) = unstuff(&wire, 50, BareLines::Allow).expect("an end");
-            prop_assert_eq!(used, wire.len());
-            prop_assert_eq!(found, expected);
+            let found = read_in_pieces(&wire, 50, Strays::Allow).expect("an end");
+            prop_assert_eq!(found.used, wire.len());
+            prop_assert_eq!(found.text, expected);
         }
     }
 }

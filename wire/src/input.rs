@@ -1,5 +1,6 @@
 //! Received bytes that are not yet understood.
 
+use std::fmt;
 use std::ops::Deref;
 
 use bytes::buf::Limit;
@@ -10,7 +11,6 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 /// A driver appends at the end ([`space`](Self::space) or [`extend`](Self::extend)); a machine
 /// reads through `Deref<Target = [u8]>` and removes from the front ([`take`](Self::take) or
 /// [`consume`](Self::consume)). It never holds more than its limit.
-#[derive(Debug)]
 pub struct Input {
     buffer: BytesMut,
     limit: usize,
@@ -103,6 +103,13 @@ impl Input {
     /// Expect bulk data (`true`) or lines (`false`): how much room a read is offered. For machines.
     pub fn expect_bulk(&mut self, bulk: bool) {
         self.room = if bulk { BULK_ROOM } else { LINE_ROOM }.min(self.limit);
+    }
+}
+
+impl fmt::Debug for Input {
+    /// Without the bytes: there may be a password among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Input({} of {} octets)", self.buffer.len(), self.limit)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bytes that wait to be sent.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::{self, IoSlice, Write};
 
 use bytes::{Buf, Bytes};
@@ -11,7 +12,6 @@ use bytes::{Buf, Bytes};
 /// formatted text, [`std::io::Write`]); a driver takes from the front through [`bytes::Buf`],
 /// vectored where the transport can. Above its mark the machine stops producing
 /// ([`is_over`](Self::is_over)).
-#[derive(Debug)]
 pub struct Output {
     /// Closed segments, sent before `tail`.
     segments: VecDeque<Bytes>,
@@ -78,6 +78,11 @@ impl Output {
         self.remaining() > self.mark
     }
 
+    /// The number of octets above which nothing should be added.
+    pub fn mark(&self) -> usize {
+        self.mark
+    }
+
     /// How many octets may be added before the queue [is over](Self::is_over) its mark.
     pub fn room(&self) -> usize {
         self.mark.saturating_sub(self.remaining())
@@ -108,6 +113,13 @@ impl Output {
         tail.advance(std::mem::take(&mut self.sent));
         self.chained += tail.len();
         self.segments.push_back(tail);
+    }
+}
+
+impl fmt::Debug for Output {
+    /// Without the bytes: a client's output has its password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Output({} octets, mark {})", self.len(), self.mark)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a server announces and insists on.
 
-use mailwire::dot::BareLines;
+use mailwire::dot::Strays;
 
 use crate::command::MechanismName;
 use crate::{Domain, Limits, Strictness};
@@ -27,16 +27,16 @@ pub struct Config {
     /// What is forgiven besides the grammar.
     pub strictness: Strictness,
     /// What becomes of a bare CR or LF in a message.
-    pub bare_lines: BareLines,
+    pub strays: Strays,
     /// Announce STARTTLS, while there is no TLS.
     pub starttls: bool,
-    /// MAIL needs TLS (530 otherwise).
+    /// MAIL, VRFY and AUTH need TLS (530 otherwise).
     pub require_tls: bool,
     /// The SASL mechanisms on offer; none means that AUTH does not exist.
     pub mechanisms: Vec<MechanismName>,
     /// Offer them without TLS too. They are then at anybody's mercy on the way.
     pub auth_without_tls: bool,
-    /// MAIL needs an authentication (530 otherwise): submission (RFC 6409 section 4.3).
+    /// MAIL and VRFY need an authentication (530 otherwise): submission (RFC 6409 section 4.3).
     pub require_auth: bool,
     /// Announce `AUTH=LOGIN PLAIN` as well, for clients older than RFC 2554.
     pub old_auth_line: bool,
@@ -52,7 +52,7 @@ impl Config {
             protocol: Protocol::Smtp,
             limits: Limits::default(),
             strictness: Strictness::strict(),
-            bare_lines: BareLines::Reject,
+            strays: Strays::Reject,
             starttls: false,
             require_tls: false,
             mechanisms: Vec::new(),

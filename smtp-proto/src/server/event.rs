@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use mailwire::Secret;
-use mailwire::dot::Bare;
+use mailwire::dot::Stray;
 
 use crate::Reply;
 use crate::command::{Auth, Hello, Mail, Rcpt, Verify};
@@ -14,7 +14,8 @@ use crate::command::{Auth, Hello, Mail, Rcpt, Verify};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// A client introduced itself; a transaction that was open is gone. Answer.
+    /// A client introduced itself; if it is accepted, a transaction that
+    /// was open is gone. Answer.
     Hello(Hello),
     /// A client wants to authenticate. Answer: [`challenge`](super::Server::challenge), or
     /// `accept` once the identity is proven, or `reply` with a refusal.
@@ -53,5 +54,5 @@ pub enum Aborted {
     /// It is larger than [`Limits::message`](crate::Limits::message).
     TooLarge,
     /// It holds a bare CR or LF, and the policy is to reject that.
-    BareLine(Bare),
+    Stray(Stray),
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mailwire::dot::{BareLines, Unstuffed, Unstuffer};
+use mailwire::dot::{Strays, Unstuffed, Unstuffer};
 use mailwire::line::{Found, LineReader};
 use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 
@@ -62,6 +62,8 @@ struct Session {
     authenticated: bool,
     /// MAIL was accepted.
     transaction: bool,
+    /// MAIL said SMTPUTF8, so that recipients may be international.
+    smtputf8: bool,
     /// RCPT commands, and those that were accepted.
     recipients_asked: u32,
     recipients: u32,
@@ -80,7 +82,7 @@ struct Session {
 ///                 │      │ challenge     │ 354         │
 ///                 │      ▼               ▼             │
 ///                 │   AuthLine         Body ── end ──► Answering
-///                 │                      └─ aborted, end ┘
+///                 │                      └─ aborted, end ──► Statuses ──┤
 ///                 ├──► StartingTls ── tls_started ─────┘
 ///                 └──► Closing          (any state ──► failed)
 /// ```
@@ -98,6 +100,13 @@ enum State {
     AuthLine,
     /// The message comes.
     Body(Body),
+    /// A message gets the same status so many times more. One at a time, so that a thousand
+    /// recipients in LMTP do not make the output larger than its mark.
+    Statuses {
+        reply: Reply,
+        left: u32,
+        is_error: bool,
+    },
     /// 220 was said to STARTTLS.
     StartingTls,
     /// All was said.
@@ -141,13 +150,11 @@ impl Server {
     pub fn new(config: impl Into<Arc<Config>>) -> Self {
         let config = config.into();
         let limits = &config.limits;
+        let longest = limits.auth_line.max(limits.command_line);
         Self {
-            input: Input::new(limits.input.max(limits.auth_line + 1)),
+            input: Input::new(limits.input.max(longest + 1)),
             output: Output::new(limits.output),
-            lines: LineReader::new(
-                limits.auth_line.max(limits.command_line),
-                limits.skipped_line,
-            ),
+            lines: LineReader::new(longest, limits.skipped_line),
             state: State::Greeting(None),
             timer: Timer::new(),
             message_timer: Timer::new(),
@@ -204,7 +211,8 @@ impl Server {
         Ok(())
     }
 
-    /// Answers the event that waits in words of the application. 421 closes the session.
+    /// Answers the event that waits in words of the application. 421 closes the session. In
+    /// answer to `Hello` the enhanced status code is left out, as RFC 2034 section 4 wants it.
     ///
     /// # Errors
     ///
@@ -220,6 +228,11 @@ impl Server {
         if !fits || reply.is_intermediate() {
             return Err(misuse("reply", "a reply of another class is due"));
         }
+        // No enhanced code in answer to a hello (RFC 2034 section 4).
+        let reply = match question {
+            Question::Hello(_) => reply.plain(),
+            _ => reply,
+        };
         let closes = reply.code() == 421;
         if question == Question::Auth && reply.is_permanent() && self.is_last_auth_failure() {
             return Ok(());
@@ -241,7 +254,18 @@ impl Server {
         let Question::EndOfData(due) = self.question("reply_all")? else {
             return Err(misuse("reply_all", "no message waits"));
         };
-        (0..due).try_for_each(|_| self.reply(reply.clone()))
+        if reply.is_intermediate() {
+            return Err(misuse("reply_all", "a reply of another class is due"));
+        }
+        if reply.is_positive() {
+            self.session.idle_commands = 0;
+        }
+        self.state = State::Statuses {
+            reply: reply.clone(),
+            left: due,
+            is_error: false,
+        };
+        Ok(())
     }
 
     /// Sends a challenge of the authentication that is going on.
@@ -291,12 +315,16 @@ impl Server {
         let session = &mut self.session;
         self.state = State::Command;
         match question {
-            Question::Hello(verb) if yes => session.hello = Some(verb),
+            Question::Hello(verb) if yes => {
+                session.hello = Some(verb);
+                // As if RSET had been said; a hello that is refused changes nothing (section 4.1.4).
+                self.drop_transaction();
+            }
             Question::Mail => session.transaction = yes,
             Question::Rcpt => session.recipients += u32::from(yes),
             Question::Data if yes => {
                 self.state = State::Body(Body {
-                    unstuffer: Unstuffer::new(self.config.bare_lines),
+                    unstuffer: Unstuffer::new(self.config.strays),
                     octets: 0,
                     aborted: None,
                     told: false,
@@ -327,12 +355,16 @@ impl Server {
         true
     }
 
-    /// Ends the session. The farewell depends on why.
+    /// Ends the session, for the first reason that there is. The farewell depends on it.
     fn fail(&mut self, error: Error) {
+        if self.failed.is_some() {
+            return;
+        }
         if let Some(reply) = replies::farewell(error) {
             reply.write(&mut self.output);
         }
         self.input.clear();
+        self.state = State::Closing;
         self.failed = Some(error);
     }
 
@@ -357,14 +389,16 @@ impl Server {
             }
             State::Command | State::AuthLine | State::Refused => self.line(now),
             State::Body(_) => self.body(now),
+            State::Statuses { .. } => self.status(),
             State::Answering(_) => Turn::Step(Step::Paused),
             State::StartingTls => {
-                if self.input.is_empty() {
-                    Turn::Step(Step::StartTls)
-                } else {
+                if !self.input.is_empty() {
                     self.fail(Error::PlaintextBehindStartTls);
-                    Turn::Go
+                    return Turn::Go;
                 }
+                // For the 220 to be taken and the handshake to be made.
+                self.timer.arm_if_idle(now, self.config.limits.command_time);
+                Turn::Step(Step::StartTls)
             }
             State::Closing => Turn::Step(Step::Close),
         }
@@ -388,15 +422,21 @@ impl Server {
                 return Turn::Go;
             }
             Found::TooLong { .. } => Err(SyntaxError::TooLong),
-            Found::Line { crlf: false, .. } if !self.config.strictness.bare_lf_commands => {
-                Err(SyntaxError::BareLineFeed)
+            Found::Line { length, crlf, .. } => Ok((&self.input[..length], crlf)),
+        };
+        let bare_is_fine = self.config.strictness.bare_lf_commands;
+        let line = line.and_then(|(line, crlf)| {
+            let line = match self.state {
+                State::AuthLine => Line::response(line),
+                _ => Line::command(line, &self.config),
+            };
+            match line {
+                // However it ends, its octets follow.
+                Err(SyntaxError::Chunk) => line,
+                _ if !crlf && !bare_is_fine => Err(SyntaxError::BareLineFeed),
+                _ => line,
             }
-            Found::Line { length, .. } => Ok(&self.input[..length]),
-        };
-        let line = match self.state {
-            State::AuthLine => line.and_then(Line::response),
-            _ => line.and_then(|line| Line::command(line, &self.config)),
-        };
+        });
         self.timer.disarm();
         self.input.consume(found.consume());
         match (&self.state, line) {
@@ -424,7 +464,14 @@ impl Server {
 
     /// A command that is legal by itself: is it legal here?
     fn command(&mut self, command: Command) -> Turn {
-        let session = &mut self.session;
+        let moves_no_mail = match &command {
+            Command::Rset | Command::Noop | Command::Help | Command::Verify(_) => true,
+            Command::Hello(_) => self.session.hello.is_some(),
+            _ => false,
+        };
+        if moves_no_mail && !self.affords_idle_command() {
+            return Turn::Go;
+        }
         match command {
             Command::Hello(hello) => self.hello(hello),
             Command::Mail(mail) => self.mail(mail),
@@ -435,31 +482,31 @@ impl Server {
             },
             Command::Rset => {
                 replies::OK.write(&mut self.output);
-                self.count_idle_command();
                 self.reset()
             }
             Command::Noop => {
                 replies::OK.write(&mut self.output);
-                self.count_idle_command();
                 Turn::Go
             }
             Command::Help => {
                 replies::HELP.write(&mut self.output);
-                self.count_idle_command();
                 Turn::Go
             }
-            Command::Verify(verify) => {
-                self.count_idle_command();
-                self.ask(Question::Verify, Event::Verify(verify))
-            }
+            Command::Verify(verify) => match self.policy_refusal() {
+                Some(reply) => self.reject(reply.clone()),
+                None => self.ask(Question::Verify, Event::Verify(verify)),
+            },
             Command::Quit => {
                 replies::BYE.write(&mut self.output);
                 self.state = State::Closing;
                 self.reset()
             }
             Command::StartTls => {
-                if session.tls.is_some() || !self.config.starttls {
-                    return self.reject(replies::NO_STARTTLS.clone());
+                if !self.config.starttls {
+                    return self.reject(SyntaxError::NotImplemented.reply());
+                }
+                if self.session.tls.is_some() {
+                    return self.reject(replies::TLS_ALREADY.clone());
                 }
                 replies::START_TLS.write(&mut self.output);
                 self.state = State::StartingTls;
@@ -479,11 +526,6 @@ impl Server {
             };
             return self.reject(reply.clone());
         }
-        if self.session.hello.is_some() {
-            self.count_idle_command();
-        }
-        // Section 4.1.4: as if RSET had been said.
-        self.drop_transaction();
         self.ask(Question::Hello(hello.verb), Event::Hello(hello))
     }
 
@@ -503,10 +545,8 @@ impl Server {
         };
         let refusal = if session.hello.is_none() {
             &replies::HELLO_FIRST
-        } else if config.require_tls && session.tls.is_none() {
-            &replies::STARTTLS_FIRST
-        } else if config.require_auth && !session.authenticated {
-            &replies::AUTH_FIRST
+        } else if let Some(refusal) = self.policy_refusal() {
+            refusal
         } else if session.transaction {
             &replies::NESTED_MAIL
         } else if unknown {
@@ -514,9 +554,22 @@ impl Server {
         } else if too_large {
             &replies::TOO_LARGE
         } else {
+            self.session.smtputf8 = parameters.smtputf8;
             return self.ask(Question::Mail, Event::Mail(mail));
         };
         self.reject(refusal.clone())
+    }
+
+    /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).
+    fn policy_refusal(&self) -> Option<&'static Reply> {
+        let (session, config) = (&self.session, &self.config);
+        if config.require_tls && session.tls.is_none() {
+            Some(&replies::STARTTLS_FIRST)
+        } else if config.require_auth && !session.authenticated {
+            Some(&replies::AUTH_FIRST)
+        } else {
+            None
+        }
     }
 
     fn rcpt(&mut self, rcpt: Rcpt) -> Turn {
@@ -528,9 +581,15 @@ impl Server {
         if unknown && !rcpt.parameters.other.is_empty() {
             return self.reject(replies::UNKNOWN_PARAMETER.clone());
         }
+        if rcpt.path.is_international() && !session.smtputf8 {
+            return self.reject(replies::RECIPIENT_NEEDS_SMTPUTF8.clone());
+        }
         session.recipients_asked = session.recipients_asked.saturating_add(1);
         if session.recipients >= config.limits.recipients {
-            // Not an error of the client's: it sends the rest in another transaction.
+            if session.recipients_asked / 2 > config.limits.recipients {
+                return self.reject(replies::TOO_MANY_RECIPIENTS.clone());
+            }
+            // Not yet an error of the client's: it sends the rest in another transaction.
             replies::TOO_MANY_RECIPIENTS.write(&mut self.output);
             let reply = replies::TOO_MANY_RECIPIENTS.clone();
             return Turn::Step(Step::Event(Event::Rejected(reply)));
@@ -562,6 +621,8 @@ impl Server {
             &replies::ALREADY_AUTHENTICATED
         } else if session.transaction {
             &replies::AUTH_IN_TRANSACTION
+        } else if config.require_tls && session.tls.is_none() {
+            &replies::STARTTLS_FIRST
         } else if session.tls.is_none() && !config.auth_without_tls {
             &replies::AUTH_NEEDS_TLS
         } else if !config.mechanisms.contains(&auth.mechanism) {
@@ -588,8 +649,8 @@ impl Server {
                 return self.end_of_data(aborted);
             }
             let found = body.unstuffer.next(&mut self.input);
-            if body.aborted.is_none() && self.config.bare_lines == BareLines::Reject {
-                body.aborted = body.unstuffer.bare().map(Aborted::BareLine);
+            if body.aborted.is_none() && self.config.strays == Strays::Reject {
+                body.aborted = body.unstuffer.stray().map(Aborted::Stray);
             }
             match found {
                 Unstuffed::Data(_) if body.aborted.is_some() => {}
@@ -627,11 +688,37 @@ impl Server {
         let Some(aborted) = aborted else {
             return self.ask(Question::EndOfData(due), Event::EndOfData);
         };
-        self.state = State::Command;
-        for _ in 0..due {
-            replies::aborted(aborted).write(&mut self.output);
+        self.state = State::Statuses {
+            reply: replies::aborted(aborted),
+            left: due,
+            is_error: true,
+        };
+        Turn::Go
+    }
+
+    /// The next of several statuses, or what comes after the last.
+    fn status(&mut self) -> Turn {
+        let State::Statuses {
+            reply,
+            left,
+            is_error,
+        } = &mut self.state
+        else {
+            unreachable!("called in this state alone");
+        };
+        if *left > 0 {
+            *left -= 1;
+            reply.write(&mut self.output);
+            return Turn::Go;
         }
-        self.count_error();
+        let is_error = *is_error;
+        self.state = match reply.code() {
+            421 => State::Closing,
+            _ => State::Command,
+        };
+        if is_error {
+            self.count_error();
+        }
         Turn::Go
     }
 
@@ -662,11 +749,14 @@ impl Server {
         }
     }
 
-    fn count_idle_command(&mut self) {
-        self.session.idle_commands += 1;
+    /// Counts a command that moves no mail. Says no if it was the last straw: then the farewell
+    /// is its answer.
+    fn affords_idle_command(&mut self) -> bool {
+        self.session.idle_commands = self.session.idle_commands.saturating_add(1);
         if self.session.idle_commands > self.config.limits.idle_commands {
             self.count_error();
         }
+        self.failed.is_none()
     }
 
     /// Forgets the transaction and tells the application if there was one.
@@ -728,10 +818,13 @@ impl Server {
         } else if self.message_timer.has_expired(now) {
             self.fail(Error::MessageTimeout);
         } else if self.timer.has_expired(now) {
-            self.fail(match self.state {
-                State::Body(_) => Error::MessageTimeout,
-                _ => Error::CommandTimeout,
-            });
+            match self.state {
+                // What came since we last waited is progress, even if it came in the last moment or
+                // the application took long over it.
+                State::Body(_) if self.input.octets_received() != self.octets_received => {}
+                State::Body(_) => self.fail(Error::MessageTimeout),
+                _ => self.fail(Error::CommandTimeout),
+            }
         }
     }
 }
@@ -783,7 +876,7 @@ impl Machine for Server {
             self.fail(Error::PlaintextBehindStartTls);
             return;
         }
-        self.lines.reset();
+        self.timer.disarm();
         // All that was said in clear text is forgotten (RFC 3207 section 4.2); what it cost us
         // is not.
         self.session = Session {

@@ -1,7 +1,7 @@
 //! What the machine itself says.
 
 use mailwire::Output;
-use mailwire::dot::Bare;
+use mailwire::dot::Stray;
 
 use super::{Aborted, Config, Protocol};
 use crate::{Error, Reply};
@@ -23,8 +23,8 @@ pub(super) static NESTED_MAIL: Reply =
 pub(super) static NO_VALID_RECIPIENTS: Reply =
     Reply::fixed(554, Some((5, 5, 1)), "No valid recipients");
 pub(super) static ONLY_QUIT: Reply = Reply::fixed(503, Some((5, 5, 1)), "No service: say QUIT");
-pub(super) static USE_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is LMTP: say LHLO");
-pub(super) static NO_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is SMTP: say EHLO");
+pub(super) static USE_LHLO: Reply = Reply::fixed(500, None, "This is LMTP: say LHLO");
+pub(super) static NO_LHLO: Reply = Reply::fixed(500, None, "This is SMTP: say EHLO");
 
 pub(super) static UNKNOWN_PARAMETER: Reply = Reply::fixed(
     555,
@@ -33,11 +33,13 @@ pub(super) static UNKNOWN_PARAMETER: Reply = Reply::fixed(
 );
 pub(super) static TOO_LARGE: Reply =
     Reply::fixed(552, Some((5, 3, 4)), "Message exceeds the size limit");
+/// RFC 6531 section 3.5: 553 at RCPT, where MAIL has 550.
+pub(super) static RECIPIENT_NEEDS_SMTPUTF8: Reply =
+    Reply::fixed(553, Some((5, 6, 7)), "Address needs SMTPUTF8 at MAIL");
 pub(super) static TOO_MANY_RECIPIENTS: Reply =
     Reply::fixed(452, Some((4, 5, 3)), "Too many recipients");
 
-pub(super) static NO_STARTTLS: Reply =
-    Reply::fixed(503, Some((5, 5, 1)), "STARTTLS is not on offer");
+pub(super) static TLS_ALREADY: Reply = Reply::fixed(503, Some((5, 5, 1)), "TLS is in use already");
 pub(super) static STARTTLS_FIRST: Reply =
     Reply::fixed(530, Some((5, 7, 0)), "Must issue STARTTLS first");
 pub(super) static NO_AUTH: Reply = Reply::fixed(502, Some((5, 5, 1)), "AUTH is not on offer");
@@ -116,15 +118,15 @@ fn auth(config: &Config, keyword: &[u8], mut separator: &'static [u8], output: &
 pub(super) fn aborted(reason: Aborted) -> Reply {
     match reason {
         Aborted::TooLarge => TOO_LARGE.clone(),
-        Aborted::BareLine(Bare::Cr) => Reply::fixed(
+        Aborted::Stray(Stray::Cr) => Reply::fixed(
             550,
             Some((5, 5, 2)),
             "Bare <CR> in message: lines must end with <CR><LF>",
         ),
-        Aborted::BareLine(Bare::Nul) => {
+        Aborted::Stray(Stray::Nul) => {
             Reply::fixed(550, Some((5, 5, 2)), "NUL character in message")
         }
-        Aborted::BareLine(Bare::Lf) => Reply::fixed(
+        Aborted::Stray(Stray::Lf) => Reply::fixed(
             550,
             Some((5, 5, 2)),
             "Bare <LF> in message: lines must end with <CR><LF>",

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use mailwire::dot::BareLines;
+use mailwire::dot::Strays;
+use mailwire::testing::laws::Answers;
 use mailwire::testing::{Said, Settings, Stage};
+use mailwire::{Machine, TlsInfo};
 use smtp_proto::server::{Config, Event, Protocol, Server};
 use smtp_proto::{Reply, Strictness};
 
@@ -16,6 +18,7 @@ impl Stage for ServerStage {
     fn machine(&self, settings: &Settings) -> Result<Server, String> {
         let mut config = Config::new("mx.test".parse().expect("a domain"));
         let mut refusal = None;
+        let mut tls = false;
         for (key, value) in settings.iter() {
             let number = || value.parse::<usize>().map_err(|_| format!("{key}={value}"));
             let seconds = || Ok::<_, String>(Duration::from_secs(number()? as u64));
@@ -46,13 +49,14 @@ impl Stage for ServerStage {
                     config.strictness = Strictness::lenient("our.test".parse().expect("a domain"));
                 }
                 "bare" => {
-                    config.bare_lines = match value {
-                        "reject" => BareLines::Reject,
-                        "normalise" => BareLines::Normalise,
-                        "allow" => BareLines::Allow,
+                    config.strays = match value {
+                        "reject" => Strays::Reject,
+                        "normalise" => Strays::Normalise,
+                        "allow" => Strays::Allow,
                         _ => return Err(format!("bare={value}")),
                     }
                 }
+                "tls" => tls = yes,
                 "starttls" => config.starttls = yes,
                 "require_tls" => config.require_tls = yes,
                 "auth" => {
@@ -69,13 +73,17 @@ impl Stage for ServerStage {
                 _ => return Err(format!("unknown setting {key}")),
             }
         }
-        match refusal {
-            None => Ok(Server::new(config)),
+        let mut server = match refusal {
+            None => Server::new(config),
             Some(text) => {
                 let reply: Reply = text.parse().map_err(|_| text)?;
-                Server::refusing(config, reply).map_err(|error| error.to_string())
+                Server::refusing(config, reply).map_err(|error| error.to_string())?
             }
+        };
+        if tls {
+            server.tls_started(TlsInfo::default());
         }
+        Ok(server)
     }
 
     fn describe(&self, event: &Event) -> Said {
@@ -102,6 +110,8 @@ impl Stage for ServerStage {
 
     fn act(&self, server: &mut Server, words: &str) -> Result<(), String> {
         let (verb, rest) = words.split_once(' ').unwrap_or((words, ""));
+        // `\n` in a transcript is a new line of the reply.
+        let rest = &rest.replace("\\n", "\n");
         match verb {
             "accept" => server.accept(),
             "reply" => server.reply(rest.parse().map_err(|_| format!("no reply: {rest}"))?),
@@ -112,6 +122,82 @@ impl Stage for ServerStage {
             _ => return Err(format!("unknown action {verb}")),
         }
         .map_err(|error| error.to_string())
+    }
+}
+
+/// Servers that the laws are checked on.
+#[allow(dead_code, reason = "each test file uses its part of the stage")]
+pub(crate) const CONFIGURATIONS: &[&str] = &[
+    "",
+    "lenient bare=normalise auth=PLAIN,LOGIN auth_without_tls old_auth_line",
+    "lmtp recipients=3 output=64",
+    "tls auth=PLAIN,LOGIN require_auth starttls auth_failures=2",
+    "starttls require_tls auth=PLAIN auth_without_tls",
+    "bare=allow message=40 errors=4 idle_commands=2 recipients=1 output=32 unknown_parameters",
+    "command_line=40 auth_line=60 skipped_line=90 input=16 auth=LOGIN auth_without_tls errors=9",
+    "command_line=80 auth_line=30 skipped_line=20 input=16 message=none bare=normalise output=0",
+    "lmtp bare=reject message=20 auth=X auth_without_tls output=100 lenient",
+    "refuse=554_5.7.1_Not_you errors=3",
+];
+
+/// An application of many moods: its answers follow from a number and from how many it gave.
+#[allow(dead_code, reason = "each test file uses its part of the stage")]
+#[derive(Debug, Clone)]
+pub(crate) struct Whims(pub(crate) u64);
+
+#[allow(dead_code, reason = "each test file uses its part of the stage")]
+impl Whims {
+    /// A number below 16; the next one differs.
+    fn roll(&mut self) -> u64 {
+        // Splitmix64: any mixing would do.
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % 16
+    }
+
+    fn refusal(&mut self) -> Reply {
+        let text = match self.roll() {
+            0 => "421 4.3.2 Not any more",
+            1..6 => "451 4.3.0 Later",
+            _ => "550 5.7.1 No",
+        };
+        text.parse().expect("a reply")
+    }
+}
+
+impl Answers<ServerStage> for Whims {
+    fn answer(&mut self, server: &mut Server, event: &Event) {
+        let is_auth = matches!(event, Event::Auth(_) | Event::AuthData(_));
+        let is_command = matches!(
+            event,
+            Event::Hello(_) | Event::Mail(_) | Event::Rcpt(_) | Event::Data | Event::Verify(_)
+        );
+        if !is_auth && !is_command && !matches!(event, Event::EndOfData) {
+            return;
+        }
+        let answered = match self.roll() {
+            0..2 => {
+                let refusal = self.refusal();
+                server.reply(refusal)
+            }
+            2..9 if is_auth => server.challenge(b"and?"),
+            2..5 if server.statuses_due() > 0 => {
+                let refusal = self.refusal();
+                server.reply_all(&refusal)
+            }
+            _ => server.accept(),
+        };
+        answered.expect("an event that waits");
+        // In LMTP each recipient has a status.
+        while server.statuses_due() > 0 {
+            let again = match self.roll() {
+                0..3 => server.reply("452 4.2.2 Full".parse().expect("a reply")),
+                _ => server.accept(),
+            };
+            again.expect("a status that is due");
+        }
     }
 }
 

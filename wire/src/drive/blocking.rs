@@ -8,7 +8,8 @@ use bytes::Buf;
 use super::{DriveError, FAREWELL, FAREWELL_OCTETS, Next};
 use crate::{Machine, Step};
 
-/// A stream whose reads can be given a time limit, so that a machine's deadlines are kept.
+/// A stream whose reads and writes can be given a time limit, so that a machine's deadlines are
+/// kept.
 ///
 /// Implemented for the sockets of the standard library. For a TLS stream, pass the call on to
 /// the socket below.
@@ -19,6 +20,13 @@ pub trait Transport: Read + Write {
     ///
     /// If the transport refuses.
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
+
+    /// Writes return such an error after this long.
+    ///
+    /// # Errors
+    ///
+    /// If the transport refuses.
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()>;
 
     /// Says that we will send no more.
     ///
@@ -34,6 +42,10 @@ impl Transport for std::net::TcpStream {
         Self::set_read_timeout(self, timeout)
     }
 
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_write_timeout(self, timeout)
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.shutdown(std::net::Shutdown::Write)
     }
@@ -43,6 +55,10 @@ impl Transport for std::net::TcpStream {
 impl Transport for std::os::unix::net::UnixStream {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         Self::set_read_timeout(self, timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        Self::set_write_timeout(self, timeout)
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -111,18 +127,21 @@ impl<M: Machine, T: Transport> Driver<M, T> {
             match self.machine.step(now) {
                 Ok(Step::Event(event)) => return Ok(Next::Event(event)),
                 Ok(Step::Paused) => return Ok(Next::Paused),
-                Ok(Step::NeedFlush) => self.send()?,
-                Ok(Step::NeedInput) => {
+                Ok(Step::NeedFlush) => {
                     self.send()?;
-                    self.receive(now)?;
+                }
+                Ok(Step::NeedInput) => {
+                    if self.send()? {
+                        self.receive(now)?;
+                    }
                 }
                 Ok(Step::StartTls) => {
-                    self.send()?;
-                    return Ok(Next::StartTls);
+                    if self.send()? {
+                        return Ok(Next::StartTls);
+                    }
                 }
                 Ok(Step::Close) => {
-                    self.send()?;
-                    let _ = self.transport.finish();
+                    self.part(now);
                     return Ok(Next::Closed);
                 }
                 Err(error) => {
@@ -133,18 +152,30 @@ impl<M: Machine, T: Transport> Driver<M, T> {
         }
     }
 
-    fn send(&mut self) -> io::Result<()> {
-        let output = self.machine.output();
-        while output.has_remaining() {
-            let sent = match self.transport.write(output.chunk()) {
+    /// Sends what waits and says whether that was possible before the machine's deadline. If not,
+    /// the machine has to look at the time.
+    fn send(&mut self) -> io::Result<bool> {
+        self.send_until(self.machine.deadline())
+    }
+
+    fn send_until(&mut self, deadline: Option<Instant>) -> io::Result<bool> {
+        while self.machine.output().has_remaining() {
+            #[expect(clippy::disallowed_methods, reason = "a driver brings the clock")]
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Ok(false);
+            }
+            self.transport.set_write_timeout(left)?;
+            let output = self.machine.output();
+            match self.transport.write(output.chunk()) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(sent) => sent,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Ok(sent) => output.advance(sent),
+                Err(error) if is_timeout(&error) => {}
                 Err(error) => return Err(error),
-            };
-            output.advance(sent);
+            }
         }
-        self.transport.flush()
+        self.transport.flush()?;
+        Ok(true)
     }
 
     fn receive(&mut self, now: Instant) -> io::Result<()> {
@@ -167,9 +198,11 @@ impl<M: Machine, T: Transport> Driver<M, T> {
         Ok(())
     }
 
-    /// Sends the farewell of a conversation that ended in error, as well as it goes.
+    /// Sends what is left and closes so that the peer gets to see it, as well as that goes: an
+    /// answer that stands in front of unread input would be destroyed by a reset.
     fn part(&mut self, now: Instant) {
-        if self.send().is_err() || self.transport.finish().is_err() {
+        let sent = self.send_until(Some(now + FAREWELL));
+        if !matches!(sent, Ok(true)) || self.transport.finish().is_err() {
             return;
         }
         let _ = self.transport.set_read_timeout(Some(FAREWELL));

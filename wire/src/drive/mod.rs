@@ -23,7 +23,8 @@ pub enum Next<E> {
     /// All output is sent. Run the TLS handshake on the transport, call
     /// [`Machine::tls_started`](crate::Machine::tls_started), and go on with the new transport.
     StartTls,
-    /// The conversation is over and our side of the transport is closed.
+    /// The conversation is over and our side of the transport is closed. The peer was given a
+    /// moment to see the last answer and to close its own.
     Closed,
 }
 

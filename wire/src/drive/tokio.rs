@@ -78,11 +78,12 @@ where
                 Ok(Step::NeedInput) => poll_fn(|cx| self.exchange(Want::Input, cx)).await?,
                 Ok(Step::NeedFlush) => poll_fn(|cx| self.exchange(Want::Flush, cx)).await?,
                 Ok(Step::StartTls) => {
-                    poll_fn(|cx| self.send_all(cx)).await?;
-                    return Ok(Next::StartTls);
+                    if poll_fn(|cx| self.send_in_time(cx)).await? {
+                        return Ok(Next::StartTls);
+                    }
                 }
                 Ok(Step::Close) => {
-                    let _ = timeout(FAREWELL, self.close()).await;
+                    let _ = timeout(FAREWELL, self.part()).await;
                     return Ok(Next::Closed);
                 }
                 Err(error) => {
@@ -148,6 +149,14 @@ where
         Poll::Ready(Ok(()))
     }
 
+    /// Sends what waits and says whether that was possible before the machine's deadline.
+    fn send_in_time(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        match self.send_all(cx) {
+            Poll::Ready(sent) => Poll::Ready(sent.map(|()| true)),
+            Poll::Pending => self.poll_alarm(cx).map(|()| Ok(false)),
+        }
+    }
+
     /// Ready when the machine's deadline has come.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.machine.deadline() else {
@@ -169,15 +178,11 @@ where
         }
     }
 
-    /// Sends what is left and ends our side.
-    async fn close(&mut self) -> io::Result<()> {
-        self.flush().await?;
-        self.transport.shutdown().await
-    }
-
-    /// Closes a conversation that ended in error so that the peer gets to see the farewell.
+    /// Sends what is left and closes so that the peer gets to see it: an answer that stands in
+    /// front of unread input would be destroyed by a reset.
     async fn part(&mut self) -> io::Result<()> {
-        self.close().await?;
+        self.flush().await?;
+        self.transport.shutdown().await?;
         let mut ignored = BytesMut::with_capacity(4 * 1024);
         let mut octets = 0;
         while octets < FAREWELL_OCTETS && !self.ended {

@@ -1,10 +1,10 @@
-//! The laws of [`Machine`](crate::Machine), checked on any machine and any bytes.
+//! The laws of [`Machine`], checked on any machine and any bytes.
 
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
 
-use super::{Said, Settings, Stage, text};
+use super::{Events, Settings, Stage, text};
 use crate::{Machine, Step};
 
 /// An application that answers every event in its own way, without a script.
@@ -25,7 +25,7 @@ where
 /// What a conversation came to.
 #[derive(Debug, PartialEq, Eq)]
 struct Course {
-    events: Vec<String>,
+    events: Events,
     said: Vec<u8>,
 }
 
@@ -88,111 +88,159 @@ fn course<S: Stage, A: Answers<S>>(
         reason = "any beginning will do: only differences count"
     )]
     let now = Instant::now();
-    let mut machine = stage
+    let machine = stage
         .machine(settings)
         .expect("settings that the stage knows");
-    let mut course = Course {
-        events: Vec::new(),
+    let mut run = Run {
+        stage,
+        machine,
+        pieces: pieces.iter(),
+        rest: &[],
+        ended: false,
+        write,
+        now,
+        events: Events::default(),
         said: Vec::new(),
     };
-    let mut pieces = pieces.iter();
-    let mut rest: &[u8] = &[];
-    let mut ended = false;
-    loop {
-        assert!(
-            machine.input().len() <= machine.input().limit(),
-            "law 3: input over its limit"
-        );
-        match machine.step(now) {
+    let octets: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let mut steps = 0;
+    while run.step(&mut answers) {
+        steps += 1;
+        // Each octet may bring an event, each piece a wait, each write a flush; a constant for
+        // the ends.
+        let most = 4 * (octets + pieces.len()) + run.said.len() + 64;
+        assert!(steps <= most, "law 4: {steps} steps for {octets} octets");
+    }
+    while run.drain() {}
+    Course {
+        events: run.events,
+        said: run.said,
+    }
+}
+
+/// A conversation that is going on.
+struct Run<'a, S: Stage> {
+    stage: &'a S,
+    machine: S::Machine,
+    pieces: std::slice::Iter<'a, &'a [u8]>,
+    /// What the machine's input had no room for.
+    rest: &'a [u8],
+    ended: bool,
+    /// Octets that are taken from the output at a time.
+    write: usize,
+    now: Instant,
+    events: Events,
+    said: Vec<u8>,
+}
+
+impl<S: Stage> Run<'_, S> {
+    /// One step and what it asks for. Says whether there will be another.
+    fn step(&mut self, answers: &mut impl Answers<S>) -> bool {
+        match self.bounded_step() {
             Ok(Step::Event(event)) => {
-                record(stage.describe(&event), &mut course.events);
-                answers.answer(&mut machine, &event);
+                self.events.push(self.stage.describe(&event));
+                answers.answer(&mut self.machine, &event);
+                true
             }
             Ok(Step::NeedInput) => {
-                assert_stays(&mut machine, now, "NeedInput", |step| {
-                    matches!(step, Ok(Step::NeedInput))
-                });
-                drain(&mut machine, write, &mut course.said);
-                if rest.is_empty() {
-                    match pieces.next() {
-                        Some(piece) => rest = piece,
-                        None if ended => break,
-                        None => {
-                            ended = true;
-                            machine.eof();
-                            continue;
-                        }
-                    }
-                }
-                let taken = machine.input().extend(rest);
-                assert!(
-                    taken > 0 || rest.is_empty(),
-                    "law 4: a full input, and more is wanted"
-                );
-                rest = &rest[taken..];
+                self.assert_stays("NeedInput", |step| matches!(step, Ok(Step::NeedInput)));
+                while self.drain() {}
+                self.feed() || self.end_input()
             }
             Ok(Step::NeedFlush) => {
-                assert!(!machine.output().is_empty(), "law 4: nothing to flush");
-                drain(&mut machine, write, &mut course.said);
+                self.assert_stays("NeedFlush", |step| matches!(step, Ok(Step::NeedFlush)));
+                assert!(self.drain(), "law 4: nothing to flush");
+                true
             }
             Ok(Step::Paused) => {
-                assert_stays(&mut machine, now, "Paused", |step| {
-                    matches!(step, Ok(Step::Paused))
-                });
-                course.events.push("paused".into());
-                break;
+                self.assert_stays("Paused", |step| matches!(step, Ok(Step::Paused)));
+                let deadline = self.machine.deadline();
+                assert!(
+                    deadline.is_none(),
+                    "a deadline while the application thinks"
+                );
+                self.end("paused")
             }
             Ok(Step::StartTls) => {
-                course.events.push("starttls".into());
-                break;
+                self.assert_stays("StartTls", |step| matches!(step, Ok(Step::StartTls)));
+                // What the peer still says comes in clear text, and too early.
+                self.feed() || self.end("starttls")
             }
             Ok(Step::Close) => {
-                course.events.push("close".into());
-                break;
+                self.assert_stays("Close", |step| matches!(step, Ok(Step::Close)));
+                self.end("close")
             }
             Err(error) => {
-                course.events.push(format!("error {error}"));
-                let later = now + Duration::from_secs(1);
-                let again = machine.step(later).err().map(|error| error.to_string());
+                self.events.push_line(format!("error {error}"));
+                let later = self.now + Duration::from_secs(1);
+                let again = self.machine.step(later).err();
+                let again = again.map(|error| error.to_string());
                 assert_eq!(again, Some(error.to_string()), "law 4: an error stays");
-                break;
+                false
             }
         }
     }
-    drain(&mut machine, usize::MAX, &mut course.said);
-    course
-}
 
-fn record(said: Said, events: &mut Vec<String>) {
-    match said {
-        Said::Line(line) => events.push(line),
-        Said::Body(bytes) => match events.last_mut() {
-            Some(last) if last.starts_with("body ") => last.push_str(&text::print(&bytes)),
-            _ => events.push(format!("body {}", text::print(&bytes))),
-        },
+    /// A step under law 3.
+    fn bounded_step(&mut self) -> Outcome<S::Machine> {
+        let (held, limit) = (self.machine.input().len(), self.machine.input().limit());
+        assert!(held <= limit, "law 3: {held} octets of input");
+        let step = self.machine.step(self.now);
+        let (waiting, mark) = (self.machine.output().len(), self.machine.output().mark());
+        assert!(
+            waiting <= mark.saturating_add(S::LONGEST_REPLY),
+            "law 3: {waiting} octets of output"
+        );
+        step
     }
-}
 
-fn assert_stays<M: Machine>(
-    machine: &mut M,
-    now: Instant,
-    name: &str,
-    same: impl Fn(Result<Step<M::Event>, M::Error>) -> bool,
-) {
-    let before = machine.output().len();
-    assert!(same(machine.step(now)), "law 4: {name} did not stay");
-    assert_eq!(
-        machine.output().len(),
-        before,
-        "law 4: a second step said more"
-    );
-}
+    fn assert_stays(&mut self, name: &str, same: impl Fn(Outcome<S::Machine>) -> bool) {
+        let before = self.machine.output().len();
+        let again = self.machine.step(self.now);
+        assert!(same(again), "law 4: {name} did not stay");
+        let after = self.machine.output().len();
+        assert_eq!(after, before, "law 4: a second step said more");
+    }
 
-fn drain<M: Machine>(machine: &mut M, write: usize, said: &mut Vec<u8>) {
-    let output = machine.output();
-    while output.has_remaining() {
-        let count = output.chunk().len().min(write);
-        said.extend_from_slice(&output.chunk()[..count]);
+    /// Gives the machine what it has room for, if the peer has more to say.
+    fn feed(&mut self) -> bool {
+        if self.rest.is_empty() {
+            let Some(piece) = self.pieces.next() else {
+                return false;
+            };
+            self.rest = piece;
+        }
+        let taken = self.machine.input().extend(self.rest);
+        assert!(
+            taken > 0 || self.rest.is_empty(),
+            "law 4: a full input, and more is wanted"
+        );
+        self.rest = &self.rest[taken..];
+        true
+    }
+
+    fn end_input(&mut self) -> bool {
+        if self.ended {
+            return self.end("more is wanted, and nothing comes");
+        }
+        self.ended = true;
+        self.machine.eof();
+        true
+    }
+
+    fn end(&mut self, how: &str) -> bool {
+        self.events.push_line(how);
+        false
+    }
+
+    /// Takes one write from the output, if there is anything.
+    fn drain(&mut self) -> bool {
+        let output = self.machine.output();
+        let count = output.chunk().len().min(self.write);
+        self.said.extend_from_slice(&output.chunk()[..count]);
         output.advance(count);
+        count > 0
     }
 }
+
+type Outcome<M> = Result<Step<<M as Machine>::Event>, <M as Machine>::Error>;

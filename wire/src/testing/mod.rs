@@ -5,11 +5,13 @@
 //! This module is for tests (feature `testing`). It reads files and panics with a readable
 //! account when a test fails.
 
+pub mod dot;
 pub mod laws;
 pub mod text;
 pub mod transcript;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use bytes::Bytes;
 
@@ -19,6 +21,10 @@ use crate::Machine;
 pub trait Stage {
     /// The machine under test.
     type Machine: Machine;
+
+    /// The most octets of a single reply that the tests provoke: law 3 allows the output its mark
+    /// and one of these.
+    const LONGEST_REPLY: usize = 4 * 1024;
 
     /// A machine as it is at the beginning of a connection.
     ///
@@ -50,6 +56,45 @@ pub enum Said {
     /// Part of a body. Parts in a row are shown as one `body` line, because where they are cut
     /// depends on how the bytes arrived.
     Body(Bytes),
+}
+
+/// What happened in a conversation, in order. A body is one whole, however it came.
+#[derive(Default, PartialEq, Eq)]
+struct Events(Vec<Said>);
+
+impl Events {
+    fn push_line(&mut self, line: impl Into<String>) {
+        self.0.push(Said::Line(line.into()));
+    }
+
+    fn push_body(&mut self, piece: &[u8]) {
+        match self.0.last_mut() {
+            Some(Said::Body(body)) => *body = [&**body, piece].concat().into(),
+            _ => self.0.push(Said::Body(Bytes::copy_from_slice(piece))),
+        }
+    }
+
+    fn push(&mut self, said: Said) {
+        match said {
+            Said::Line(line) => self.push_line(line),
+            Said::Body(piece) => self.push_body(&piece),
+        }
+    }
+
+    /// The event at a place, as a transcript shows it.
+    fn shown(&self, index: usize) -> Option<String> {
+        self.0.get(index).map(|said| match said {
+            Said::Line(line) => line.clone(),
+            Said::Body(body) => format!("body {}", text::print(body)),
+        })
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = (0..self.0.len()).filter_map(|index| self.shown(index));
+        f.debug_list().entries(shown).finish()
+    }
 }
 
 /// The words of the `@limits` and `@config` lines of a transcript.

@@ -32,7 +32,7 @@ fn octet_text(octet: u8) -> String {
     }
 }
 
-/// Reads what [`print`] writes. Characters beyond ASCII stand for their UTF-8 octets.
+/// Reads what [`print()`] writes. Characters beyond ASCII stand for their UTF-8 octets.
 ///
 /// # Errors
 ///

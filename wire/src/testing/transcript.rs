@@ -45,7 +45,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 
-use super::{Said, Settings, Stage, text};
+use super::{Events, Said, Settings, Stage, text};
 use crate::{Machine, Step, TlsInfo};
 
 /// Which side the machine under test plays.
@@ -58,7 +58,7 @@ pub enum Role {
     Client,
 }
 
-/// Replays every `.txt` file below `folder`.
+/// Replays every `.txt` file below `folder`; with `BLESS` in the environment, corrects them.
 ///
 /// # Panics
 ///
@@ -69,6 +69,17 @@ pub fn replay_all<S: Stage>(stage: &S, role: Role, folder: impl AsRef<Path>) {
         reason = "blessing is asked for by the person at the keyboard"
     )]
     let bless = std::env::var("BLESS").is_ok_and(|value| !value.is_empty());
+    replay_folder(stage, role, folder, bless);
+}
+
+/// Replays every `.txt` file below `folder`. To `bless` is to write into the files what came of
+/// their scripts, if it differs.
+///
+/// # Panics
+///
+/// If one of them does not come out as written (unless blessed) or not the same in every manner,
+/// or the folder holds none.
+pub fn replay_folder<S: Stage>(stage: &S, role: Role, folder: impl AsRef<Path>, bless: bool) {
     let mut files = Vec::new();
     find_files(folder.as_ref(), &mut files);
     assert!(
@@ -195,7 +206,7 @@ struct Replayed {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Essence {
     /// Events and the end.
-    happened: Vec<String>,
+    happened: Events,
     said: Vec<u8>,
 }
 
@@ -415,11 +426,11 @@ fn compare(manner: &str, written: &Essence, other: &Essence) -> Result<(), Strin
     if written == other {
         return Ok(());
     }
-    for (index, happened) in written.happened.iter().enumerate() {
-        if other.happened.get(index) != Some(happened) {
+    for index in 0..written.happened.0.len() {
+        let (happened, instead) = (written.happened.shown(index), other.happened.shown(index));
+        if happened != instead {
             return Err(format!(
-                "replayed {manner}, event {index} is {:?} instead of {happened:?}",
-                other.happened.get(index)
+                "replayed {manner}, event {index} is {instead:?} instead of {happened:?}"
             ));
         }
     }
@@ -579,7 +590,12 @@ impl<'a, S: Stage> Player<'a, S> {
                     self.drain()?;
                     continue;
                 }
-                Ok(Step::Paused) => self.drain()?,
+                Ok(Step::Paused) => {
+                    if self.machine.deadline().is_some() {
+                        return Err("a deadline while the application thinks".into());
+                    }
+                    self.drain()?;
+                }
                 // Asked for again, until the script has `@tls`.
                 Ok(Step::StartTls) => self.drain()?,
                 Ok(Step::Close) => self.end("close".into())?,
@@ -605,7 +621,7 @@ impl<'a, S: Stage> Player<'a, S> {
             Said::Line(line) => line,
         };
         self.end_body();
-        self.essence.happened.push(line.clone());
+        self.essence.happened.push_line(line.clone());
         let name = first_word(&line);
         let answer = self
             .answers
@@ -628,21 +644,15 @@ impl<'a, S: Stage> Player<'a, S> {
 
     fn end_body(&mut self) {
         if !self.body.is_empty() {
-            let body = format!("body {}", text::print(&std::mem::take(&mut self.body)));
-            // A body that a script's line cuts in two is one body still.
-            match self.essence.happened.last_mut() {
-                Some(last) if last.starts_with("body ") => {
-                    last.push_str(&body["body ".len()..]);
-                }
-                _ => self.essence.happened.push(body.clone()),
-            }
-            self.lines.push(format!("> {body}"));
+            let body = std::mem::take(&mut self.body);
+            self.essence.happened.push_body(&body);
+            self.lines.push(format!("> body {}", text::print(&body)));
         }
     }
 
     fn happened(&mut self, line: String) {
         self.end_body();
-        self.essence.happened.push(line.clone());
+        self.essence.happened.push_line(line.clone());
         self.lines.push(line);
     }
 
@@ -672,6 +682,11 @@ impl<'a, S: Stage> Player<'a, S> {
             let shown = match line.strip_suffix(b"\r\n") {
                 Some(line) => text::print(line),
                 None => text::print(line) + "\\",
+            };
+            // An editor may take a space from the end of a line; what we said must stay.
+            let shown = match shown.strip_suffix(' ') {
+                Some(front) => format!("{front}\\x20"),
+                None => shown,
             };
             self.lines
                 .push(format!("{side}{joint} {shown}").trim_end().into());

@@ -1,0 +1,403 @@
+//! The laws of `mailwire::Machine`, for the server.
+
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use mailwire::testing::laws::{self, Answers};
+use mailwire::testing::{Settings, Stage};
+use mailwire::{Machine, Step};
+use proptest::prelude::*;
+use smtp_proto::command::{ClientName, Command, MechanismName};
+use smtp_proto::server::{Event, Server};
+use smtp_proto::{Domain, Mailbox, Reply, Strictness};
+use stage::{CONFIGURATIONS, ServerStage, Whims};
+
+mod stage;
+
+fn settings(words: &str) -> Settings {
+    let mut settings = Settings::new();
+    settings.add(words);
+    settings
+}
+
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
+    Instant::now()
+}
+
+/// Pieces of what clients say, legal and not.
+fn fragment() -> impl Strategy<Value = Vec<u8>> {
+    let fixed = prop::sample::select(FRAGMENTS).prop_map(<[u8]>::to_vec);
+    let long = (0usize..300, any::<bool>()).prop_map(|(length, ends)| {
+        let mut line = vec![b'a'; length];
+        line.extend(if ends { &b"\r\n"[..] } else { b"" });
+        line
+    });
+    let noise = prop::collection::vec(any::<u8>(), 0..20);
+    prop_oneof![20 => fixed, 1 => long, 1 => noise]
+}
+
+/// Commands in the order that leads somewhere, with things between them.
+fn conversation() -> impl Strategy<Value = Vec<u8>> {
+    let free = || prop::collection::vec(fragment(), 0..40).prop_map(|parts| parts.concat());
+    let guided = (
+        prop::collection::vec(fragment(), 0..3),
+        prop::sample::select(&["EHLO c\r\n", "HELO c\r\n", "LHLO c\r\n", "EHLO c\n"][..]),
+        prop::collection::vec(fragment(), 0..3),
+        1usize..4,
+        prop::collection::vec(body(), 0..12),
+        free(),
+    )
+        .prop_map(|(before, hello, between, recipients, body, after)| {
+            let mut said = before.concat();
+            said.extend(hello.bytes());
+            said.extend(between.concat());
+            said.extend(b"MAIL FROM:<a@b.test>\r\n");
+            said.extend(b"RCPT TO:<x@mx.test>\r\n".repeat(recipients));
+            said.extend(b"DATA\r\n");
+            said.extend(body.concat());
+            said.extend(b"\r\n.\r\n");
+            said.extend(after);
+            said
+        });
+    prop_oneof![free(), guided]
+}
+
+/// Pieces of messages: all that matters to where a message ends.
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        prop::sample::select(BODY).prop_map(<[u8]>::to_vec),
+        (0usize..200).prop_map(|length| vec![b'x'; length]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    /// Laws 1 to 5.
+    #[test]
+    fn one_to_five(
+        said in conversation(),
+        configuration in prop::sample::select(CONFIGURATIONS),
+        mood in any::<u64>(),
+        cuts in prop::collection::vec(any::<usize>(), 1..8),
+    ) {
+        let settings = settings(configuration);
+        laws::check(&ServerStage, &settings, || Whims(mood), &said, &cuts);
+    }
+
+    /// Law 6, one command at a time and with an application that refuses at will: each command
+    /// has one reply, a message one for each recipient in LMTP.
+    #[test]
+    fn six_one_by_one(
+        commands in prop::collection::vec(prop::sample::select(LEGAL), 0..40),
+        lmtp in any::<bool>(),
+        mood in any::<u64>(),
+    ) {
+        let words = if lmtp { "lmtp errors=1000000" } else { "errors=1000000" };
+        let mut server = ServerStage.machine(&settings(words)).expect("settings");
+        let mut whims = Whims(mood);
+        let mut recipients = 0;
+        prop_assert_eq!(converse(&mut server, b"", &mut whims), ["220"]);
+        for command in commands {
+            let command = match command {
+                "EHLO c" if lmtp => "LHLO c",
+                command => command,
+            };
+            let replies = converse(&mut server, format!("{command}\r\n").as_bytes(), &mut whims);
+            prop_assert_eq!(replies.len(), 1, "{} was answered {:?}", command, replies);
+            match (command, &replies[0][..]) {
+                (_, "421") => break,
+                ("RCPT TO:<x@mx.test>", "250") => recipients += 1,
+                ("RSET" | "EHLO c" | "LHLO c", "250") => recipients = 0,
+                ("DATA", "354") => {
+                    let replies = converse(&mut server, b"text\r\n.\r\n", &mut whims);
+                    let due = if lmtp { std::mem::take(&mut recipients) } else { 1 };
+                    let closed = replies.last().is_some_and(|code| code == "421");
+                    prop_assert!(replies.len() == due || closed, "{} statuses", replies.len());
+                    recipients = 0;
+                    if closed {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Law 6, all commands in one segment: as many replies, in the order of the commands.
+    #[test]
+    fn six_pipelined(transactions in prop::collection::vec(0usize..4, 1..5), body in "[a-z]{0,9}") {
+        let mut said = b"EHLO c\r\n".to_vec();
+        let mut expected = vec!["220", "250"];
+        for recipients in transactions {
+            said.extend(b"NOOP\r\nMAIL FROM:<a@b.test>\r\n");
+            expected.extend(["250", "250"]);
+            said.extend(b"RCPT TO:<x@mx.test>\r\nVRFY x\r\n".repeat(recipients));
+            expected.extend(["250", "252"].repeat(recipients));
+            if recipients > 0 {
+                said.extend(format!("DATA\r\n{body}\r\n.\r\nBOGUS\r\n").bytes());
+                expected.extend(["354", "250", "500"]);
+            } else {
+                said.extend(b"DATA\r\nRSET\r\n");
+                expected.extend(["503", "250"]);
+            }
+        }
+        said.extend(b"QUIT\r\nNOOP\r\n");
+        expected.push("221");
+        let mut server = ServerStage.machine(&settings("")).expect("settings");
+        let mut accept = |server: &mut Server, event: &Event| match event {
+            Event::Body(_) | Event::Reset | Event::Rejected(_) => {}
+            _ => server.accept().expect("an event that waits"),
+        };
+        prop_assert_eq!(converse(&mut server, &said, &mut accept), expected);
+    }
+
+    /// Law 7: what a command prints is read back as the same command.
+    #[test]
+    fn seven_commands(line in command_line()) {
+        let lenient = Strictness::lenient("our.test".parse().expect("a domain"));
+        for strictness in [Strictness::strict(), lenient] {
+            let Ok(command) = Command::parse(line.as_bytes(), &strictness) else {
+                continue;
+            };
+            let printed = command.to_string();
+            let again = Command::parse(printed.as_bytes(), &strictness);
+            let again = again.unwrap_or_else(|error| panic!("{printed:?}: {error}"));
+            prop_assert_eq!(again.to_string(), printed);
+            match (command, again) {
+                (Command::Hello(one), Command::Hello(other)) => prop_assert_eq!(one, other),
+                (Command::Mail(one), Command::Mail(other)) => prop_assert_eq!(one, other),
+                (Command::Rcpt(one), Command::Rcpt(other)) => prop_assert_eq!(one, other),
+                (Command::Verify(one), Command::Verify(other)) => prop_assert_eq!(one, other),
+                _ => {}
+            }
+        }
+    }
+
+    /// Law 8: no argument holds CR, LF or NUL, wherever they stand.
+    #[test]
+    fn eight_no_injection(
+        text in prop::sample::select(&["a@b.test", "\"a b\"@b.test", "b.test", "PLAIN", "c", ""][..]),
+        place in any::<prop::sample::Index>(),
+        forbidden in prop::sample::select(&["\r", "\n", "\0", "\r\nRCPT TO:<x@y>"][..]),
+    ) {
+        let mut text = text.to_owned();
+        text.insert_str(place.index(text.len() + 1), forbidden);
+        prop_assert!(text.parse::<Mailbox>().is_err());
+        prop_assert!(text.parse::<Domain>().is_err());
+        prop_assert!(text.parse::<ClientName>().is_err());
+        prop_assert!(text.parse::<MechanismName>().is_err());
+        for strictness in [Strictness::strict(), Strictness::lenient("b.test".parse().expect("a domain"))] {
+            for verb in ["EHLO ", "MAIL FROM:<", "RCPT TO:<", "VRFY ", "AUTH ", "NOOP "] {
+                let line = format!("{verb}{text}>");
+                prop_assert!(Command::parse(line.as_bytes(), &strictness).is_err(), "{:?}", line);
+            }
+        }
+        // In a reply a line feed begins a line that has the code, too; the others are refused.
+        match Reply::new(550, (5, 7, 1), text.clone()) {
+            Err(_) => prop_assert!(text.contains(['\r', '\0'])),
+            Ok(reply) => {
+                prop_assert!(!text.contains(['\r', '\0']));
+                prop_assert_eq!(reply.lines().count(), 2);
+                let mut server = ServerStage.machine(&settings("")).expect("settings");
+                let mut refuse = |server: &mut Server, event: &Event| match event {
+                    Event::Rejected(_) => {}
+                    _ => server.reply(reply.clone()).expect("an event that waits"),
+                };
+                let _ = converse(&mut server, b"", &mut refuse);
+                let said = converse_for_bytes(&mut server, b"VRFY x\r\n", &mut refuse);
+                for line in said.split_inclusive(|&octet| octet == b'\n') {
+                    prop_assert!(line.starts_with(b"550") && line[4..].starts_with(b"5.7.1 "));
+                }
+            }
+        }
+    }
+}
+
+/// Law 9: nothing of a password is seen in what can be printed, however far an authentication is.
+#[test]
+fn nine_no_secret() {
+    let said =
+        b"EHLO c\r\nAUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\nAUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWY=\r\n\
+        AUTH PLAIN dGFuc3RhYWY\r\nAUTH PLAIN\r\ndGFuc3RhYWY\r\n";
+    // As text, in base64 at each offset, and as a list of numbers.
+    let traces = [
+        "tanstaa",
+        "dGFuc3RhYW",
+        "RhbnN0YW",
+        "0YW5zdGFh",
+        "116, 97, 110",
+        "74, 61, 6e",
+    ];
+    let look = |shown: String| {
+        for trace in traces {
+            assert!(!shown.contains(trace), "{trace} is seen in {shown}");
+        }
+    };
+    let mut server = ServerStage
+        .machine(&settings(
+            "auth=PLAIN,LOGIN auth_without_tls auth_failures=9",
+        ))
+        .expect("settings");
+    let mut seen = 0;
+    for octet in said {
+        assert_eq!(server.input().extend(&[*octet]), 1);
+        look(format!("{server:?} {server:#?}"));
+        loop {
+            match server.step(now()).expect("no error") {
+                Step::Event(event) => {
+                    look(format!("{event:?} {event:#?}"));
+                    match &event {
+                        Event::Auth(auth) if auth.initial.is_none() => {
+                            server.challenge(b"?").expect("it waits");
+                        }
+                        Event::AuthData(data) if data.expose() == b"tim" => {
+                            server.challenge(b"?").expect("it waits");
+                        }
+                        Event::Auth(_) | Event::AuthData(_) => {
+                            seen += 1;
+                            let reply = "535 5.7.8 No".parse().expect("a reply");
+                            server.reply(reply).expect("it waits");
+                        }
+                        Event::Hello(_) => server.accept().expect("it waits"),
+                        _ => {}
+                    }
+                }
+                Step::NeedInput => break,
+                other => panic!("{other:?}"),
+            }
+            look(format!("{server:?}"));
+        }
+    }
+    assert_eq!(seen, 2, "both passwords came through");
+    let command = Command::parse(b"AUTH PLAIN AHRpbQB0YW5zdGFhZg==", &Strictness::strict());
+    let command = command.expect("a command");
+    look(format!("{command:?} {command}"));
+}
+
+/// Says something, answers what is asked, and returns the codes of the replies.
+fn converse(
+    server: &mut Server,
+    said: &[u8],
+    answers: &mut impl Answers<ServerStage>,
+) -> Vec<String> {
+    let bytes = converse_for_bytes(server, said, answers);
+    let text = String::from_utf8(bytes.to_vec()).expect("replies are text");
+    let last_lines = text
+        .split_terminator("\r\n")
+        .filter(|line| line.as_bytes()[3] == b' ');
+    last_lines.map(|line| line[..3].to_owned()).collect()
+}
+
+fn converse_for_bytes(
+    server: &mut Server,
+    mut said: &[u8],
+    answers: &mut impl Answers<ServerStage>,
+) -> Bytes {
+    let mut heard = Vec::new();
+    loop {
+        let taken = server.input().extend(said);
+        said = &said[taken..];
+        match server.step(now()) {
+            Ok(Step::Event(event)) => answers.answer(server, &event),
+            Ok(Step::NeedFlush) => {
+                let waiting = server.output().len();
+                heard.extend(server.output().copy_to_bytes(waiting));
+            }
+            Ok(Step::NeedInput) if !said.is_empty() => {}
+            _ => break,
+        }
+    }
+    let waiting = server.output().len();
+    heard.extend(server.output().copy_to_bytes(waiting));
+    heard.into()
+}
+
+/// Lines that are nearly commands, and commands.
+fn command_line() -> impl Strategy<Value = String> {
+    let verb = prop::sample::select(
+        &[
+            "MAIL FROM:",
+            "RCPT TO:",
+            "mail from: ",
+            "EHLO ",
+            "VRFY ",
+            "NOOP ",
+            "AUTH ",
+            "LHLO ",
+        ][..],
+    );
+    let address = prop_oneof![
+        "<([a-z.+]{1,5}|\"([a-z @<>.]|\\\\[ -~]){0,6}\")@([a-z-]{1,5}(\\.[a-z]{1,3}){0,2}|\\[[0-9.:a-zIPv]{0,12}\\])>",
+        "<(@[a-z]{1,3}(,@[a-z]{1,3}){0,2}:)?[a-zü]{1,4}@[a-zü]{1,4}>",
+        "[a-z]{1,5}(@[a-z_]{1,4})?",
+        Just("<>".to_owned()),
+        Just("<postMASTER>".to_owned()),
+        "\\PC{0,12}",
+    ];
+    let parameters = prop_oneof![
+        3 => Just(String::new()),
+        1 => "( (SIZE=[0-9]{1,21}|BODY=(7bit|8BITMIME)|SMTPUTF8|AUTH=(<>|[a-z+3D]{1,5}@b)|[A-z-]{1,5}(=[!-~]{0,5})?)){1,3}",
+    ];
+    (verb, address, parameters)
+        .prop_map(|(verb, address, parameters)| verb.to_owned() + &address + &parameters)
+}
+
+const BODY: &[&[u8]] = &[
+    b"\r\n", b".", b"\r", b"\n", b"text", b"\r\n.", b"..", b"\0\xff",
+];
+
+const LEGAL: &[&str] = &[
+    "EHLO c",
+    "MAIL FROM:<a@b.test>",
+    "RCPT TO:<x@mx.test>",
+    "RCPT TO:<x@mx.test>",
+    "DATA",
+    "NOOP",
+    "RSET",
+    "HELP",
+    "VRFY x",
+    "BOGUS",
+    "RCPT TO:<>",
+];
+
+const FRAGMENTS: &[&[u8]] = &[
+    b"EHLO c.test\r\n",
+    b"EHLO\r\n",
+    b"HELO c.test\r\n",
+    b"LHLO c.test\r\n",
+    b"MAIL FROM:<a@b.test>\r\n",
+    b"MAIL FROM:<> SIZE=41\r\n",
+    b"MAIL FROM:<a@b.test> BODY=8BITMIME SMTPUTF8\r\n",
+    b"mail from: a\r\n",
+    b"RCPT TO:<x@mx.test>\r\n",
+    b"RCPT TO:<x@mx.test> NOTIFY=NEVER\r\n",
+    b"RCPT TO:<\xc3\xbc@mx.test>\r\n",
+    b"RCPT TO:<\"a b\"@mx.test>\r\n",
+    b"DATA\r\n",
+    b"text\r\n",
+    b".\r\n",
+    b"..\r\n",
+    b".",
+    b"\r\n",
+    b"\r",
+    b"\n",
+    b"\0",
+    b"\xff",
+    b"RSET\r\n",
+    b"NOOP\n",
+    b"HELP\r\n",
+    b"VRFY x\r\n",
+    b"QUIT\r\n",
+    b"STARTTLS\r\n",
+    b"BDAT 5\r\n",
+    b"AUTH PLAIN\r\n",
+    b"AUTH LOGIN dGlt\r\n",
+    b"AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n",
+    b"AUTH X =\r\n",
+    b"dGFuc3RhYWY=\r\n",
+    b"*\r\n",
+    b"=\r\n",
+    b"XYZZY\r\n",
+];
