@@ -18,7 +18,7 @@ fuzz_target!(|data: &[u8]| {
         if policy == Strays::Allow {
             // Not looked for.
             if let Some(text) = &mut expected {
-                text.bare = None;
+                text.stray = None;
             }
         }
         assert_eq!(read_in_pieces(wire, piece, policy), expected, "{policy:?}");

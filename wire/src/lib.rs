@@ -52,7 +52,7 @@
 //! }
 //! ```
 //!
-//! For those who write machines there are codecs that slice instead of copying ([`line`], [`dot`]),
+//! For those who write machines there are codecs that slice instead of copying ([`mod@line`], [`dot`]),
 //! a [`Timer`], and bytes that must not be seen ([`Secret`]). The feature `testing` has the
 //! transcript runner and the checks of the nine laws that stand on [`Machine`]; the feature
 //! `tokio` has the asynchronous driver.
