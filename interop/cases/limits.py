@@ -85,6 +85,7 @@ def one_gibibyte():
             top = sum(len(raw) for _, _, raw in trace_headers(file.read(4096)))
             file.seek(top)
             equal(hashlib.file_digest(file, "sha256").digest(), expected.digest(), "SHA-256")
+        return f"peak memory {peak} KiB"
 
 
 @case("limits: 10,000 idle connections at 24 KiB each", seconds=90)
@@ -118,6 +119,7 @@ def idle_connections():
             for typed in idle:
                 typed.close()
         equal(len(host.messages("alice")), 2, "messages of alice")
+        return f"{growth / count:.1f} KiB each"
 
 
 @case("limits: connections over the limits are turned away with 421")

@@ -83,6 +83,7 @@ def sigkill():
             typed.type(".", "250 2.0.0")
             typed.quit()
         equal(len(again.files("alice")), len(stored) + 1, "messages after one more")
+    return f"{len(acknowledged)} acknowledged, {len(stored)} stored"
 
 
 def body(number):

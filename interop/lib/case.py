@@ -15,7 +15,10 @@ class Case:
 
 
 def case(name, seconds=30):
-    """Registers a function as a case; `seconds` bounds its run."""
+    """Registers a function as a case; `seconds` bounds its run.
+
+    What the function returns, if anything, is a figure to be shown with its `ok`.
+    """
 
     def register(function):
         CASES.append(Case(name, function, seconds))

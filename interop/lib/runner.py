@@ -53,11 +53,11 @@ def load_cases():
 
 def run(case):
     started = time.monotonic()
-    reason = None
+    reason = figure = None
     signal.signal(signal.SIGALRM, out_of_time)
     signal.alarm(case.seconds)
     try:
-        case.function()
+        figure = case.function()
     except Failure as failure:
         reason = str(failure)
     except OutOfTime:
@@ -70,7 +70,8 @@ def run(case):
     last_words = work.last_words()
     took = f"{time.monotonic() - started:.1f} s"
     if reason is None:
-        print(f"ok   {case.name} ({took})", flush=True)
+        figure = f": {figure}" if figure else ""
+        print(f"ok   {case.name}{figure} ({took})", flush=True)
         return True
     reason = " ".join(reason.split())
     print(f"FAIL {case.name}: {reason} ({took})", flush=True)
