@@ -27,6 +27,9 @@ pub enum Error {
     /// A line went on beyond [`Limits::skipped_line`](crate::Limits::skipped_line).
     #[error("a line has no end")]
     EndlessLine,
+    /// A refused message went on beyond [`Limits::skipped_message`](crate::Limits::skipped_message).
+    #[error("a message has no end")]
+    EndlessMessage,
     /// Something was sent in clear text behind STARTTLS (RFC 3207 section 4.2; the attack that
     /// injects commands).
     #[error("plaintext behind STARTTLS")]

@@ -22,6 +22,10 @@ pub struct Limits {
     /// Octets of a message, counted with CRLF and without stuffing (RFC 1870 section 4). `None`
     /// announces no limit. Stops a full disk. Default 10,240,000.
     pub message: Option<u64>,
+    /// Octets beyond that which are still read of a message that is refused already, in search of
+    /// its end and the place for the reply. Then the connection is closed. Stops a message
+    /// without end. Default 100 MiB.
+    pub skipped_message: u64,
     /// Recipients of a transaction. RFC 5321 section 4.5.3.1.8 asks for 100. More are answered
     /// 452 (section 4.5.3.1.10), so that a client sends the rest in another transaction; those
     /// beyond twice the number count as errors too. Default 1000.
@@ -60,6 +64,7 @@ impl Default for Limits {
             auth_line: 12 * 1024,
             skipped_line: 1 << 20,
             message: Some(10_240_000),
+            skipped_message: 100 << 20,
             recipients: 1000,
             errors: 20,
             idle_commands: 100,

@@ -130,6 +130,8 @@ enum Question {
 #[derive(Debug)]
 struct Body {
     unstuffer: Unstuffer,
+    /// What had been received before it.
+    start: u64,
     octets: u64,
     aborted: Option<Aborted>,
     /// The application knows that it is aborted.
@@ -325,6 +327,7 @@ impl Server {
             Question::Data if yes => {
                 self.state = State::Body(Body {
                     unstuffer: Unstuffer::new(self.config.strays),
+                    start: self.input.octets_received() - self.input.len() as u64,
                     octets: 0,
                     aborted: None,
                     told: false,
@@ -639,14 +642,30 @@ impl Server {
         let State::Body(body) = &mut self.state else {
             unreachable!("called in this state alone");
         };
+        let mut used_up = false;
         loop {
             if let (Some(aborted), false) = (body.aborted, body.told) {
                 body.told = true;
                 return Turn::Step(Step::Event(Event::Aborted(aborted)));
             }
+            if let Some(aborted) = body.aborted {
+                let read = self.input.octets_received() - self.input.len() as u64 - body.start;
+                let most = limits
+                    .message
+                    .unwrap_or(0)
+                    .saturating_add(limits.skipped_message);
+                if read > most {
+                    replies::aborted(aborted).write(&mut self.output);
+                    self.fail(Error::EndlessMessage);
+                    return Turn::Go;
+                }
+            }
             if body.complete {
                 let aborted = body.aborted;
                 return self.end_of_data(aborted);
+            }
+            if used_up {
+                return self.need_input(now);
             }
             let found = body.unstuffer.next(&mut self.input);
             if body.aborted.is_none() && self.config.strays == Strays::Reject {
@@ -667,8 +686,7 @@ impl Server {
                         return Turn::Step(Step::Event(Event::Body(piece)));
                     }
                 }
-                Unstuffed::NeedInput if body.aborted.is_some() && !body.told => {}
-                Unstuffed::NeedInput => return self.need_input(now),
+                Unstuffed::NeedInput => used_up = true,
                 Unstuffed::End => body.complete = true,
             }
         }

@@ -158,6 +158,8 @@ pub(super) fn farewell(error: Error) -> Option<Reply> {
         Error::OutOfStep => {
             Reply::fixed(421, Some((4, 5, 0)), "Out of step, closing the connection")
         }
+        // The reason why the message was refused is said instead.
+        Error::EndlessMessage => return None,
         Error::WriteTimeout | Error::Disconnected | Error::PlaintextBehindStartTls => return None,
     })
 }

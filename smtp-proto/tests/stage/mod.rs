@@ -34,6 +34,7 @@ impl Stage for ServerStage {
                         .transpose()?
                         .map(|n| n as u64)
                 }
+                "skipped_message" => limits.skipped_message = number()? as u64,
                 "recipients" => limits.recipients = number()? as u32,
                 "errors" => limits.errors = number()? as u32,
                 "idle_commands" => limits.idle_commands = number()? as u32,
