@@ -141,11 +141,13 @@ impl<M: Machine, T: Transport> Driver<M, T> {
                     }
                 }
                 Ok(Step::Close) => {
-                    self.part(now);
+                    // What has come must not be left unread, but nothing is waited for.
+                    self.part(now, SHORTEST_WAIT);
                     return Ok(Next::Closed);
                 }
                 Err(error) => {
-                    self.part(now);
+                    // The peer may still be talking, and has to hear us first.
+                    self.part(now, FAREWELL);
                     return Err(DriveError::Protocol(error));
                 }
             }
@@ -200,12 +202,12 @@ impl<M: Machine, T: Transport> Driver<M, T> {
 
     /// Sends what is left and closes so that the peer gets to see it, as well as that goes: an
     /// answer that stands in front of unread input would be destroyed by a reset.
-    fn part(&mut self, now: Instant) {
+    fn part(&mut self, now: Instant, listen: Duration) {
         let sent = self.send_until(Some(now + FAREWELL));
         if !matches!(sent, Ok(true)) || self.transport.finish().is_err() {
             return;
         }
-        let _ = self.transport.set_read_timeout(Some(FAREWELL));
+        let _ = self.transport.set_read_timeout(Some(listen));
         let mut octets = 0;
         while octets < FAREWELL_OCTETS {
             match self.transport.read(&mut self.landing) {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Sleep, sleep_until, timeout};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 
@@ -83,11 +83,11 @@ where
                     }
                 }
                 Ok(Step::Close) => {
-                    let _ = timeout(FAREWELL, self.part()).await;
+                    let _ = timeout(FAREWELL, self.part(Listen::WhileThereIs)).await;
                     return Ok(Next::Closed);
                 }
                 Err(error) => {
-                    let _ = timeout(FAREWELL, self.part()).await;
+                    let _ = timeout(FAREWELL, self.part(Listen::ToTheEnd)).await;
                     return Err(DriveError::Protocol(error));
                 }
             }
@@ -180,20 +180,36 @@ where
 
     /// Sends what is left and closes so that the peer gets to see it: an answer that stands in
     /// front of unread input would be destroyed by a reset.
-    async fn part(&mut self) -> io::Result<()> {
+    async fn part(&mut self, listen: Listen) -> io::Result<()> {
         self.flush().await?;
         self.transport.shutdown().await?;
         let mut ignored = BytesMut::with_capacity(4 * 1024);
         let mut octets = 0;
         while octets < FAREWELL_OCTETS && !self.ended {
             ignored.clear();
-            match self.transport.read_buf(&mut ignored).await? {
-                0 => self.ended = true,
+            let read = poll_fn(|cx| {
+                let read = poll_read_buf(Pin::new(&mut self.transport), cx, &mut ignored);
+                match (read, listen) {
+                    (Poll::Pending, Listen::WhileThereIs) => Poll::Ready(Ok(0)),
+                    (read, _) => read,
+                }
+            });
+            match read.await? {
+                0 => return Ok(()),
                 count => octets += count,
             }
         }
         Ok(())
     }
+}
+
+/// How long a peer is listened to that has nothing to say any more.
+#[derive(Clone, Copy)]
+enum Listen {
+    /// After an orderly end: what has come must not be left unread, but nothing is waited for.
+    WhileThereIs,
+    /// After an error: the peer may still be talking, and has to hear us first.
+    ToTheEnd,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
