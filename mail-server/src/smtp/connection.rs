@@ -1,5 +1,6 @@
 //! One connection: the driver's events go to the service, its answers to the machine.
 
+use std::fmt::Display;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
-use super::service::{Body, BodyState, Envelope, Service, Session, Statuses};
+use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
 use crate::listener::{Peer, Stop};
 use crate::tls::Tls;
 
@@ -89,7 +90,12 @@ async fn serve<S: Service>(
     };
     let mut transport = Either::Left(stream);
     if shared.implicit_tls {
-        transport = upgrade(shared, transport, &mut session).await?;
+        let upgraded = upgrade(shared, transport, &mut session);
+        transport = tokio::select! {
+            upgraded = upgraded => upgraded?,
+            // Nothing can be said to those who have not shaken hands.
+            () = stop.stopped() => return Ok(()),
+        };
     }
     let mut machine = match service.connect(&session).await {
         Ok(()) => Server::new(Arc::clone(&shared.config)),
@@ -115,13 +121,14 @@ async fn serve<S: Service>(
     let mut stopped = pin!(stop.stopped());
     loop {
         let next = tokio::select! {
+            // A client that is never short of commands must not keep us from stopping.
             biased;
-            next = connection.driver.next() => next?,
             () = &mut stopped, if !stopping => {
                 stopping = true;
                 connection.driver.machine().shutdown();
                 continue;
             }
+            next = connection.driver.next() => next?,
         };
         match next {
             Next::Event(event) => connection.event(event).await?,
@@ -172,9 +179,10 @@ impl<S: Service> Connection<S> {
     async fn event(&mut self, event: Event) -> Result<(), Ended> {
         match event {
             Event::Hello(hello) => {
-                self.envelope = None;
                 let answer = self.service.hello(&self.session, &hello).await;
+                // One that is refused changes nothing (RFC 5321 section 4.1.4).
                 if answer.is_ok() {
+                    self.envelope = None;
                     self.session.hello = Some(hello);
                 }
                 self.answer(answer);
@@ -185,7 +193,13 @@ impl<S: Service> Connection<S> {
             Event::Body(_) | Event::EndOfData => self.message(Some(event)).await?,
             Event::Verify(verify) => {
                 let answer = self.service.verify(&self.session, &verify).await;
-                self.answer(answer);
+                let machine = self.driver.machine();
+                // The one question whose answer may be of any kind.
+                let told = match answer {
+                    Ok(()) => machine.accept(),
+                    Err(reply) => machine.reply(reply),
+                };
+                self.check(told);
             }
             Event::Auth(auth) => self.authenticate(auth).await,
             Event::AuthData(response) => {
@@ -215,7 +229,7 @@ impl<S: Service> Connection<S> {
                     recipients: Vec::new(),
                 });
             }
-            Err(reply) => info!(from = %mail.path, %reply, "sender refused"),
+            Err(reply) => info!(from = %escaped(&mail.path), %reply, "sender refused"),
         }
         self.answer(answer);
     }
@@ -225,7 +239,7 @@ impl<S: Service> Connection<S> {
         match (&answer, &mut self.envelope) {
             (Ok(()), Some(envelope)) => envelope.recipients.push(rcpt),
             (Ok(()), None) => {}
-            (Err(reply), _) => info!(to = %rcpt.path, %reply, "recipient refused"),
+            (Err(reply), _) => info!(to = %escaped(&rcpt.path), %reply, "recipient refused"),
         }
         self.answer(answer);
     }
@@ -251,36 +265,42 @@ impl<S: Service> Connection<S> {
             BodyState::Aborted => return Ok(()),
             BodyState::Reading(_) | BodyState::Complete => {}
         }
-        let from = &envelope.mail.path;
-        match &statuses {
+        let from = escaped(&envelope.mail.path);
+        let recipients = envelope.recipients.len();
+        let statuses = match statuses {
             Ok(statuses) => {
-                info!(%from, recipients = envelope.recipients.len(), %statuses, "message")
+                info!(%from, recipients, %statuses, "message");
+                statuses
             }
             Err(reply) => {
-                info!(%from, recipients = envelope.recipients.len(), %reply, "message refused")
+                info!(%from, recipients, %reply, "message refused");
+                Statuses::all(refusing(reply))
             }
-        }
-        self.statuses(statuses.unwrap_or_else(Statuses::all));
+        };
+        self.statuses(statuses, recipients);
         Ok(())
     }
 
     /// Tells what became of a message, in as many replies as the protocol has.
-    fn statuses(&mut self, Statuses(mut replies): Statuses) {
+    fn statuses(&mut self, statuses: Statuses, recipients: usize) {
         let machine = self.driver.machine();
-        let due = machine.statuses_due() as usize;
-        if machine.config().protocol == Protocol::Smtp && replies.len() > 1 {
-            let refusal = replies.iter().position(|reply| !reply.is_positive());
-            replies = vec![replies.swap_remove(refusal.unwrap_or(0))];
-        }
-        let told = match &replies[..] {
-            [reply] => machine.reply_all(reply),
-            _ if replies.len() == due => replies
-                .into_iter()
-                .try_for_each(|reply| machine.reply(reply)),
-            _ => {
-                error!(due, given = replies.len(), "wrong number of statuses");
+        let told = match statuses.0 {
+            Fates::All(reply) => machine.reply_all(&reply),
+            Fates::Each(replies) if replies.len() != recipients => {
+                error!(
+                    recipients,
+                    given = replies.len(),
+                    "wrong number of statuses"
+                );
                 machine.reply_all(&FAULT)
             }
+            Fates::Each(mut replies) if machine.config().protocol == Protocol::Smtp => {
+                let refusal = replies.iter().position(|reply| !reply.is_positive());
+                machine.reply_all(&replies.swap_remove(refusal.unwrap_or(0)))
+            }
+            Fates::Each(replies) => replies
+                .into_iter()
+                .try_for_each(|reply| machine.reply(reply)),
         };
         self.check(told);
     }
@@ -345,7 +365,7 @@ impl<S: Service> Connection<S> {
         let machine = self.driver.machine();
         let told = match answer {
             Ok(()) => machine.accept(),
-            Err(reply) => machine.reply(reply),
+            Err(reply) => machine.reply(refusing(reply)),
         };
         self.check(told);
     }
@@ -358,6 +378,21 @@ impl<S: Service> Connection<S> {
             let _ = machine.reply_all(&FAULT).or_else(|_| machine.reply(FAULT));
         }
     }
+}
+
+/// A reply that refuses. With another, the machine would go on as if the service had agreed, and
+/// we as if it had not.
+fn refusing(reply: Reply) -> Reply {
+    if reply.is_temporary() || reply.is_permanent() {
+        return reply;
+    }
+    error!(%reply, "the service refuses in words that do not");
+    FAULT
+}
+
+/// A path for a line of the log: an address may hold any letters, and what reverses or ends lines.
+fn escaped(path: &impl Display) -> String {
+    path.to_string().escape_debug().collect()
 }
 
 /// The reply for a failed authentication (RFC 4954 section 6).

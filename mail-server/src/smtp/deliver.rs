@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use jiff::{Timestamp, Zoned};
 use smtp_proto::command::HelloVerb;
 use smtp_proto::{ForwardPath, Reply, ReversePath};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{Body, Envelope, Session, Statuses};
 use crate::store::{Account, Copy, Mailstore, StoreError};
@@ -15,12 +15,13 @@ use crate::store::{Account, Copy, Mailstore, StoreError};
 /// Streams a message into the mailboxes of its recipients, with trace header fields on top
 /// (`Return-Path`, `X-Original-To`, `Delivered-To` and `Received`), and tells what to answer.
 ///
-/// `accounts` holds for each recipient of the envelope the accounts that get the message. An
-/// account that is named twice gets one copy.
+/// `accounts` holds for each recipient of the envelope the accounts that get the message, one at
+/// least. An account that is named twice gets one copy.
 ///
 /// # Errors
 ///
-/// The reply for all recipients, if the message cannot be stored for any.
+/// The reply for all recipients, if the message cannot be stored for any, or if `accounts` does
+/// not say for each recipient where to.
 pub async fn deliver(
     store: &dyn Mailstore,
     hostname: &str,
@@ -29,6 +30,10 @@ pub async fn deliver(
     accounts: &[Vec<Account>],
     body: &mut Body<'_>,
 ) -> Result<Statuses, Reply> {
+    if accounts.len() != envelope.recipients.len() || accounts.iter().any(Vec::is_empty) {
+        error!("a recipient has no account");
+        return Err(FAULT);
+    }
     let id = queue_id();
     let received = received(session, envelope, hostname, &id, &Zoned::now());
     let sender = match &envelope.mail.path {
@@ -64,11 +69,16 @@ pub async fn deliver(
         delivery.write(&piece).await.map_err(refuse)?;
     }
     let outcomes = delivery.commit().await;
+    if outcomes.len() != order.len() {
+        error!(id, "the store did not tell what became of each copy");
+        return Err(FAULT);
+    }
     let refusals: Vec<_> = outcomes
         .into_iter()
         .map(|outcome| outcome.map_err(refuse).err())
         .collect();
-    info!(id, copies = order.len(), "stored");
+    let stored = refusals.iter().filter(|refusal| refusal.is_none()).count();
+    info!(id, stored, copies = order.len(), "stored");
     let statuses = accounts.iter().map(|accounts| {
         let refusal = order
             .iter()
@@ -82,6 +92,9 @@ pub async fn deliver(
     Ok(Statuses::each(statuses.collect()))
 }
 
+/// Said when the fault is ours.
+const FAULT: Reply = Reply::fixed(451, Some((4, 3, 0)), "Internal error, try again later");
+
 /// The `Received` field for a message (RFC 5321 section 4.4), folded, with CRLF.
 fn received(
     session: &Session,
@@ -94,9 +107,11 @@ fn received(
     let name: String = hello
         .map_or("", |hello| hello.name.as_str())
         .chars()
-        // Nothing that means something in a header field.
+        // Nothing that means something in a header field, and no more than ASCII unless the
+        // message may hold it (RFC 6531 section 3.7.3).
         .map(|c| match c {
             '(' | ')' | '<' | '>' | ';' | ',' | '"' | '\\' => '?',
+            c if !c.is_ascii() && !envelope.mail.parameters.smtputf8 => '?',
             c => c,
         })
         .collect();
@@ -114,7 +129,9 @@ fn received(
     );
     // More than one recipient would tell each of the others.
     if let [recipient] = &envelope.recipients[..] {
-        let _ = write!(field, "\r\n\tfor {}", recipient.path);
+        if let path @ ForwardPath::Mailbox(_) = &recipient.path {
+            let _ = write!(field, "\r\n\tfor {path}");
+        }
     }
     let date = jiff::fmt::rfc2822::to_string(now).unwrap_or_default();
     let _ = write!(field, "; {date}\r\n");

@@ -88,11 +88,9 @@ impl Account {
                 && !part.starts_with('.')
                 && !part.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'))
         };
-        match safe(name) && safe(domain) {
-            true => Ok(Self {
-                name: name.to_lowercase(),
-                domain: domain.to_lowercase(),
-            }),
+        let (name, domain) = (name.to_lowercase(), domain.to_lowercase());
+        match safe(&name) && safe(&domain) {
+            true => Ok(Self { name, domain }),
             false => Err(InvalidAccount),
         }
     }
