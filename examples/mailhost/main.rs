@@ -10,12 +10,13 @@ mod options;
 mod policy;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
 use mail_server::smtp::{Config, Listener, Protocol};
-use mail_server::store::{FileStore, Mailstore, MemoryStore};
+use mail_server::store::{Account, FileStore, Mailstore, MemoryStore};
 use mail_server::{Limits, Stop, Tls};
 use smtp_proto::{Domain, Strictness};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,6 +53,11 @@ fn start_log() {
 
 async fn run(options: Options) -> Result<(), Error> {
     raise_file_limit();
+    // From the start: whoever starts us may change their mind at any time.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
     let root = match &options.root {
         Some(root) => {
             std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
@@ -62,27 +68,28 @@ async fn run(options: Options) -> Result<(), Error> {
             .tempdir()?
             .keep(),
     };
-    let (store, place): (Arc<dyn Mailstore>, String) = match options.store {
-        Store::Maildir => (
-            Arc::new(FileStore::maildir(&root)),
-            format!(
-                "a Maildir for each account: {}/DOMAIN/USER/",
-                root.display()
-            ),
-        ),
-        Store::Mbox => (
-            Arc::new(FileStore::mbox(&root)),
-            format!(
-                "an mbox for each account: {}/DOMAIN/USER/mbox",
-                root.display()
-            ),
-        ),
-        Store::Memory => (Arc::new(MemoryStore::new()), "memory, until the end".into()),
+    let files = match options.store {
+        Store::Maildir => Some(FileStore::maildir(&root)),
+        Store::Mbox => Some(FileStore::mbox(&root)),
+        Store::Memory => None,
+    };
+    let root = root.display();
+    let place = match options.store {
+        Store::Maildir => format!("a Maildir for each account: {root}/DOMAIN/USER/"),
+        Store::Mbox => format!("an mbox for each account: {root}/DOMAIN/USER/mbox"),
+        Store::Memory => "memory, until the end".into(),
+    };
+    let paths = files.clone();
+    let mailbox = |account: &Account| paths.map(|files| files.path(account));
+    let store: Arc<dyn Mailstore> = match files {
+        Some(files) => Arc::new(files),
+        None => Arc::new(MemoryStore::new()),
     };
     let tls = certificate(&options)?;
     let host = Arc::new(Host::new(&options, store)?);
     let stop = Stop::new();
     let mut listeners = JoinSet::new();
+    let mut how_to_send = None;
     println!("mail is kept in  {place}");
     for (name, address, kind) in options.listeners() {
         let Some(address) = address.0 else { continue };
@@ -98,16 +105,15 @@ async fn run(options: Options) -> Result<(), Error> {
             Kind::Lmtp => listener,
         };
         println!("{name:<15}  {}  {}", listener.local_addr(), kind.account());
+        if kind == Kind::Smtp {
+            how_to_send = Some(listener.local_addr());
+        }
         let host = Arc::clone(&host);
         listeners.spawn(listener.serve(move |_peer| host.service()));
     }
-    host.introduce(&options);
+    introduce(host.somebody(), how_to_send, mailbox(host.somebody()));
     println!("mailhost ready");
 
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -116,6 +122,18 @@ async fn run(options: Options) -> Result<(), Error> {
     stop.stop();
     while listeners.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Says how to send a mail, and how to read it.
+fn introduce(account: &Account, smtp: Option<SocketAddr>, mailbox: Option<PathBuf>) {
+    if let Some(smtp) = smtp {
+        println!(
+            "send a mail      curl smtp://{smtp} --mail-from you@example.net --mail-rcpt {account} -T FILE"
+        );
+    }
+    if let Some(mailbox) = mailbox {
+        println!("read it          s-nail -f {}", mailbox.display());
+    }
 }
 
 /// What a listener is for.
@@ -167,7 +185,10 @@ fn limits(options: &Options) -> Limits {
 /// The certificate of the options, or one made now, which nobody has reason to trust.
 fn certificate(options: &Options) -> Result<Tls, Error> {
     if let (Some(certificate), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        return Ok(Tls::from_pem_files(certificate, key)?);
+        let tls = Tls::from_pem_files(certificate, key);
+        return tls.map_err(|error| {
+            format!("{}, {}: {error}", certificate.display(), key.display()).into()
+        });
     }
     let mut names: Vec<String> = vec![options.hostname.to_string()];
     names.extend(["localhost", "127.0.0.1", "::1"].map(String::from));
