@@ -9,16 +9,15 @@ use std::time::Duration;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
-use sasl::Mechanism;
-use sasl::server::{Challenge, Context, Failure, Need, Outcome, Server as Exchange, Step};
-use smtp_proto::command::{Auth, Mail, Rcpt};
+use sasl::server::Challenge;
+use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::server::{Config, Event, Protocol, Server};
 use smtp_proto::{Error, Reply};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span};
 
 use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
 use crate::listener::{Peer, Stop};
@@ -165,12 +164,12 @@ async fn upgrade(
     Ok(Either::Right(stream))
 }
 
-struct Connection<S> {
-    driver: Driver<Server, Transport>,
-    session: Session,
-    service: S,
+pub(super) struct Connection<S> {
+    pub(super) driver: Driver<Server, Transport>,
+    pub(super) session: Session,
+    pub(super) service: S,
     /// The authentication that is going on.
-    exchange: Option<Challenge>,
+    pub(super) exchange: Option<Challenge>,
     /// The transaction that is going on.
     envelope: Option<Envelope>,
 }
@@ -305,63 +304,7 @@ impl<S: Service> Connection<S> {
         self.check(told);
     }
 
-    async fn authenticate(&mut self, auth: Auth) {
-        let config = self.driver.machine().config();
-        let context = Context::new("smtp")
-            .secured(self.session.tls.is_some())
-            .allow_clear_passwords(config.auth_without_tls);
-        let step = match auth.mechanism.as_str().parse::<Mechanism>() {
-            Ok(mechanism) => {
-                let initial = auth.initial.as_ref().map(|initial| initial.expose());
-                Exchange::start(mechanism, initial, &context)
-            }
-            Err(_) => {
-                error!(mechanism = %auth.mechanism, "announced, but there is no such mechanism");
-                Step::Done(Err(Failure::Unavailable))
-            }
-        };
-        self.exchange(step).await;
-    }
-
-    /// Goes on with an authentication until the client is asked, or it is over.
-    async fn exchange(&mut self, mut step: Step) {
-        loop {
-            step = match step {
-                Step::Need(need) => self.need(need).await,
-                Step::Challenge(challenge) => {
-                    let told = self.driver.machine().challenge(challenge.data());
-                    self.exchange = Some(challenge);
-                    return self.check(told);
-                }
-                Step::Done(outcome) => return self.authenticated(outcome),
-            }
-        }
-    }
-
-    async fn need(&mut self, need: Need) -> Step {
-        self.service.authenticate(&self.session, need).await
-    }
-
-    fn authenticated(&mut self, outcome: Outcome) {
-        let answer = match outcome {
-            Ok(identity) => {
-                info!(
-                    user = identity.authzid(),
-                    mechanism = identity.mechanism().name(),
-                    "authenticated"
-                );
-                self.session.authenticated = Some(identity);
-                Ok(())
-            }
-            Err(failure) => {
-                warn!(%failure, "authentication failed");
-                Err(refusal(failure))
-            }
-        };
-        self.answer(answer);
-    }
-
-    fn answer(&mut self, answer: Result<(), Reply>) {
+    pub(super) fn answer(&mut self, answer: Result<(), Reply>) {
         let machine = self.driver.machine();
         let told = match answer {
             Ok(()) => machine.accept(),
@@ -371,7 +314,7 @@ impl<S: Service> Connection<S> {
     }
 
     /// A service's reply that does not fit is the service's mistake, not the client's.
-    fn check(&mut self, told: Result<(), ApiMisuse>) {
+    pub(super) fn check(&mut self, told: Result<(), ApiMisuse>) {
         if let Err(error) = told {
             error!(%error, "the service gave an impossible answer");
             let machine = self.driver.machine();
@@ -393,26 +336,6 @@ fn refusing(reply: Reply) -> Reply {
 /// A path for a line of the log: an address may hold any letters, and what reverses or ends lines.
 fn escaped(path: &impl Display) -> String {
     path.to_string().escape_debug().collect()
-}
-
-/// The reply for a failed authentication (RFC 4954 section 6).
-fn refusal(failure: Failure) -> Reply {
-    match failure {
-        Failure::Malformed => Reply::fixed(501, Some((5, 5, 2)), "Malformed authentication data"),
-        Failure::TooLong => Reply::fixed(500, Some((5, 5, 6)), "Authentication data is too long"),
-        Failure::Cancelled => Reply::fixed(501, Some((5, 7, 0)), "Authentication cancelled"),
-        Failure::EncryptionRequired => Reply::fixed(
-            538,
-            Some((5, 7, 11)),
-            "Encryption required for the requested mechanism",
-        ),
-        Failure::Expired => Reply::fixed(535, Some((5, 7, 8)), "The password has expired"),
-        Failure::Disabled => Reply::fixed(535, Some((5, 7, 8)), "The account is disabled"),
-        failure if failure.is_temporary() => {
-            Reply::fixed(454, Some((4, 7, 0)), "Temporary authentication failure")
-        }
-        _ => Reply::fixed(535, Some((5, 7, 8)), "Authentication credentials invalid"),
-    }
 }
 
 /// Said when the fault is ours.

@@ -173,3 +173,102 @@ fn queue_id() -> String {
     let time = Timestamp::now().as_microsecond();
     format!("{time:X}{count:03X}")
 }
+
+#[cfg(test)]
+mod tests {
+    use mailwire::TlsInfo;
+    use smtp_proto::Strictness;
+    use smtp_proto::command::Command;
+
+    use super::*;
+    use crate::Peer;
+
+    fn command(line: &str) -> Command {
+        Command::parse(line.as_bytes(), &Strictness::strict()).expect(line)
+    }
+
+    /// The field, without its date, for a client at `address` that says these lines.
+    fn field(address: &str, lines: &[&str], secured: bool) -> String {
+        let local = "127.0.0.1:25".parse().expect("an address");
+        let address = address.parse().expect("an address");
+        let mut session = Session {
+            peer: Peer { address, local },
+            tls: secured.then(|| {
+                let mut tls = TlsInfo::default();
+                tls.version = Some("TLSv1.3".into());
+                tls
+            }),
+            hello: None,
+            authenticated: None,
+        };
+        let (mut mail, mut recipients) = (None, Vec::new());
+        for line in lines {
+            match command(line) {
+                Command::Hello(hello) => session.hello = Some(hello),
+                Command::Mail(said) => mail = Some(said),
+                Command::Rcpt(rcpt) => recipients.push(rcpt),
+                _ => panic!("{line} is not of an envelope"),
+            }
+        }
+        let envelope = Envelope {
+            mail: mail.expect("a sender"),
+            recipients,
+        };
+        let field = received(&session, &envelope, "mx.test", "1A", &Zoned::now());
+        assert!(field.is_ascii() || lines.concat().contains("SMTPUTF8"));
+        assert!(field.lines().skip(1).all(|line| line.starts_with('\t')));
+        let (before, date) = field.rsplit_once("; ").expect("a date");
+        assert!(date.ends_with("\r\n") && date.matches('\n').count() == 1);
+        before.replace("\r\n\t", " ")
+    }
+
+    /// RFC 5321 section 4.4, RFC 3848, RFC 6531 section 4.3.
+    #[test]
+    fn trace_fields() {
+        let from = "MAIL FROM:<a@x.test>";
+        let utf8 = "MAIL FROM:<a@x.test> SMTPUTF8";
+        let to = "RCPT TO:<b@y.test>";
+        for (address, lines, secured, expected) in [
+            (
+                "192.0.2.7:1234",
+                &["HELO c", from, to][..],
+                false,
+                "Received: from c ([192.0.2.7]) by mx.test with SMTP id 1A for <b@y.test>",
+            ),
+            (
+                "[2001:db8::7]:1234",
+                &["EHLO [IPv6:2001:db8::7]", from, to, to],
+                true,
+                "Received: from [IPv6:2001:db8::7] ([IPv6:2001:db8::7]) \
+                 (using TLSv1.3 with cipher unknown) by mx.test with ESMTPS id 1A",
+            ),
+            (
+                "[::ffff:192.0.2.7]:1234",
+                &["LHLO c", from, "RCPT TO:<postmaster>"],
+                false,
+                "Received: from c ([192.0.2.7]) by mx.test with LMTP id 1A",
+            ),
+            (
+                "192.0.2.7:1234",
+                &["EHLO m\u{fc}nchen.test", utf8, to],
+                true,
+                "Received: from m\u{fc}nchen.test ([192.0.2.7]) \
+                 (using TLSv1.3 with cipher unknown) by mx.test with UTF8SMTPS id 1A for <b@y.test>",
+            ),
+            (
+                "192.0.2.7:1234",
+                &["EHLO m\u{fc}n(chen);by", from, to],
+                false,
+                "Received: from m?n?chen??by ([192.0.2.7]) by mx.test with ESMTP id 1A for <b@y.test>",
+            ),
+        ] {
+            assert_eq!(field(address, lines, secured), expected);
+        }
+    }
+
+    #[test]
+    fn queue_ids_differ() {
+        let ids: std::collections::HashSet<_> = (0..4000).map(|_| queue_id()).collect();
+        assert_eq!(ids.len(), 4000);
+    }
+}

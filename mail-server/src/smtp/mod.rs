@@ -41,6 +41,8 @@ pub use service::{Body, BodyEnded, Envelope, Service, Session, Statuses};
 
 mod connection;
 
+mod authentication;
+
 mod deliver;
 pub use deliver::deliver;
 

@@ -99,7 +99,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
                 }
             }
             reply.truncate(reply.len() - 2);
-            if reply[start..].as_bytes().get(3) != Some(&b'-') {
+            if reply.as_bytes()[start..].get(3) != Some(&b'-') {
                 return reply;
             }
             reply.push('\n');
