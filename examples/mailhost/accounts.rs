@@ -214,9 +214,14 @@ mod tests {
     #[test]
     fn a_file_and_the_command_line() {
         let hash = "$2y$04$abcdefghijklmnopqrstuumJUK7dJmoK7yMfXBMkeTJL1Y.du7qIG";
-        let file = format!("# users\nTim:{hash}\nbob:{{PLAIN}}b:1000:1000\n");
+        // The reference implementation's test of argon2id.
+        let argon2 =
+            "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+        let file = format!("# users\nTim:{hash}\nann:{argon2}\nbob:{{PLAIN}}b:1000:1000\n");
         let accounts = accounts(&["alice:a"], Some(&file)).expect("accounts");
         assert_eq!(accounts.verify("tim", "tanstaaf"), Verdict::Accept);
+        assert_eq!(accounts.verify("ann", "password"), Verdict::Accept);
+        assert_eq!(accounts.verify("ann", "passw0rd"), Verdict::Reject);
         assert_eq!(accounts.verify("bob", "b"), Verdict::Accept);
         assert_eq!(accounts.verify("alice", "a"), Verdict::Accept);
         assert_eq!(accounts.first().to_string(), "alice@example.org");

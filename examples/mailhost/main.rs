@@ -10,7 +10,7 @@ mod options;
 mod policy;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use mail_server::smtp::{Config, Listener, Protocol};
 use mail_server::store::{Account, FileStore, Mailstore, MemoryStore};
 use mail_server::{Limits, Stop, Tls};
 use smtp_proto::{Domain, Strictness};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -58,39 +59,21 @@ async fn run(options: Options) -> Result<(), Error> {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
-    let root = match &options.root {
-        Some(root) => {
-            std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
-            root.clone()
-        }
-        None => tempfile::Builder::new()
-            .prefix("mailhost-")
-            .tempdir()?
-            .keep(),
-    };
+    let folder = Folder::new(&options)?;
     let files = match options.store {
-        Store::Maildir => Some(FileStore::maildir(&root)),
-        Store::Mbox => Some(FileStore::mbox(&root)),
+        Store::Maildir => Some(FileStore::maildir(folder.path())),
+        Store::Mbox => Some(FileStore::mbox(folder.path())),
         Store::Memory => None,
     };
-    let root = root.display();
-    let place = match options.store {
-        Store::Maildir => format!("a Maildir for each account: {root}/DOMAIN/USER/"),
-        Store::Mbox => format!("an mbox for each account: {root}/DOMAIN/USER/mbox"),
-        Store::Memory => "memory, until the end".into(),
-    };
-    let paths = files.clone();
-    let mailbox = |account: &Account| paths.map(|files| files.path(account));
-    let store: Arc<dyn Mailstore> = match files {
-        Some(files) => Arc::new(files),
+    let store: Arc<dyn Mailstore> = match &files {
+        Some(files) => Arc::new(files.clone()),
         None => Arc::new(MemoryStore::new()),
     };
     let tls = certificate(&options)?;
     let host = Arc::new(Host::new(&options, store)?);
     let stop = Stop::new();
-    let mut listeners = JoinSet::new();
-    let mut how_to_send = None;
-    println!("mail is kept in  {place}");
+    let (mut listeners, mut smtp) = (JoinSet::new(), None);
+    println!("mail is kept in  {}", place(options.store, folder.path()));
     for (name, address, kind) in options.listeners() {
         let Some(address) = address.0 else { continue };
         let config = config(&options, kind, address);
@@ -106,12 +89,17 @@ async fn run(options: Options) -> Result<(), Error> {
         };
         println!("{name:<15}  {}  {}", listener.local_addr(), kind.account());
         if kind == Kind::Smtp {
-            how_to_send = Some(listener.local_addr());
+            smtp = Some(listener.local_addr());
         }
         let host = Arc::clone(&host);
         listeners.spawn(listener.serve(move |_peer| host.service()));
     }
-    introduce(host.somebody(), how_to_send, mailbox(host.somebody()));
+    if listeners.is_empty() {
+        return Err("every listener is off".into());
+    }
+    let mailbox = files.map(|files| files.path(host.somebody()));
+    introduce(host.somebody(), smtp, mailbox);
+    folder.keep();
     println!("mailhost ready");
 
     tokio::select! {
@@ -122,6 +110,46 @@ async fn run(options: Options) -> Result<(), Error> {
     stop.stop();
     while listeners.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Where mail is kept. A fresh one goes away again if we do not get to start.
+enum Folder {
+    Chosen(PathBuf),
+    Fresh(TempDir),
+}
+
+impl Folder {
+    fn new(options: &Options) -> Result<Self, Error> {
+        let Some(root) = &options.root else {
+            return Ok(Self::Fresh(
+                tempfile::Builder::new().prefix("mailhost-").tempdir()?,
+            ));
+        };
+        std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
+        Ok(Self::Chosen(root.clone()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Chosen(path) => path,
+            Self::Fresh(folder) => folder.path(),
+        }
+    }
+
+    fn keep(self) {
+        if let Self::Fresh(folder) = self {
+            let _path = folder.keep();
+        }
+    }
+}
+
+fn place(store: Store, root: &Path) -> String {
+    let root = root.display();
+    match store {
+        Store::Maildir => format!("a Maildir for each account: {root}/DOMAIN/USER/"),
+        Store::Mbox => format!("an mbox for each account: {root}/DOMAIN/USER/mbox"),
+        Store::Memory => "memory, until the end".into(),
+    }
 }
 
 /// Says how to send a mail, and how to read it.

@@ -7,7 +7,7 @@ use mail_server::smtp::{Body, Envelope, Service, Session, Statuses};
 use mail_server::store::{Account, MemoryStore};
 use smtp_proto::Reply;
 use smtp_proto::command::{Hello, Mail, Rcpt};
-use support::{Answers, Host, Running, listener, lmtp, smtp};
+use support::{Answer, Answers, Host, Running, listener, lmtp, smtp};
 
 fn account(text: &str) -> Account {
     text.parse().expect("an account")
@@ -156,7 +156,7 @@ async fn smtp_tells_the_first_refusal() {
 /// Too few, too many, or a refusal that is none: nobody is told that the message is safe.
 #[tokio::test]
 async fn impossible_statuses_are_421() {
-    let answers: [fn(&Envelope) -> Result<Statuses, Reply>; 5] = [
+    let answers: [Answer; 5] = [
         |_| Ok(Statuses::each(vec![])),
         |_| Ok(Statuses::each(vec![Reply::fixed(250, None, "Ok")])),
         |_| Ok(Statuses::each(vec![Reply::fixed(250, None, "Ok"); 3])),

@@ -222,7 +222,9 @@ impl Service for Host {
 
 /// Takes any recipient, and does with messages what its function says without reading them.
 #[derive(Clone)]
-pub(crate) struct Answers(pub(crate) fn(&Envelope) -> Result<Statuses, Reply>);
+pub(crate) struct Answers(pub(crate) Answer);
+
+pub(crate) type Answer = fn(&Envelope) -> Result<Statuses, Reply>;
 
 #[async_trait]
 impl Service for Answers {
