@@ -202,6 +202,7 @@ fn names_that_leave_the_root_are_no_accounts() {
         "a\0@example.org",
         "a\n@example.org",
         "a\u{85}b@example.org",
+        "a\u{2028}b@example.org",
         "@example.org",
         "x@",
         "x",

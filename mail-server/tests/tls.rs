@@ -186,6 +186,17 @@ async fn stopping_does_not_wait_for_handshakes() {
     limits.grace = Duration::from_secs(3600);
     limits.handshake = Duration::from_secs(3600);
     let (tls, _) = certificate();
+    let starttls = listener(smtp()).await.starttls(tls.clone());
+    let running = Running::start(
+        starttls.limits(limits.clone()),
+        Host::new(MemoryStore::new()).service(),
+    )
+    .await;
+    let mut client = running.client().await;
+    client.talk(&[("EHLO c", "250"), ("STARTTLS", "220")]).await;
+    running.end().await;
+    assert!(client.is_closed().await);
+
     let listener = listener(smtp()).await.implicit_tls(tls).limits(limits);
     let (begun, mut sessions) = tokio::sync::mpsc::unbounded_channel();
     let running = Running::start(listener, move |_| {

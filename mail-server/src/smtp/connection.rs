@@ -89,12 +89,7 @@ async fn serve<S: Service>(
     };
     let mut transport = Either::Left(stream);
     if shared.implicit_tls {
-        let upgraded = upgrade(shared, transport, &mut session);
-        transport = tokio::select! {
-            upgraded = upgraded => upgraded?,
-            // Nothing can be said to those who have not shaken hands.
-            () = stop.stopped() => return Ok(()),
-        };
+        transport = upgrade(shared, transport, &mut session, &stop).await?;
     }
     let mut machine = match service.connect(&session).await {
         Ok(()) => Server::new(Arc::clone(&shared.config)),
@@ -136,7 +131,7 @@ async fn serve<S: Service>(
                 // What was learnt in clear text is forgotten (RFC 3207 section 4.2).
                 connection.session.hello = None;
                 connection.session.authenticated = None;
-                let transport = upgrade(shared, transport, &mut connection.session).await?;
+                let transport = upgrade(shared, transport, &mut connection.session, &stop).await?;
                 machine.tls_started(connection.session.tls.clone().unwrap_or_default());
                 connection.driver = Driver::new(machine, transport);
             }
@@ -155,11 +150,16 @@ async fn upgrade(
     shared: &Shared,
     transport: Transport,
     session: &mut Session,
+    stop: &Stop,
 ) -> io::Result<Transport> {
     let (Some(tls), Either::Left(stream)) = (&shared.tls, transport) else {
         return Err(io::Error::other("no certificate to speak TLS with"));
     };
-    let (stream, info) = timeout(shared.handshake, tls.accept(stream)).await??;
+    let (stream, info) = tokio::select! {
+        accepted = timeout(shared.handshake, tls.accept(stream)) => accepted??,
+        // Nothing can be said in the middle of a handshake, so nothing is waited for.
+        () = stop.stopped() => return Err(io::Error::other("stopped in the TLS handshake")),
+    };
     session.tls = Some(info);
     Ok(Either::Right(stream))
 }
