@@ -26,7 +26,7 @@ pub(crate) struct Options {
     /// How mail is kept
     #[arg(long, value_enum, default_value_t = Store::Maildir)]
     pub(crate) store: Store,
-    /// An account, NAME or NAME@DOMAIN (repeat; default: alice:alice and bob:bob)
+    /// An account, NAME or NAME@DOMAIN (repeat; default without --users: alice:alice and bob:bob)
     #[arg(long, value_name = "NAME:PASSWORD")]
     pub(crate) user: Vec<String>,
     /// Accounts from file:PATH, lines user:credential, hashed or {PLAIN}; --user adds to them

@@ -308,6 +308,7 @@ async fn a_refusal_in_words_of_success_is_421() {
         .talk(&[("EHLO c", "250"), ("MAIL FROM:<yes@x.test>", "421 4.3.0")])
         .await;
     assert!(client.is_closed().await);
+    drop(client);
     let mut client = running.client().await;
     client
         .talk(&[
