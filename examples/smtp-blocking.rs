@@ -1,4 +1,8 @@
-//! The same as `smtp-listener` with threads of the standard library: no runtime.
+//! The machine without a runtime: a thread of the standard library for each connection. Prints
+//! what arrives, as `smtp-listener` does.
+//!
+//! `cargo run --example smtp-blocking`, and in another terminal
+//! `curl smtp://127.0.0.1:2525 --mail-from me@example.net --mail-rcpt you@example.org -T FILE`.
 
 use std::error::Error;
 use std::net::{TcpListener, TcpStream};

@@ -14,7 +14,7 @@ impl Aliases {
         let mut lines: Vec<(usize, String)> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             match lines.last_mut() {
-                _ if line.trim().is_empty() || line.starts_with('#') => {}
+                _ if line.trim().is_empty() || line.trim_start().starts_with('#') => {}
                 Some((_, whole)) if line.starts_with([' ', '\t']) => {
                     whole.push(' ');
                     whole.push_str(line.trim());
@@ -34,6 +34,9 @@ impl Aliases {
                 .map(unquote)
                 .filter(|t| !t.is_empty())
                 .collect();
+            if name.contains('@') {
+                return Err(wrong("an alias has no domain"));
+            }
             if name.is_empty() || targets.is_empty() {
                 return Err(wrong("a name and a target are needed"));
             }
@@ -52,16 +55,19 @@ impl Aliases {
 
     /// Every name that some alias leads to in the end.
     pub(crate) fn ends(&self) -> impl Iterator<Item = String> {
-        self.0.keys().flat_map(|name| self.expand(name))
+        self.0.keys().filter_map(|name| self.expand(name)).flatten()
     }
 
-    /// What a name stands for in the end, itself if it is no alias. A name that stands for
-    /// itself among others means the account of that name.
-    pub(crate) fn expand(&self, name: &str) -> Vec<String> {
+    /// What a name stands for in the end, if it is an alias. One that stands for itself among
+    /// others means the account of that name.
+    pub(crate) fn expand(&self, name: &str) -> Option<Vec<String>> {
+        if !self.0.contains_key(&name.to_lowercase()) {
+            return None;
+        }
         let mut expanded = Vec::new();
         let mut seen = Vec::new();
         self.follow(name, &mut seen, &mut expanded);
-        expanded
+        Some(expanded)
     }
 
     fn follow(&self, name: &str, seen: &mut Vec<String>, expanded: &mut Vec<String>) {
@@ -91,15 +97,15 @@ mod tests {
     #[test]
     fn names_are_followed_to_their_end() {
         let aliases = Aliases::parse(
-            "# us\npostmaster: root\nroot:\talice,\n\tbob@example.org\nAlice: alice, carol\nloop: pool\npool: loop\n",
+            "# us\npostmaster: root\nroot:\talice,\n # and\n\tbob@example.org\nAlice: alice, carol\nloop: pool\npool: loop\n",
         )
         .expect("aliases");
-        assert_eq!(
-            aliases.expand("PostMaster"),
-            ["alice", "carol", "bob@example.org"]
-        );
-        assert_eq!(aliases.expand("dave"), ["dave"]);
-        assert_eq!(aliases.expand("loop"), ["loop"]);
+        let expand = |name: &str| aliases.expand(name).map(|names| names.join(" "));
+        let root = expand("PostMaster");
+        assert_eq!(root.as_deref(), Some("alice carol bob@example.org"));
+        assert_eq!(expand("dave"), None);
+        assert_eq!(expand("loop").as_deref(), Some("loop"));
+        assert_eq!(aliases.ends().filter(|end| end == "loop").count(), 1);
     }
 
     #[test]
@@ -112,6 +118,7 @@ mod tests {
             "a: |sh",
             "a: /etc/passwd",
             "a: :include:/x",
+            "a@example.org: b",
         ] {
             let error = Aliases::parse(text).expect_err(text);
             assert!(error.starts_with("line "), "{error}");

@@ -10,14 +10,16 @@ mod options;
 mod policy;
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
 use mail_server::smtp::{Config, Listener, Protocol};
-use mail_server::store::{FileStore, Mailstore, MemoryStore};
+use mail_server::store::{Account, FileStore, Mailstore, MemoryStore};
 use mail_server::{Limits, Stop, Tls};
 use smtp_proto::{Domain, Strictness};
+use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -52,38 +54,26 @@ fn start_log() {
 
 async fn run(options: Options) -> Result<(), Error> {
     raise_file_limit();
-    let root = match &options.root {
-        Some(root) => {
-            std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
-            root.clone()
-        }
-        None => tempfile::Builder::new()
-            .prefix("mailhost-")
-            .tempdir()?
-            .keep(),
+    // From the start: whoever starts us may change their mind at any time.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let folder = Folder::new(&options)?;
+    let files = match options.store {
+        Store::Maildir => Some(FileStore::maildir(folder.path())),
+        Store::Mbox => Some(FileStore::mbox(folder.path())),
+        Store::Memory => None,
     };
-    let (store, place): (Arc<dyn Mailstore>, String) = match options.store {
-        Store::Maildir => (
-            Arc::new(FileStore::maildir(&root)),
-            format!(
-                "a Maildir for each account: {}/DOMAIN/USER/",
-                root.display()
-            ),
-        ),
-        Store::Mbox => (
-            Arc::new(FileStore::mbox(&root)),
-            format!(
-                "an mbox for each account: {}/DOMAIN/USER/mbox",
-                root.display()
-            ),
-        ),
-        Store::Memory => (Arc::new(MemoryStore::new()), "memory, until the end".into()),
+    let store: Arc<dyn Mailstore> = match &files {
+        Some(files) => Arc::new(files.clone()),
+        None => Arc::new(MemoryStore::new()),
     };
     let tls = certificate(&options)?;
     let host = Arc::new(Host::new(&options, store)?);
     let stop = Stop::new();
-    let mut listeners = JoinSet::new();
-    println!("mail is kept in  {place}");
+    let (mut listeners, mut smtp) = (JoinSet::new(), None);
+    println!("mail is kept in  {}", place(options.store, folder.path()));
     for (name, address, kind) in options.listeners() {
         let Some(address) = address.0 else { continue };
         let config = config(&options, kind, address);
@@ -98,16 +88,20 @@ async fn run(options: Options) -> Result<(), Error> {
             Kind::Lmtp => listener,
         };
         println!("{name:<15}  {}  {}", listener.local_addr(), kind.account());
+        if kind == Kind::Smtp {
+            smtp = Some(listener.local_addr());
+        }
         let host = Arc::clone(&host);
         listeners.spawn(listener.serve(move |_peer| host.service()));
     }
-    host.introduce(&options);
+    if listeners.is_empty() {
+        return Err("every listener is off".into());
+    }
+    let mailbox = files.map(|files| files.path(host.somebody()));
+    introduce(host.somebody(), smtp, mailbox);
+    folder.keep();
     println!("mailhost ready");
 
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -116,6 +110,58 @@ async fn run(options: Options) -> Result<(), Error> {
     stop.stop();
     while listeners.join_next().await.is_some() {}
     Ok(())
+}
+
+/// Where mail is kept. A fresh one goes away again if we do not get to start.
+enum Folder {
+    Chosen(PathBuf),
+    Fresh(TempDir),
+}
+
+impl Folder {
+    fn new(options: &Options) -> Result<Self, Error> {
+        let Some(root) = &options.root else {
+            return Ok(Self::Fresh(
+                tempfile::Builder::new().prefix("mailhost-").tempdir()?,
+            ));
+        };
+        std::fs::create_dir_all(root).map_err(|e| format!("{}: {e}", root.display()))?;
+        Ok(Self::Chosen(root.clone()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Chosen(path) => path,
+            Self::Fresh(folder) => folder.path(),
+        }
+    }
+
+    fn keep(self) {
+        if let Self::Fresh(folder) = self {
+            let _path = folder.keep();
+        }
+    }
+}
+
+fn place(store: Store, root: &Path) -> String {
+    let root = root.display();
+    match store {
+        Store::Maildir => format!("a Maildir for each account: {root}/DOMAIN/USER/"),
+        Store::Mbox => format!("an mbox for each account: {root}/DOMAIN/USER/mbox"),
+        Store::Memory => "memory, until the end".into(),
+    }
+}
+
+/// Says how to send a mail, and how to read it.
+fn introduce(account: &Account, smtp: Option<SocketAddr>, mailbox: Option<PathBuf>) {
+    if let Some(smtp) = smtp {
+        println!(
+            "send a mail      curl smtp://{smtp} --mail-from you@example.net --mail-rcpt {account} -T FILE"
+        );
+    }
+    if let Some(mailbox) = mailbox {
+        println!("read it          s-nail -f {}", mailbox.display());
+    }
 }
 
 /// What a listener is for.
@@ -167,7 +213,10 @@ fn limits(options: &Options) -> Limits {
 /// The certificate of the options, or one made now, which nobody has reason to trust.
 fn certificate(options: &Options) -> Result<Tls, Error> {
     if let (Some(certificate), Some(key)) = (&options.tls_cert, &options.tls_key) {
-        return Ok(Tls::from_pem_files(certificate, key)?);
+        let tls = Tls::from_pem_files(certificate, key);
+        return tls.map_err(|error| {
+            format!("{}, {}: {error}", certificate.display(), key.display()).into()
+        });
     }
     let mut names: Vec<String> = vec![options.hostname.to_string()];
     names.extend(["localhost", "127.0.0.1", "::1"].map(String::from));

@@ -26,10 +26,10 @@ pub(crate) struct Options {
     /// How mail is kept
     #[arg(long, value_enum, default_value_t = Store::Maildir)]
     pub(crate) store: Store,
-    /// An account, NAME or NAME@DOMAIN (repeat; default: alice:alice and bob:bob)
+    /// An account, NAME or NAME@DOMAIN (repeat; default without --users: alice:alice and bob:bob)
     #[arg(long, value_name = "NAME:PASSWORD")]
     pub(crate) user: Vec<String>,
-    /// Accounts from file:PATH, with lines user:credential
+    /// Accounts from file:PATH, lines user:credential, hashed or {PLAIN}; --user adds to them
     #[arg(long, value_name = "URL")]
     pub(crate) users: Option<String>,
     /// SMTP: ADDR:PORT or off
@@ -59,7 +59,7 @@ pub(crate) struct Options {
     /// access(5) by client address: lines `192.168.88 REJECT`
     #[arg(long, value_name = "FILE")]
     pub(crate) access: Option<PathBuf>,
-    /// Networks whose clients are ours (repeat)
+    /// Networks whose clients might relay (repeat); so far there is no way to other domains
     #[arg(long, value_name = "CIDR", default_value = "127.0.0.0/8")]
     pub(crate) mynetworks: Vec<IpNet>,
     /// The largest message, in octets

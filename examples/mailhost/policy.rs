@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use ipnet::IpNet;
 use mail_server::smtp::{self, Body, Envelope, Service, Session, Statuses};
@@ -10,6 +11,7 @@ use mail_server::store::{Account, Mailstore};
 use sasl::server::{Failure, Need, Step};
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::{ForwardPath, Reply};
+use tokio::sync::Semaphore;
 
 use crate::Error;
 use crate::access::Access;
@@ -24,6 +26,9 @@ pub(crate) struct Host {
     aliases: Aliases,
     access: Access,
     mynetworks: Vec<IpNet>,
+    /// As many passwords are hashed at a time as there are processors: each takes a lot of
+    /// memory, and anybody may have us do it.
+    hashing: Semaphore,
     store: Arc<dyn Mailstore>,
 }
 
@@ -45,18 +50,22 @@ impl Host {
             None => Access::default(),
         };
         let accounts = Accounts::new(options)?;
-        // Mail for an alias that leads nowhere would be lost in silence.
-        if let Some(lost) = aliases.ends().find(|end| accounts.find(end).is_none()) {
-            return Err(format!("an alias leads to {lost}, which is no account here").into());
-        }
-        Ok(Self {
+        let host = Self {
             hostname: options.hostname.to_string(),
             accounts,
             aliases,
             access,
             mynetworks: options.mynetworks.clone(),
+            hashing: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             store,
-        })
+        };
+        // Mail for an alias that leads nowhere would be lost in silence.
+        let mut ends = host.aliases.ends();
+        if let Some(lost) = ends.find(|end| host.target(end).is_none()) {
+            return Err(format!("an alias leads to {lost}, which is no account here").into());
+        }
+        drop(ends);
+        Ok(host)
     }
 
     /// The service of one connection.
@@ -67,53 +76,52 @@ impl Host {
         }
     }
 
-    /// Says how to send a mail, and how to read it.
-    pub(crate) fn introduce(&self, options: &Options) {
-        let Some(account) = self.accounts.first() else {
-            return;
-        };
-        if let Some(smtp) = options.listeners()[0].1.0 {
-            println!(
-                "send a mail      curl smtp://{smtp} --mail-from you@example.net --mail-rcpt {account} -T FILE"
-            );
-        }
-        if let Some(root) = &options.root {
-            println!(
-                "read it          s-nail -f {}/{}/{}",
-                root.display(),
-                account.domain(),
-                account.name()
-            );
-        }
+    /// Whoever is there for certain.
+    pub(crate) fn somebody(&self) -> &Account {
+        self.accounts.first()
     }
 
     /// The accounts that mail for an address goes to.
     fn resolve(&self, path: &ForwardPath) -> Result<Vec<Account>, Reply> {
         let (local, domain) = match path {
-            ForwardPath::Postmaster => ("postmaster".into(), None),
-            ForwardPath::Mailbox(mailbox) => (mailbox.local_part(), Some(mailbox.domain())),
+            ForwardPath::Postmaster => ("postmaster".into(), self.accounts.domain()),
+            ForwardPath::Mailbox(mailbox) => (mailbox.local_part(), mailbox.domain()),
         };
-        if let Some(domain) = domain {
-            if !self.accounts.is_local(domain) {
-                return Err(RELAY_DENIED);
+        if !self.accounts.is_local(domain) {
+            return Err(RELAY_DENIED);
+        }
+        let mut found: Vec<Account> = match self.aliases.expand(&local) {
+            Some(targets) => {
+                let accounts = targets.iter().filter_map(|target| self.target(target));
+                accounts.cloned().collect()
             }
-        }
-        let mut found = Vec::new();
-        for target in self.aliases.expand(&local) {
-            let qualified = match domain {
-                // An account of this very domain goes before one of all domains.
-                Some(domain) if !target.contains('@') => format!("{target}@{domain}"),
-                _ => target,
-            };
-            found.extend(self.accounts.find(&qualified));
-        }
+            // What is quoted as `"a@b"@c` is one strange name, not an address of its own.
+            None if local.contains('@') => Vec::new(),
+            // An account of this very domain goes before one of all domains.
+            None => {
+                let account = self.accounts.find(&format!("{local}@{domain}"));
+                account.cloned().into_iter().collect()
+            }
+        };
         if found.is_empty() && local.eq_ignore_ascii_case("postmaster") {
             // Somebody has to be there (RFC 5321 section 4.5.1).
-            found.extend(self.accounts.first());
+            found.push(self.accounts.first().clone());
         }
         match found.is_empty() {
             true => Err(Reply::fixed(550, Some((5, 1, 1)), "User unknown")),
             false => Ok(found),
+        }
+    }
+
+    /// The account that an alias leads to. A name without a domain is one of our first domain,
+    /// whichever the mail was for.
+    fn target(&self, target: &str) -> Option<&Account> {
+        match target.contains('@') {
+            true => self.accounts.find(target),
+            false => {
+                let qualified = format!("{target}@{}", self.accounts.domain());
+                self.accounts.find(&qualified)
+            }
         }
     }
 
@@ -138,6 +146,9 @@ impl Service for Connection {
         let host = Arc::clone(&self.host);
         match need {
             Need::VerifyPassword(need) => {
+                let Ok(_turn) = self.host.hashing.acquire().await else {
+                    return Step::Done(Err(Failure::Unavailable));
+                };
                 // Hashing takes its time, on purpose: not on a worker of the runtime.
                 let verified = tokio::task::spawn_blocking(move || {
                     let verdict = host.accounts.verify(need.username(), need.password());
@@ -165,6 +176,7 @@ impl Service for Connection {
 
     async fn rcpt(&mut self, session: &Session, rcpt: &Rcpt) -> Result<(), Reply> {
         let client = session.peer.address.ip();
+        // Users are welcome from anywhere.
         if let Some(refusal) = self.host.access.refusal(client) {
             if session.authenticated.is_none() {
                 return Err(refusal.clone());
@@ -203,3 +215,90 @@ const NO_RELAY: Reply = Reply::fixed(
     Some((5, 7, 1)),
     "This host does not relay: it has no way to other domains",
 );
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use mail_server::store::MemoryStore;
+    use smtp_proto::Mailbox;
+
+    use super::*;
+
+    /// A host with these aliases, and accounts alice, bob and bob@localhost.
+    fn host(aliases: &str) -> Result<Host, String> {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        std::io::Write::write_all(&mut file, aliases.as_bytes()).expect("written");
+        let path = file.path().to_str().expect("UTF-8");
+        let mut arguments = vec!["mailhost", "--aliases", path];
+        for user in ["Alice:a", "bob:b", "bob@localhost:c", "eve@example.net:e"] {
+            arguments.extend(["--user", user]);
+        }
+        let options = Options::parse_from(arguments);
+        Host::new(&options, Arc::new(MemoryStore::new())).map_err(|error| error.to_string())
+    }
+
+    fn resolve(host: &Host, address: &str) -> String {
+        let path = match address {
+            "postmaster" => ForwardPath::Postmaster,
+            address => ForwardPath::Mailbox(address.parse::<Mailbox>().expect(address)),
+        };
+        match host.resolve(&path) {
+            Ok(accounts) => accounts.iter().map(|a| format!("{a} ")).collect(),
+            Err(reply) => reply.to_string(),
+        }
+    }
+
+    #[test]
+    fn where_mail_goes() {
+        let host = host("root: alice, bob\nwww: bob@localhost, eve@example.net\n").expect("a host");
+        let unknown = "550 5.1.1 User unknown";
+        let denied = "554 5.7.1 Relay access denied";
+        for (address, goes) in [
+            ("alice@example.org", "alice@example.org "),
+            ("ALICE@LOCALHOST", "alice@example.org "),
+            ("\"alice\"@example.org", "alice@example.org "),
+            ("bob@example.org", "bob@example.org "),
+            ("bob@localhost", "bob@localhost "),
+            ("Root@localhost", "alice@example.org bob@example.org "),
+            ("www@example.org", "bob@localhost eve@example.net "),
+            ("postmaster", "alice@example.org "),
+            ("PostMaster@localhost", "alice@example.org "),
+            ("mallory@example.org", unknown),
+            ("\"bob@localhost\"@example.org", unknown),
+            ("\"eve@example.net\"@example.org", unknown),
+            ("\"eve%example.net\"@example.org", unknown),
+            ("eve%example.net@example.org", unknown),
+            ("example.net!eve@example.org", unknown),
+            ("\"../alice\"@example.org", unknown),
+            ("\" \"@example.org", unknown),
+            // Its account is reached by an alias and to log in, but that domain is not served.
+            ("eve@example.net", denied),
+            ("alice@example.org.example.net", denied),
+            ("alice@[127.0.0.1]", denied),
+        ] {
+            assert_eq!(resolve(&host, address), goes, "{address}");
+        }
+    }
+
+    #[test]
+    fn postmaster_may_be_an_alias_or_an_account() {
+        let host = host("postmaster: bob\n").expect("a host");
+        for address in ["postmaster", "postmaster@example.org"] {
+            assert_eq!(resolve(&host, address), "bob@example.org ");
+        }
+    }
+
+    #[test]
+    fn aliases_that_lead_nowhere_are_told_at_the_start() {
+        for aliases in [
+            "root: carol\n",
+            "a: b\nb: a\n",
+            "root: alice, x@example.com\n",
+        ] {
+            let error = host(aliases).err().expect(aliases);
+            assert!(error.starts_with("an alias leads to "), "{error}");
+        }
+        let error = host("root alice\n").err().expect("no colon");
+        assert!(error.ends_with(": line 1: a colon is needed"), "{error}");
+    }
+}

@@ -9,12 +9,13 @@ pub struct Limits {
     /// Connections at a time; more are told to come back later. Stops a flood from taking all
     /// file descriptors and memory. Default 1000.
     pub connections: usize,
-    /// Connections at a time from one address. Stops one client from taking all of the above.
-    /// Default 100.
+    /// Connections at a time from one address, or from one /64 network of IPv6. Stops one client
+    /// from taking all of the above. Default 100.
     pub connections_per_address: usize,
     /// Time for a TLS handshake. Stops half-open handshakes from piling up. Default 30 seconds.
     pub handshake: Duration,
-    /// Time that sessions have to come to an end once the listener is stopped. Default 30 seconds.
+    /// Time that sessions have to come to an end once the listener is stopped; those that are
+    /// left then are dropped. Stops a slow client from keeping us here. Default 30 seconds.
     pub grace: Duration,
 }
 
@@ -37,5 +38,6 @@ pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) const BACKLOG: u32 = 1024;
 
 /// Octets of a message that are gathered before a thread writes them: most messages are
-/// written in one go, and a message on its way costs this much memory at most.
+/// written in one go, and one on its way costs this much memory, the last piece, and what
+/// `mailbox_formats` buffers for each copy.
 pub(crate) const GATHERED: usize = 256 * 1024;

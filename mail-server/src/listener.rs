@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -125,8 +125,8 @@ impl Acceptor {
         self.limits.handshake
     }
 
-    /// Runs `session` for every connection, until stopped and all sessions have ended or the
-    /// grace is over.
+    /// Runs `session` for every connection, until stopped and all sessions have ended. Those
+    /// that are left when the grace is over, or when this future is dropped, are dropped too.
     pub(crate) async fn serve<F>(
         self,
         stop: Stop,
@@ -136,6 +136,8 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         let sessions = TaskTracker::new();
+        let abandoned = CancellationToken::new();
+        let _abandons = abandoned.clone().drop_guard();
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
@@ -160,19 +162,25 @@ impl Acceptor {
             let _ = stream.set_nodelay(true);
             let local = stream.local_addr().unwrap_or(self.local);
             let session = session(stream, Peer { address, local }, stop.clone());
+            let abandoned = abandoned.clone();
             sessions.spawn(async move {
-                session.await;
+                abandoned.run_until_cancelled_owned(session).await;
                 drop(counted);
             });
         }
         // Those who came in while we were stopping are told so.
-        while let Some(stream) = self.waiting().await {
+        for _ in 0..BACKLOG {
+            let Some(stream) = self.waiting().await else {
+                break;
+            };
             let _ = stream.try_write(refusals.stopping);
         }
         drop(self.socket);
         sessions.close();
         if timeout(self.limits.grace, sessions.wait()).await.is_err() {
             warn!(left = sessions.len(), "sessions did not end in time");
+            abandoned.cancel();
+            sessions.wait().await;
         }
     }
 
@@ -186,6 +194,7 @@ impl Acceptor {
     }
 
     fn count(&self, address: IpAddr) -> Option<Counted> {
+        let address = network(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let here = counts.by_address.get(&address).copied().unwrap_or(0);
         let fits =
@@ -215,6 +224,15 @@ impl Drop for Counted {
     }
 }
 
+/// What counts as one address: one of IPv4, or a network of IPv6, since whoever has one address
+/// there has 2^64 of them (RFC 4291 section 2.5.4).
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
+    }
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -224,4 +242,22 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_counts_as_its_network() {
+        for (address, counts_as) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(network(address).to_string(), counts_as);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! One connection: the driver's events go to the service, its answers to the machine.
 
+use std::fmt::Display;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,18 +9,17 @@ use std::time::Duration;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
-use sasl::Mechanism;
-use sasl::server::{Challenge, Context, Failure, Need, Outcome, Server as Exchange, Step};
-use smtp_proto::command::{Auth, Mail, Rcpt};
+use sasl::server::Challenge;
+use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::server::{Config, Event, Protocol, Server};
 use smtp_proto::{Error, Reply};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, info_span};
 
-use super::service::{Body, BodyState, Envelope, Service, Session, Statuses};
+use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
 use crate::listener::{Peer, Stop};
 use crate::tls::Tls;
 
@@ -89,7 +89,7 @@ async fn serve<S: Service>(
     };
     let mut transport = Either::Left(stream);
     if shared.implicit_tls {
-        transport = upgrade(shared, transport, &mut session).await?;
+        transport = upgrade(shared, transport, &mut session, &stop).await?;
     }
     let mut machine = match service.connect(&session).await {
         Ok(()) => Server::new(Arc::clone(&shared.config)),
@@ -115,13 +115,14 @@ async fn serve<S: Service>(
     let mut stopped = pin!(stop.stopped());
     loop {
         let next = tokio::select! {
+            // A client that is never short of commands must not keep us from stopping.
             biased;
-            next = connection.driver.next() => next?,
             () = &mut stopped, if !stopping => {
                 stopping = true;
                 connection.driver.machine().shutdown();
                 continue;
             }
+            next = connection.driver.next() => next?,
         };
         match next {
             Next::Event(event) => connection.event(event).await?,
@@ -130,7 +131,7 @@ async fn serve<S: Service>(
                 // What was learnt in clear text is forgotten (RFC 3207 section 4.2).
                 connection.session.hello = None;
                 connection.session.authenticated = None;
-                let transport = upgrade(shared, transport, &mut connection.session).await?;
+                let transport = upgrade(shared, transport, &mut connection.session, &stop).await?;
                 machine.tls_started(connection.session.tls.clone().unwrap_or_default());
                 connection.driver = Driver::new(machine, transport);
             }
@@ -149,21 +150,26 @@ async fn upgrade(
     shared: &Shared,
     transport: Transport,
     session: &mut Session,
+    stop: &Stop,
 ) -> io::Result<Transport> {
     let (Some(tls), Either::Left(stream)) = (&shared.tls, transport) else {
         return Err(io::Error::other("no certificate to speak TLS with"));
     };
-    let (stream, info) = timeout(shared.handshake, tls.accept(stream)).await??;
+    let (stream, info) = tokio::select! {
+        accepted = timeout(shared.handshake, tls.accept(stream)) => accepted??,
+        // Nothing can be said in the middle of a handshake, so nothing is waited for.
+        () = stop.stopped() => return Err(io::Error::other("stopped in the TLS handshake")),
+    };
     session.tls = Some(info);
     Ok(Either::Right(stream))
 }
 
-struct Connection<S> {
-    driver: Driver<Server, Transport>,
-    session: Session,
-    service: S,
+pub(super) struct Connection<S> {
+    pub(super) driver: Driver<Server, Transport>,
+    pub(super) session: Session,
+    pub(super) service: S,
     /// The authentication that is going on.
-    exchange: Option<Challenge>,
+    pub(super) exchange: Option<Challenge>,
     /// The transaction that is going on.
     envelope: Option<Envelope>,
 }
@@ -172,9 +178,10 @@ impl<S: Service> Connection<S> {
     async fn event(&mut self, event: Event) -> Result<(), Ended> {
         match event {
             Event::Hello(hello) => {
-                self.envelope = None;
                 let answer = self.service.hello(&self.session, &hello).await;
+                // One that is refused changes nothing (RFC 5321 section 4.1.4).
                 if answer.is_ok() {
+                    self.envelope = None;
                     self.session.hello = Some(hello);
                 }
                 self.answer(answer);
@@ -185,7 +192,13 @@ impl<S: Service> Connection<S> {
             Event::Body(_) | Event::EndOfData => self.message(Some(event)).await?,
             Event::Verify(verify) => {
                 let answer = self.service.verify(&self.session, &verify).await;
-                self.answer(answer);
+                let machine = self.driver.machine();
+                // The one question whose answer may be of any kind.
+                let told = match answer {
+                    Ok(()) => machine.accept(),
+                    Err(reply) => machine.reply(reply),
+                };
+                self.check(told);
             }
             Event::Auth(auth) => self.authenticate(auth).await,
             Event::AuthData(response) => {
@@ -215,7 +228,7 @@ impl<S: Service> Connection<S> {
                     recipients: Vec::new(),
                 });
             }
-            Err(reply) => info!(from = %mail.path, %reply, "sender refused"),
+            Err(reply) => info!(from = %escaped(&mail.path), %reply, "sender refused"),
         }
         self.answer(answer);
     }
@@ -225,7 +238,7 @@ impl<S: Service> Connection<S> {
         match (&answer, &mut self.envelope) {
             (Ok(()), Some(envelope)) => envelope.recipients.push(rcpt),
             (Ok(()), None) => {}
-            (Err(reply), _) => info!(to = %rcpt.path, %reply, "recipient refused"),
+            (Err(reply), _) => info!(to = %escaped(&rcpt.path), %reply, "recipient refused"),
         }
         self.answer(answer);
     }
@@ -251,107 +264,57 @@ impl<S: Service> Connection<S> {
             BodyState::Aborted => return Ok(()),
             BodyState::Reading(_) | BodyState::Complete => {}
         }
-        let from = &envelope.mail.path;
-        match &statuses {
+        let from = escaped(&envelope.mail.path);
+        let recipients = envelope.recipients.len();
+        let statuses = match statuses {
             Ok(statuses) => {
-                info!(%from, recipients = envelope.recipients.len(), %statuses, "message")
+                info!(%from, recipients, %statuses, "message");
+                statuses
             }
             Err(reply) => {
-                info!(%from, recipients = envelope.recipients.len(), %reply, "message refused")
+                info!(%from, recipients, %reply, "message refused");
+                Statuses::all(refusing(reply))
             }
-        }
-        self.statuses(statuses.unwrap_or_else(Statuses::all));
+        };
+        self.statuses(statuses, recipients);
         Ok(())
     }
 
     /// Tells what became of a message, in as many replies as the protocol has.
-    fn statuses(&mut self, Statuses(mut replies): Statuses) {
+    fn statuses(&mut self, statuses: Statuses, recipients: usize) {
         let machine = self.driver.machine();
-        let due = machine.statuses_due() as usize;
-        if machine.config().protocol == Protocol::Smtp && replies.len() > 1 {
-            let refusal = replies.iter().position(|reply| !reply.is_positive());
-            replies = vec![replies.swap_remove(refusal.unwrap_or(0))];
-        }
-        let told = match &replies[..] {
-            [reply] => machine.reply_all(reply),
-            _ if replies.len() == due => replies
-                .into_iter()
-                .try_for_each(|reply| machine.reply(reply)),
-            _ => {
-                error!(due, given = replies.len(), "wrong number of statuses");
+        let told = match statuses.0 {
+            Fates::All(reply) => machine.reply_all(&reply),
+            Fates::Each(replies) if replies.len() != recipients => {
+                error!(
+                    recipients,
+                    given = replies.len(),
+                    "wrong number of statuses"
+                );
                 machine.reply_all(&FAULT)
             }
+            Fates::Each(mut replies) if machine.config().protocol == Protocol::Smtp => {
+                let refusal = replies.iter().position(|reply| !reply.is_positive());
+                machine.reply_all(&replies.swap_remove(refusal.unwrap_or(0)))
+            }
+            Fates::Each(replies) => replies
+                .into_iter()
+                .try_for_each(|reply| machine.reply(reply)),
         };
         self.check(told);
     }
 
-    async fn authenticate(&mut self, auth: Auth) {
-        let config = self.driver.machine().config();
-        let context = Context::new("smtp")
-            .secured(self.session.tls.is_some())
-            .allow_clear_passwords(config.auth_without_tls);
-        let step = match auth.mechanism.as_str().parse::<Mechanism>() {
-            Ok(mechanism) => {
-                let initial = auth.initial.as_ref().map(|initial| initial.expose());
-                Exchange::start(mechanism, initial, &context)
-            }
-            Err(_) => {
-                error!(mechanism = %auth.mechanism, "announced, but there is no such mechanism");
-                Step::Done(Err(Failure::Unavailable))
-            }
-        };
-        self.exchange(step).await;
-    }
-
-    /// Goes on with an authentication until the client is asked, or it is over.
-    async fn exchange(&mut self, mut step: Step) {
-        loop {
-            step = match step {
-                Step::Need(need) => self.need(need).await,
-                Step::Challenge(challenge) => {
-                    let told = self.driver.machine().challenge(challenge.data());
-                    self.exchange = Some(challenge);
-                    return self.check(told);
-                }
-                Step::Done(outcome) => return self.authenticated(outcome),
-            }
-        }
-    }
-
-    async fn need(&mut self, need: Need) -> Step {
-        self.service.authenticate(&self.session, need).await
-    }
-
-    fn authenticated(&mut self, outcome: Outcome) {
-        let answer = match outcome {
-            Ok(identity) => {
-                info!(
-                    user = identity.authzid(),
-                    mechanism = identity.mechanism().name(),
-                    "authenticated"
-                );
-                self.session.authenticated = Some(identity);
-                Ok(())
-            }
-            Err(failure) => {
-                warn!(%failure, "authentication failed");
-                Err(refusal(failure))
-            }
-        };
-        self.answer(answer);
-    }
-
-    fn answer(&mut self, answer: Result<(), Reply>) {
+    pub(super) fn answer(&mut self, answer: Result<(), Reply>) {
         let machine = self.driver.machine();
         let told = match answer {
             Ok(()) => machine.accept(),
-            Err(reply) => machine.reply(reply),
+            Err(reply) => machine.reply(refusing(reply)),
         };
         self.check(told);
     }
 
     /// A service's reply that does not fit is the service's mistake, not the client's.
-    fn check(&mut self, told: Result<(), ApiMisuse>) {
+    pub(super) fn check(&mut self, told: Result<(), ApiMisuse>) {
         if let Err(error) = told {
             error!(%error, "the service gave an impossible answer");
             let machine = self.driver.machine();
@@ -360,24 +323,19 @@ impl<S: Service> Connection<S> {
     }
 }
 
-/// The reply for a failed authentication (RFC 4954 section 6).
-fn refusal(failure: Failure) -> Reply {
-    match failure {
-        Failure::Malformed => Reply::fixed(501, Some((5, 5, 2)), "Malformed authentication data"),
-        Failure::TooLong => Reply::fixed(500, Some((5, 5, 6)), "Authentication data is too long"),
-        Failure::Cancelled => Reply::fixed(501, Some((5, 7, 0)), "Authentication cancelled"),
-        Failure::EncryptionRequired => Reply::fixed(
-            538,
-            Some((5, 7, 11)),
-            "Encryption required for the requested mechanism",
-        ),
-        Failure::Expired => Reply::fixed(535, Some((5, 7, 8)), "The password has expired"),
-        Failure::Disabled => Reply::fixed(535, Some((5, 7, 8)), "The account is disabled"),
-        failure if failure.is_temporary() => {
-            Reply::fixed(454, Some((4, 7, 0)), "Temporary authentication failure")
-        }
-        _ => Reply::fixed(535, Some((5, 7, 8)), "Authentication credentials invalid"),
+/// A reply that refuses. With another, the machine would go on as if the service had agreed, and
+/// we as if it had not.
+fn refusing(reply: Reply) -> Reply {
+    if reply.is_temporary() || reply.is_permanent() {
+        return reply;
     }
+    error!(%reply, "the service refuses in words that do not");
+    FAULT
+}
+
+/// A path for a line of the log: an address may hold any letters, and what reverses or ends lines.
+fn escaped(path: &impl Display) -> String {
+    path.to_string().escape_debug().collect()
 }
 
 /// Said when the fault is ours.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use jiff::{Timestamp, Zoned};
 use smtp_proto::command::HelloVerb;
 use smtp_proto::{ForwardPath, Reply, ReversePath};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{Body, Envelope, Session, Statuses};
 use crate::store::{Account, Copy, Mailstore, StoreError};
@@ -15,12 +15,13 @@ use crate::store::{Account, Copy, Mailstore, StoreError};
 /// Streams a message into the mailboxes of its recipients, with trace header fields on top
 /// (`Return-Path`, `X-Original-To`, `Delivered-To` and `Received`), and tells what to answer.
 ///
-/// `accounts` holds for each recipient of the envelope the accounts that get the message. An
-/// account that is named twice gets one copy.
+/// `accounts` holds for each recipient of the envelope the accounts that get the message, one at
+/// least. An account that is named twice gets one copy.
 ///
 /// # Errors
 ///
-/// The reply for all recipients, if the message cannot be stored for any.
+/// The reply for all recipients, if the message cannot be stored for any, or if `accounts` does
+/// not say for each recipient where to.
 pub async fn deliver(
     store: &dyn Mailstore,
     hostname: &str,
@@ -29,12 +30,17 @@ pub async fn deliver(
     accounts: &[Vec<Account>],
     body: &mut Body<'_>,
 ) -> Result<Statuses, Reply> {
+    if accounts.len() != envelope.recipients.len() || accounts.iter().any(Vec::is_empty) {
+        error!("a recipient has no account");
+        return Err(FAULT);
+    }
     let id = queue_id();
     let received = received(session, envelope, hostname, &id, &Zoned::now());
     let sender = match &envelope.mail.path {
         ReversePath::Null => "",
         ReversePath::Mailbox(mailbox) => mailbox.as_str(),
     };
+    let return_path = one_line(sender);
     let mut copies: Vec<Copy> = Vec::new();
     for (recipient, accounts) in envelope.recipients.iter().zip(accounts) {
         for account in accounts {
@@ -47,8 +53,9 @@ pub async fn deliver(
             };
             copies.push(Copy {
                 header: format!(
-                    "Return-Path: <{sender}>\r\nX-Original-To: {original}\r\n\
-                     Delivered-To: {account}\r\n{received}"
+                    "Return-Path: <{return_path}>\r\nX-Original-To: {}\r\n\
+                     Delivered-To: {account}\r\n{received}",
+                    one_line(original)
                 ),
                 account: account.clone(),
             });
@@ -64,11 +71,16 @@ pub async fn deliver(
         delivery.write(&piece).await.map_err(refuse)?;
     }
     let outcomes = delivery.commit().await;
+    if outcomes.len() != order.len() {
+        error!(id, "the store did not tell what became of each copy");
+        return Err(FAULT);
+    }
     let refusals: Vec<_> = outcomes
         .into_iter()
         .map(|outcome| outcome.map_err(refuse).err())
         .collect();
-    info!(id, copies = order.len(), "stored");
+    let stored = refusals.iter().filter(|refusal| refusal.is_none()).count();
+    info!(id, stored, copies = order.len(), "stored");
     let statuses = accounts.iter().map(|accounts| {
         let refusal = order
             .iter()
@@ -94,9 +106,11 @@ fn received(
     let name: String = hello
         .map_or("", |hello| hello.name.as_str())
         .chars()
-        // Nothing that means something in a header field.
+        // Nothing that means something in a header field, and no more than ASCII unless the
+        // message may hold it (RFC 6531 section 3.7.3).
         .map(|c| match c {
             '(' | ')' | '<' | '>' | ';' | ',' | '"' | '\\' => '?',
+            c if !c.is_ascii() && !envelope.mail.parameters.smtputf8 => '?',
             c => c,
         })
         .collect();
@@ -114,11 +128,20 @@ fn received(
     );
     // More than one recipient would tell each of the others.
     if let [recipient] = &envelope.recipients[..] {
-        let _ = write!(field, "\r\n\tfor {}", recipient.path);
+        if let path @ ForwardPath::Mailbox(_) = &recipient.path {
+            let _ = write!(field, "\r\n\tfor {}", one_line(&path.to_string()));
+        }
     }
     let date = jiff::fmt::rfc2822::to_string(now).unwrap_or_default();
     let _ = write!(field, "; {date}\r\n");
     field
+}
+
+/// An address for a header field. RFC 6531 lets it hold what some readers of mail take for the
+/// end of a line; nobody's address does.
+fn one_line(address: &str) -> String {
+    let ends_lines = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    address.replace(ends_lines, "?")
 }
 
 fn literal(address: SocketAddr) -> String {
@@ -155,4 +178,113 @@ fn queue_id() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed) & 0xfff;
     let time = Timestamp::now().as_microsecond();
     format!("{time:X}{count:03X}")
+}
+
+/// Said when the fault is ours.
+const FAULT: Reply = Reply::fixed(451, Some((4, 3, 0)), "Internal error, try again later");
+
+#[cfg(test)]
+mod tests {
+    use mailwire::TlsInfo;
+    use smtp_proto::Strictness;
+    use smtp_proto::command::Command;
+
+    use super::*;
+    use crate::Peer;
+
+    fn command(line: &str) -> Command {
+        Command::parse(line.as_bytes(), &Strictness::strict()).expect(line)
+    }
+
+    /// The field, without its date, for a client at `address` that says these lines.
+    fn field(address: &str, lines: &[&str], secured: bool) -> String {
+        let local = "127.0.0.1:25".parse().expect("an address");
+        let address = address.parse().expect("an address");
+        let mut session = Session {
+            peer: Peer { address, local },
+            tls: secured.then(|| {
+                let mut tls = TlsInfo::default();
+                tls.version = Some("TLSv1.3".into());
+                tls
+            }),
+            hello: None,
+            authenticated: None,
+        };
+        let (mut mail, mut recipients) = (None, Vec::new());
+        for line in lines {
+            match command(line) {
+                Command::Hello(hello) => session.hello = Some(hello),
+                Command::Mail(said) => mail = Some(said),
+                Command::Rcpt(rcpt) => recipients.push(rcpt),
+                _ => panic!("{line} is not of an envelope"),
+            }
+        }
+        let envelope = Envelope {
+            mail: mail.expect("a sender"),
+            recipients,
+        };
+        let field = received(&session, &envelope, "mx.test", "1A", &Zoned::now());
+        assert!(field.is_ascii() || lines.concat().contains("SMTPUTF8"));
+        assert!(field.lines().skip(1).all(|line| line.starts_with('\t')));
+        let (before, date) = field.rsplit_once("; ").expect("a date");
+        assert!(date.ends_with("\r\n") && date.matches('\n').count() == 1);
+        before.replace("\r\n\t", " ")
+    }
+
+    /// RFC 5321 section 4.4, RFC 3848, RFC 6531 section 4.3.
+    #[test]
+    fn trace_fields() {
+        let from = "MAIL FROM:<a@x.test>";
+        let utf8 = "MAIL FROM:<a@x.test> SMTPUTF8";
+        let to = "RCPT TO:<b@y.test>";
+        for (address, lines, secured, expected) in [
+            (
+                "192.0.2.7:1234",
+                &["HELO c", from, to][..],
+                false,
+                "Received: from c ([192.0.2.7]) by mx.test with SMTP id 1A for <b@y.test>",
+            ),
+            (
+                "[2001:db8::7]:1234",
+                &["EHLO [IPv6:2001:db8::7]", from, to, to],
+                true,
+                "Received: from [IPv6:2001:db8::7] ([IPv6:2001:db8::7]) \
+                 (using TLSv1.3 with cipher unknown) by mx.test with ESMTPS id 1A",
+            ),
+            (
+                "[::ffff:192.0.2.7]:1234",
+                &["LHLO c", from, "RCPT TO:<postmaster>"],
+                false,
+                "Received: from c ([192.0.2.7]) by mx.test with LMTP id 1A",
+            ),
+            (
+                "192.0.2.7:1234",
+                &["EHLO m\u{fc}nchen.test", utf8, to],
+                true,
+                "Received: from m\u{fc}nchen.test ([192.0.2.7]) \
+                 (using TLSv1.3 with cipher unknown) by mx.test with UTF8SMTPS id 1A for <b@y.test>",
+            ),
+            (
+                "192.0.2.7:1234",
+                &["EHLO c", utf8, "RCPT TO:<\"b\u{85}X: y\u{2028}\"@y.test>"],
+                false,
+                "Received: from c ([192.0.2.7]) by mx.test with UTF8SMTP id 1A \
+                 for <\"b?X: y?\"@y.test>",
+            ),
+            (
+                "192.0.2.7:1234",
+                &["EHLO m\u{fc}n(chen);by", from, to],
+                false,
+                "Received: from m?n?chen??by ([192.0.2.7]) by mx.test with ESMTP id 1A for <b@y.test>",
+            ),
+        ] {
+            assert_eq!(field(address, lines, secured), expected);
+        }
+    }
+
+    #[test]
+    fn queue_ids_differ() {
+        let ids: std::collections::HashSet<_> = (0..4000).map(|_| queue_id()).collect();
+        assert_eq!(ids.len(), 4000);
+    }
 }

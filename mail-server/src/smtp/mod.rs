@@ -41,6 +41,8 @@ pub use service::{Body, BodyEnded, Envelope, Service, Session, Statuses};
 
 mod connection;
 
+mod authentication;
+
 mod deliver;
 pub use deliver::deliver;
 
@@ -83,6 +85,10 @@ impl Listener {
     /// # Errors
     ///
     /// If the socket cannot be used without blocking.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
     #[expect(
         clippy::disallowed_types,
         reason = "it is made a socket of the runtime's"
@@ -136,7 +142,10 @@ impl Listener {
         self.acceptor.local_addr()
     }
 
-    /// Serves every connection with a service of its own, until [stopped](Self::stop_with).
+    /// Serves every connection with a service of its own, until [stopped](Self::stop_with) and
+    /// the last session has ended or the [grace](Limits::grace) is over.
+    ///
+    /// A service that panics ends its own connection. Dropping the future drops all sessions.
     pub async fn serve<S: Service>(self, service: impl Fn(Peer) -> S) {
         let shared = Arc::new(connection::Shared {
             config: Arc::new(self.config),
@@ -144,8 +153,13 @@ impl Listener {
             implicit_tls: self.implicit_tls,
             handshake: self.acceptor.handshake(),
         });
+        let refusals = if self.implicit_tls {
+            NO_REFUSALS
+        } else {
+            REFUSALS
+        };
         self.acceptor
-            .serve(self.stop, REFUSALS, |stream, peer, stop| {
+            .serve(self.stop, refusals, |stream, peer, stop| {
                 connection::run(Arc::clone(&shared), stream, peer, stop, service(peer))
             })
             .await;
@@ -156,4 +170,10 @@ impl Listener {
 const REFUSALS: Refusals = Refusals {
     busy: b"421 4.7.0 Too many connections, try again later\r\n",
     stopping: b"421 4.3.2 Service is shutting down\r\n",
+};
+
+/// Before a TLS handshake nothing can be said.
+const NO_REFUSALS: Refusals = Refusals {
+    busy: b"",
+    stopping: b"",
 };

@@ -19,6 +19,13 @@ use crate::listener::Peer;
 ///
 /// A value of it lives as long as the connection, so it may keep what it learns. The defaults
 /// refuse: recipients and messages are not taken unless you say so.
+///
+/// A refusal is a reply of 4xx or 5xx; after 421 the connection is closed. A service that says no
+/// with a reply of another class has made a mistake: the client is told 421, and the log says so.
+///
+/// A transaction begins with [`mail`](Self::mail), and that is all a service need know: what it
+/// has gathered about an earlier one is void then, whether that one was completed, given up or
+/// forgotten for TLS. No method is called while another runs.
 #[async_trait]
 pub trait Service: Send + 'static {
     /// Somebody connected. A refusal becomes the greeting; 421 closes.
@@ -31,7 +38,7 @@ pub trait Service: Send + 'static {
         Ok(())
     }
 
-    /// A client introduced itself; what was said before about a message is void.
+    /// A client introduced itself; if that is accepted, what was said before about a message is void.
     ///
     /// # Errors
     ///
@@ -153,7 +160,7 @@ pub(super) enum BodyState {
 
 impl Body<'_> {
     /// The next piece: CRLF line ends, stuffing removed; `None` at the end. Pieces are slices of
-    /// the receive buffer: use them up, or copy what must stay.
+    /// the receive buffer: use them up, or copy what must stay. Cancel-safe.
     ///
     /// # Errors
     ///
@@ -195,8 +202,16 @@ impl From<BodyEnded> for Reply {
 }
 
 /// What became of a message.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statuses(pub(super) Vec<Reply>);
+pub struct Statuses(pub(super) Fates);
+
+/// For whom a status is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fates {
+    All(Reply),
+    Each(Vec<Reply>),
+}
 
 impl Statuses {
     /// It is ours now, for all recipients.
@@ -206,24 +221,28 @@ impl Statuses {
 
     /// The same for all recipients.
     pub fn all(reply: Reply) -> Self {
-        Self(vec![reply])
+        Self(Fates::All(reply))
     }
 
     /// One status for each recipient of the envelope, in its order.
     ///
     /// LMTP passes them on one by one. SMTP has one reply only: it is the first refusal if there
     /// is one, so that nothing is lost, although some recipients may then get the message twice.
+    /// Any other number than that of the recipients is an error of the service's: the client is
+    /// told 421 and comes back.
     pub fn each(replies: Vec<Reply>) -> Self {
-        Self(replies)
+        Self(Fates::Each(replies))
     }
 }
 
 impl fmt::Display for Statuses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, reply) in self.0.iter().enumerate() {
-            let separator = if index == 0 { "" } else { "; " };
-            write!(f, "{separator}{reply}")?;
+        match &self.0 {
+            Fates::All(reply) => write!(f, "{reply}"),
+            Fates::Each(replies) => replies.iter().enumerate().try_for_each(|(index, reply)| {
+                let separator = if index == 0 { "" } else { "; " };
+                write!(f, "{separator}{reply}")
+            }),
         }
-        Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! Mailboxes on disk: a Maildir or an mbox for each account.
 
-use std::io::Write;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,6 +11,7 @@ use async_trait::async_trait;
 use mailbox_formats::DeliveryError;
 use mailbox_formats::maildir::{self, Maildir};
 use mailbox_formats::mbox::{self, FromLine, Mbox};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::{Account, Copy, Delivery, Mailstore, StoreError};
@@ -66,7 +69,7 @@ impl FileStore {
             Format::Mbox => {
                 let folder = path.parent().expect("`path` has put it into a folder");
                 // What goes wrong here is told when the mbox is opened.
-                let _ = std::fs::create_dir_all(folder);
+                let _ = make_folder(folder);
                 let date = mbox::Date::local(SystemTime::now());
                 let options = mbox::Options::new(FromLine::new(sender.as_bytes(), date));
                 let mbox = Mbox::new(path).deliver(options.staging(&*self.root));
@@ -88,6 +91,7 @@ impl Mailstore for FileStore {
     ) -> Result<Box<dyn Delivery>, StoreError> {
         Ok(Box::new(Pending {
             gathered: Vec::new(),
+            copies: copies.len(),
             work: Some(Work {
                 store: self.clone(),
                 sender: sender.to_owned(),
@@ -102,6 +106,7 @@ impl Mailstore for FileStore {
 /// message is opened, written and published in one go, and a client that sends slowly holds no thread.
 struct Pending {
     gathered: Vec<u8>,
+    copies: usize,
     /// Away while a thread is at it; lost if that thread or its caller was.
     work: Option<Work>,
 }
@@ -165,7 +170,7 @@ impl Work {
 }
 
 impl Open {
-    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Maildir(delivery) => delivery.write_all(bytes),
             Self::Mbox(delivery) => delivery.write_all(bytes),
@@ -217,18 +222,45 @@ impl Delivery for Pending {
     }
 
     async fn commit(mut self: Box<Self>) -> Vec<Result<(), StoreError>> {
+        let copies = self.copies;
+        let all_lost = || (0..copies).map(|_| Err(lost())).collect();
         let Some(mut work) = self.work.take() else {
-            return vec![Err(lost())];
+            return all_lost();
         };
-        let copies = work.copies.len();
+        let gathered = std::mem::take(&mut self.gathered);
         let committed = spawn_blocking(move || {
-            work.write(&self.gathered);
+            work.write(&gathered);
             work.commit()
         });
-        committed
-            .await
-            .unwrap_or_else(|_| (0..copies).map(|_| Err(lost())).collect())
+        committed.await.unwrap_or_else(|_| all_lost())
     }
+}
+
+impl Drop for Pending {
+    /// Files that were begun are removed, and that blocks.
+    fn drop(&mut self) {
+        let begun = self.work.take().filter(|work| !work.open.is_empty());
+        if let (Some(work), Ok(runtime)) = (begun, Handle::try_current()) {
+            drop(runtime.spawn_blocking(move || drop(work)));
+        }
+    }
+}
+
+/// Makes a folder and those above it, for the owner alone, each with its name on disk.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let parent = match folder.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    make_folder(parent)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    File::open(parent)?.sync_all()
 }
 
 fn lost() -> StoreError {

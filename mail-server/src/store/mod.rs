@@ -81,18 +81,19 @@ impl Account {
     /// # Errors
     ///
     /// If either part is empty, begins with a dot, is longer than 255 octets, or holds a
-    /// slash, a backslash or a control character: it could name another folder than its own.
+    /// slash, a backslash, a control character or a line separator: it could name another folder
+    /// than its own, or end a line that it stands in.
     pub fn new(name: &str, domain: &str) -> Result<Self, InvalidAccount> {
         let safe = |part: &str| {
             (1..=255).contains(&part.len())
                 && !part.starts_with('.')
-                && !part.contains(|c: char| c.is_control() || matches!(c, '/' | '\\'))
+                && !part.contains(|c: char| {
+                    c.is_control() || matches!(c, '/' | '\\' | '\u{2028}' | '\u{2029}')
+                })
         };
-        match safe(name) && safe(domain) {
-            true => Ok(Self {
-                name: name.to_lowercase(),
-                domain: domain.to_lowercase(),
-            }),
+        let (name, domain) = (name.to_lowercase(), domain.to_lowercase());
+        match safe(&name) && safe(&domain) {
+            true => Ok(Self { name, domain }),
             false => Err(InvalidAccount),
         }
     }
