@@ -236,7 +236,8 @@ impl Server {
             _ => reply,
         };
         let closes = reply.code() == 421;
-        if question == Question::Auth && reply.is_permanent() && self.is_last_auth_failure() {
+        // Only 535 is a wrong guess: what was malformed or cancelled was none.
+        if question == Question::Auth && reply.code() == 535 && self.is_last_auth_failure() {
             return Ok(());
         }
         reply.write(&mut self.output);

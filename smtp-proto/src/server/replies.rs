@@ -23,8 +23,9 @@ pub(super) static NESTED_MAIL: Reply =
 pub(super) static NO_VALID_RECIPIENTS: Reply =
     Reply::fixed(554, Some((5, 5, 1)), "No valid recipients");
 pub(super) static ONLY_QUIT: Reply = Reply::fixed(503, Some((5, 5, 1)), "No service: say QUIT");
-pub(super) static USE_LHLO: Reply = Reply::fixed(500, None, "This is LMTP: say LHLO");
-pub(super) static NO_LHLO: Reply = Reply::fixed(500, None, "This is SMTP: say EHLO");
+// No answers to a hello, but to a verb that the protocol does not have: with enhanced codes.
+pub(super) static USE_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is LMTP: say LHLO");
+pub(super) static NO_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is SMTP: say EHLO");
 
 pub(super) static UNKNOWN_PARAMETER: Reply = Reply::fixed(
     555,
