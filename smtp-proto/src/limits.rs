@@ -37,7 +37,7 @@ pub struct Limits {
     /// accepted message; further ones count as errors. Stops a session that is held open for
     /// nothing. Default 100.
     pub idle_commands: u32,
-    /// Failed AUTH commands before the connection is closed. Stops guessing. Default 3.
+    /// AUTH commands answered 535 before the connection is closed. Stops guessing. Default 3.
     pub auth_failures: u32,
     /// Time for a command to arrive whole, from the moment we can take it. RFC 5321 section
     /// 4.5.3.2.7 asks for 5 minutes. Not prolonged by single octets. Default 5 minutes.
