@@ -14,9 +14,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 pub struct Input {
     buffer: BytesMut,
     limit: usize,
+    /// Room for the next read, and what it may grow to.
     room: usize,
-    /// Bulk data is expected.
-    bulk: bool,
+    most_room: usize,
     /// Octets that were removed, ever.
     removed: u64,
     /// What had come when room was last offered.
@@ -29,8 +29,8 @@ impl Input {
         Self {
             buffer: BytesMut::new(),
             limit,
-            room: LINE_ROOM.min(limit),
-            bulk: false,
+            room: FIRST_LINE_ROOM,
+            most_room: LINE_ROOM,
             removed: 0,
             offered_at: 0,
         }
@@ -44,14 +44,14 @@ impl Input {
     #[inline]
     pub fn space(&mut self) -> Limit<&mut BytesMut> {
         let received = self.octets_received();
-        if self.bulk && received - self.offered_at >= self.room as u64 {
+        if received - self.offered_at >= self.room as u64 {
             // It was used up, so there is more.
-            self.room = (self.room * 4).min(BULK_ROOM).min(self.limit);
+            self.room = (self.room * 4).min(self.most_room);
         }
         self.offered_at = received;
         let room = self.room.min(self.limit - self.buffer.len());
         if self.buffer.is_empty() {
-            let too_large = self.buffer.capacity() > self.room.saturating_mul(2);
+            let too_large = self.buffer.capacity() > self.room.max(KEEP);
             if too_large || !self.buffer.try_reclaim(room) {
                 // What a body needed is not kept for the wait that follows it; and what grows
                 // while it is empty has nothing to copy.
@@ -118,8 +118,10 @@ impl Input {
 
     /// Expect bulk data (`true`) or lines (`false`): how much room a read is offered. For machines.
     pub fn expect_bulk(&mut self, bulk: bool) {
-        self.bulk = bulk;
-        self.room = if bulk { FIRST_BULK_ROOM } else { LINE_ROOM }.min(self.limit);
+        (self.room, self.most_room) = match bulk {
+            true => (FIRST_BULK_ROOM, BULK_ROOM),
+            false => (FIRST_LINE_ROOM, LINE_ROOM),
+        };
     }
 }
 
@@ -139,17 +141,22 @@ impl Deref for Input {
     }
 }
 
-/// Room for a read while commands or replies are expected: a pipelined group fits, and ten
-/// thousand idle sessions cost 40 MiB.
+/// Room for the first read while commands or replies are expected: what most peers say at a
+/// time fits, and ten thousand idle sessions cost 10 MiB.
+const FIRST_LINE_ROOM: usize = 1024;
+
+/// Room for a read while lines are expected and many come: a large pipelined group fits.
 const LINE_ROOM: usize = 4 * 1024;
 
-/// Room for the first read of a body: a short message fits, and no more than this is kept for
-/// the lines that follow it, so that a message need not cost an allocation.
-const FIRST_BULK_ROOM: usize = 2 * LINE_ROOM;
+/// Room for the first read of a body: a short message fits.
+const FIRST_BULK_ROOM: usize = KEEP;
 
 /// Room for a read while a long body is received: larger brings little, since the kernel hands out
 /// no more at a time on loopback and in practice less.
 const BULK_ROOM: usize = 64 * 1024;
+
+/// What an empty buffer keeps allocated, so that short messages cost no allocations.
+const KEEP: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -181,7 +188,7 @@ mod tests {
         }
         assert_eq!(input.space().remaining_mut(), BULK_ROOM);
         input.expect_bulk(false);
-        assert_eq!(input.space().remaining_mut(), LINE_ROOM);
-        assert!(input.buffer.capacity() < BULK_ROOM);
+        assert_eq!(input.space().remaining_mut(), FIRST_LINE_ROOM);
+        assert!(input.buffer.capacity() <= KEEP);
     }
 }
