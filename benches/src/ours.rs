@@ -143,13 +143,16 @@ pub(crate) fn smtp_sink() -> Option<fn(TcpListener) -> Result<()>> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(async {
+        // A task, as every server's accept loop should be: what `block_on` is given itself runs
+        // on a thread of its own, which has to be woken for each connection.
+        let serving = runtime.spawn(async {
             let listener = Listener::from_std(listener, config())?;
             let mut limits = Limits::default();
             limits.connections_per_address = limits.connections;
             listener.limits(limits).serve(|_peer| Discard).await;
             Ok(())
-        })
+        });
+        runtime.block_on(serving)?
     })
 }
 

@@ -175,13 +175,12 @@ impl Command {
     ///
     /// If it is not a command by the grammar, as far as `strictness` asks for it.
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        // A verb of four letters, in upper case: clearing this bit makes nothing a letter that
+        // is none.
+        let letters = line.first_chunk::<4>();
+        let letters = letters.map(|letters| letters.map(|octet| octet & !0x20));
         // First of all, since its octets follow whatever else is wrong with the line.
-        let verb_ends = line.get(4).is_none_or(|octet| !octet.is_ascii_graphic());
-        if verb_ends
-            && line
-                .get(..4)
-                .is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
-        {
+        if letters == Some(*b"BDAT") && line.get(4).is_none_or(|octet| !octet.is_ascii_graphic()) {
             return Err(SyntaxError::Chunk);
         }
         // NUL, lone CR and other controls are never skipped or read as anything else.
@@ -190,20 +189,19 @@ impl Command {
         }
         // Section 4.1.1: white space before the line end is tolerated.
         let line = line.trim_ascii_end();
-        let (verb, argument) = match memchr::memchr(b' ', line) {
-            Some(space) => (&line[..space], &line[space + 1..]),
-            None => (line, &[][..]),
-        };
+        let end = line.iter().position(|&octet| octet == b' ');
+        let (verb, argument) = line.split_at(end.unwrap_or(line.len()));
+        let argument = argument.get(1..).unwrap_or_default();
         let alone = |command| match argument {
             [] => Ok(command),
             _ => Err(SyntaxError::Argument),
         };
-        let letters: [u8; 4] = match verb.try_into() {
-            Ok(letters) => letters,
-            Err(_) if verb.eq_ignore_ascii_case(b"STARTTLS") => return alone(Self::StartTls),
-            Err(_) => return Err(SyntaxError::Unknown),
+        let letters = match letters {
+            Some(letters) if verb.len() == letters.len() => letters,
+            _ if verb.eq_ignore_ascii_case(b"STARTTLS") => return alone(Self::StartTls),
+            _ => return Err(SyntaxError::Unknown),
         };
-        match &letters.map(|octet| octet.to_ascii_uppercase()) {
+        match &letters {
             b"MAIL" => Mail::parse(argument, strictness).map(Self::Mail),
             b"RCPT" => Rcpt::parse(argument, strictness).map(Self::Rcpt),
             b"DATA" => alone(Self::Data),

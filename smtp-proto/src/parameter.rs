@@ -257,31 +257,36 @@ fn words(text: &[u8]) -> impl Iterator<Item = Result<Word<'_>, SyntaxError>> {
     std::iter::from_fn(move || {
         let word = match rest {
             [] => return None,
-            [b' ', after @ ..] if left > 0 => after,
-            _ => return Some(Err(SyntaxError::Parameter)),
+            [b' ', after @ ..] if left > 0 => word(after),
+            _ => None,
         };
-        let end = memchr::memchr(b' ', word).unwrap_or(word.len());
-        (left, rest) = (left - 1, &word[end..]);
-        Some(split(&word[..end]).ok_or(SyntaxError::Parameter))
+        let Some((word, after @ ([] | [b' ', ..]))) = word else {
+            return Some(Err(SyntaxError::Parameter));
+        };
+        (left, rest) = (left - 1, after);
+        Some(Ok(word))
     })
 }
 
-/// `esmtp-keyword ["=" esmtp-value]`.
-fn split(word: &[u8]) -> Option<Word<'_>> {
-    let is_keyword = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'-';
-    let end = word.iter().position(|octet| !is_keyword(octet));
-    let (keyword, value) = word.split_at(end.unwrap_or(word.len()));
+/// `esmtp-keyword ["=" esmtp-value]` at the front, and what follows it.
+fn word(text: &[u8]) -> Option<(Word<'_>, &[u8])> {
+    let is_keyword = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
+    let is_value = |octet: u8| matches!(octet, b'!'..=b'<' | b'>'..=b'~');
+    let (keyword, after) = run(text, is_keyword);
     if !keyword.first()?.is_ascii_alphanumeric() {
         return None;
     }
-    let value = match value {
-        [] => None,
-        [b'=', value @ ..] => Some(value),
-        _ => return None,
+    let [b'=', value @ ..] = after else {
+        return Some(((keyword, None), after));
     };
-    let is_value = |octet: &u8| matches!(octet, b'!'..=b'<' | b'>'..=b'~');
-    let legal = value.is_none_or(|value| !value.is_empty() && value.iter().all(is_value));
-    legal.then_some((keyword, value))
+    let (value, after) = run(value, is_value);
+    (!value.is_empty()).then_some(((keyword, Some(value)), after))
+}
+
+/// The octets at the front that are of a kind, and what follows them.
+fn run(text: &[u8], is_of_kind: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|&octet| !is_of_kind(octet));
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 fn add(

@@ -280,17 +280,7 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
 
 /// `Atom *("." Atom)`, where an atom may hold UTF-8 (RFC 6531 section 3.3).
 fn dot_string(text: &[u8]) -> IResult<&[u8], &[u8]> {
-    let mut before = b'.';
-    let end = text.iter().position(|&octet| {
-        let goes_on = is(octet, ATEXT) || (octet == b'.' && before != b'.');
-        before = if goes_on { octet } else { before };
-        !goes_on
-    });
-    let (run, rest) = text.split_at(end.unwrap_or(text.len()));
-    match before {
-        b'.' => no_match(text),
-        _ => Ok((rest, run)),
-    }
+    dotted(text, ATEXT, |_| true)
 }
 
 /// A local part with dots in any place.
@@ -300,21 +290,26 @@ fn loose_atoms(text: &[u8]) -> IResult<&[u8], &[u8]> {
 
 /// `sub-domain *("." sub-domain)`; a label begins and ends with a letter, digit or UTF-8.
 fn domain_name(text: &[u8], underscores: bool) -> IResult<&[u8], &[u8]> {
-    let mut before = b'.';
-    let end = text.iter().position(|&octet| {
-        let goes_on = match octet {
-            b'.' => before != b'.' && before != b'-',
-            b'-' => before != b'.',
-            b'_' => underscores,
-            _ => is(octet, LET_DIG),
-        };
-        before = if goes_on { octet } else { before };
-        !goes_on
-    });
-    let (run, rest) = text.split_at(end.unwrap_or(text.len()));
-    match before {
-        b'.' | b'-' => no_match(text),
-        _ => Ok((rest, run)),
+    let class = if underscores { LDH | UNDERSCORE } else { LDH };
+    dotted(text, class, |label| {
+        !label.starts_with(b"-") && !label.ends_with(b"-")
+    })
+}
+
+/// Runs of octets of a class, with a dot between each two of them.
+#[inline]
+fn dotted(text: &[u8], class: u8, is_legal: impl Fn(&[u8]) -> bool) -> IResult<&[u8], &[u8]> {
+    let mut rest = text;
+    loop {
+        let end = rest.iter().position(|&octet| !is(octet, class));
+        let (run, after) = rest.split_at(end.unwrap_or(rest.len()));
+        if run.is_empty() || !is_legal(run) {
+            return no_match(text);
+        }
+        match after {
+            [b'.', after @ ..] => rest = after,
+            _ => return Ok((after, &text[..text.len() - after.len()])),
+        }
     }
 }
 
@@ -328,8 +323,11 @@ fn no_match(text: &[u8]) -> IResult<&[u8], &[u8]> {
 /// RFC 5322's atext, or part of a UTF-8 sequence, which is checked as a whole later.
 const ATEXT: u8 = 1;
 
-/// A letter or digit, or part of a UTF-8 sequence.
-const LET_DIG: u8 = 2;
+/// A letter, digit or hyphen, or part of a UTF-8 sequence.
+const LDH: u8 = 2;
+
+/// In no domain of the grammar, but in names of hosts.
+const UNDERSCORE: u8 = 4;
 
 fn is(octet: u8, class: u8) -> bool {
     const SPECIAL: &[u8] = b"!#$%&'*+-/=?^_`{|}~";
@@ -338,7 +336,7 @@ fn is(octet: u8, class: u8) -> bool {
         let mut octet = 0;
         while octet < 256 {
             if (octet as u8).is_ascii_alphanumeric() || octet >= 0x80 {
-                classes[octet] = ATEXT | LET_DIG;
+                classes[octet] = ATEXT | LDH;
             }
             octet += 1;
         }
@@ -347,6 +345,8 @@ fn is(octet: u8, class: u8) -> bool {
             classes[SPECIAL[index] as usize] = ATEXT;
             index += 1;
         }
+        classes[b'-' as usize] |= LDH;
+        classes[b'_' as usize] |= UNDERSCORE;
         classes
     };
     CLASSES[usize::from(octet)] & class != 0

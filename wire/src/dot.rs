@@ -90,7 +90,16 @@ impl Unstuffer {
     }
 
     /// Takes the next piece of the text from the front of `input`.
+    #[inline]
     pub fn next(&mut self, input: &mut Input) -> Unstuffed {
+        // As it is after each piece but the last.
+        if input.is_empty() {
+            return Unstuffed::NeedInput;
+        }
+        self.examine(input)
+    }
+
+    fn examine(&mut self, input: &mut Input) -> Unstuffed {
         loop {
             if self.at_line_start {
                 match &**input {

@@ -14,9 +14,13 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 pub struct Input {
     buffer: BytesMut,
     limit: usize,
+    /// Room for the next read, and what it may grow to.
     room: usize,
+    most_room: usize,
     /// Octets that were removed, ever.
     removed: u64,
+    /// What had come when room was last offered.
+    offered_at: u64,
 }
 
 impl Input {
@@ -25,22 +29,34 @@ impl Input {
         Self {
             buffer: BytesMut::new(),
             limit,
-            room: LINE_ROOM.min(limit),
+            room: FIRST_LINE_ROOM,
+            most_room: LINE_ROOM,
             removed: 0,
+            offered_at: 0,
         }
     }
 
     /// Room for one read, as a `BufMut` to read into, never more than may still be held.
     ///
     /// While lines are expected the room is small, so that an idle session costs little;
-    /// while a body is received it is large, so that reads are few. The room is empty when the
-    /// buffer [is full](Self::is_full): then `step` first.
+    /// while a body is received it grows with what comes, so that reads are few. The room is
+    /// empty when the buffer [is full](Self::is_full): then `step` first.
     #[inline]
     pub fn space(&mut self) -> Limit<&mut BytesMut> {
+        let received = self.octets_received();
+        if received - self.offered_at >= self.room as u64 {
+            // It was used up, so there is more.
+            self.room = (self.room * 4).min(self.most_room);
+        }
+        self.offered_at = received;
         let room = self.room.min(self.limit - self.buffer.len());
-        if self.buffer.is_empty() && self.buffer.capacity() > self.room.saturating_mul(2) {
-            // What a body needed is not kept for the wait that follows it.
-            self.buffer = BytesMut::new();
+        if self.buffer.is_empty() {
+            let too_large = self.buffer.capacity() > self.room.max(KEEP);
+            if too_large || !self.buffer.try_reclaim(room) {
+                // What a body needed is not kept for the wait that follows it; and what grows
+                // while it is empty has nothing to copy.
+                self.buffer = BytesMut::new();
+            }
         }
         self.buffer.reserve(room);
         (&mut self.buffer).limit(room)
@@ -102,7 +118,10 @@ impl Input {
 
     /// Expect bulk data (`true`) or lines (`false`): how much room a read is offered. For machines.
     pub fn expect_bulk(&mut self, bulk: bool) {
-        self.room = if bulk { BULK_ROOM } else { LINE_ROOM }.min(self.limit);
+        (self.room, self.most_room) = match bulk {
+            true => (FIRST_BULK_ROOM, BULK_ROOM),
+            false => (FIRST_LINE_ROOM, LINE_ROOM),
+        };
     }
 }
 
@@ -122,13 +141,22 @@ impl Deref for Input {
     }
 }
 
-/// Room for a read while commands or replies are expected: a pipelined group fits, and ten
-/// thousand idle sessions cost 40 MiB.
+/// Room for the first read while commands or replies are expected: what most peers say at a
+/// time fits, and ten thousand idle sessions cost 10 MiB.
+const FIRST_LINE_ROOM: usize = 1024;
+
+/// Room for a read while lines are expected and many come: a large pipelined group fits.
 const LINE_ROOM: usize = 4 * 1024;
 
-/// Room for a read while a body is received: larger brings little, since the kernel hands out
+/// Room for the first read of a body: a short message fits.
+const FIRST_BULK_ROOM: usize = KEEP;
+
+/// Room for a read while a long body is received: larger brings little, since the kernel hands out
 /// no more at a time on loopback and in practice less.
 const BULK_ROOM: usize = 64 * 1024;
+
+/// What an empty buffer keeps allocated, so that short messages cost no allocations.
+const KEEP: usize = 8 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -151,9 +179,16 @@ mod tests {
     fn gives_back_what_a_body_needed() {
         let mut input = Input::new(1 << 20);
         input.expect_bulk(true);
+        assert_eq!(input.space().remaining_mut(), FIRST_BULK_ROOM);
+        assert_eq!(input.space().remaining_mut(), FIRST_BULK_ROOM);
+        for _ in 0..10 {
+            let room = input.space().remaining_mut();
+            assert_eq!(input.extend(&vec![b'x'; room]), room);
+            input.clear();
+        }
         assert_eq!(input.space().remaining_mut(), BULK_ROOM);
         input.expect_bulk(false);
-        assert_eq!(input.space().remaining_mut(), LINE_ROOM);
-        assert!(input.buffer.capacity() < BULK_ROOM);
+        assert_eq!(input.space().remaining_mut(), FIRST_LINE_ROOM);
+        assert!(input.buffer.capacity() <= KEEP);
     }
 }

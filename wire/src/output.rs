@@ -50,6 +50,10 @@ impl Output {
 
     /// Appends a number in decimal digits. For machines.
     pub fn push_number(&mut self, mut number: u64) {
+        if number < 10 {
+            // As nearly all of them are, in the codes of replies.
+            return self.push(&[b'0' + number as u8]);
+        }
         let mut digits = [0; 20];
         let mut at = digits.len();
         loop {
