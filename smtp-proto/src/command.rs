@@ -175,6 +175,15 @@ impl Command {
     ///
     /// If it is not a command by the grammar, as far as `strictness` asks for it.
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+        Self::read(line, strictness).map_err(|error| match error {
+            // NUL, lone CR and other controls have no place in the grammar, so what holds one is
+            // refused; that they were the reason is found out only then.
+            error if error != SyntaxError::Chunk && has_control(line) => SyntaxError::Control,
+            error => error,
+        })
+    }
+
+    fn read(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         // A verb of four letters, in upper case: clearing this bit makes nothing a letter that
         // is none.
         let letters = line.first_chunk::<4>();
@@ -183,12 +192,11 @@ impl Command {
         if letters == Some(*b"BDAT") && line.get(4).is_none_or(|octet| !octet.is_ascii_graphic()) {
             return Err(SyntaxError::Chunk);
         }
-        // NUL, lone CR and other controls are never skipped or read as anything else.
-        if has_control(line) {
-            return Err(SyntaxError::Control);
+        // Section 4.1.1: white space before the line end is tolerated. No other is white.
+        let mut line = line;
+        while let [rest @ .., b' ' | b'\t'] = line {
+            line = rest;
         }
-        // Section 4.1.1: white space before the line end is tolerated.
-        let line = line.trim_ascii_end();
         let end = line.iter().position(|&octet| octet == b' ');
         let (verb, argument) = line.split_at(end.unwrap_or(line.len()));
         let argument = argument.get(1..).unwrap_or_default();
@@ -210,8 +218,9 @@ impl Command {
             b"LHLO" => Hello::parse(HelloVerb::Lhlo, argument, strictness).map(Self::Hello),
             b"RSET" => alone(Self::Rset),
             b"QUIT" => alone(Self::Quit),
-            b"NOOP" => Ok(Self::Noop),
-            b"HELP" => Ok(Self::Help),
+            b"NOOP" if !has_control(argument) => Ok(Self::Noop),
+            b"HELP" if !has_control(argument) => Ok(Self::Help),
+            b"NOOP" | b"HELP" => Err(SyntaxError::Control),
             b"VRFY" => Verify::parse(argument).map(Self::Verify),
             b"AUTH" => Auth::parse(argument).map(Self::Auth),
             b"EXPN" | b"ETRN" | b"TURN" | b"ATRN" | b"SEND" | b"SOML" | b"SAML" | b"BURL" => {
@@ -252,8 +261,7 @@ impl fmt::Display for Hello {
     }
 }
 
-/// Whether a control character other than TAB is in the line. Without an early exit, so that
-/// the compiler can look at many octets at once.
+/// Whether there is a control character other than TAB.
 fn has_control(line: &[u8]) -> bool {
     let control = |octet: u8| (octet < b' ') & (octet != b'\t') | (octet == 0x7f);
     line.iter()
@@ -310,10 +318,10 @@ fn behind_colon<'a>(
 ) -> Result<&'a [u8], SyntaxError> {
     match argument.split_at_checked(word.len()) {
         Some((front, path)) if front.eq_ignore_ascii_case(word) => {
-            if strictness.space_after_colon {
-                Ok(path.trim_ascii_start())
-            } else {
-                Ok(path)
+            let spaces = path.iter().take_while(|&&octet| octet == b' ').count();
+            match strictness.space_after_colon {
+                true => Ok(&path[spaces..]),
+                false => Ok(path),
             }
         }
         _ => Err(SyntaxError::Argument),
@@ -323,8 +331,9 @@ fn behind_colon<'a>(
 impl Verify {
     fn parse(argument: &[u8]) -> Result<Self, SyntaxError> {
         let text = std::str::from_utf8(argument).map_err(|_| SyntaxError::Argument)?;
-        match text.trim() {
+        match text.trim_matches(' ') {
             "" => Err(SyntaxError::Argument),
+            text if has_control(text.as_bytes()) => Err(SyntaxError::Control),
             text => Ok(Self(text.into())),
         }
     }

@@ -177,21 +177,24 @@ enum Stop {
 /// there is something to find is searched. Blocks grow while nothing is found.
 fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
     let end = buffer.len() - usize::from(buffer.ends_with(b"\r"));
+    if !find_strays {
+        return extent_to_dot(buffer, end, block);
+    }
     let mut from = 0;
     while from < end {
         let to = end.min(from + *block);
         // Where lines with something to find follow each other, looking twice does not pay.
         let found = if *block == SMALLEST_BLOCK {
-            search(buffer, from, to, find_strays)
+            search(buffer, from, to, true)
         } else {
             // One octet of overlap on both sides, so that each pair is seen in some block.
             let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
             let pairs = Pairs::examine(window);
             let first = from == 0 && matches!(buffer[0], b'\n' | 0);
-            match (find_strays && (pairs.stray || first), pairs.dot) {
+            match (pairs.stray || first, pairs.dot) {
                 (false, false) => None,
                 (false, true) if window.len() > WORTH_A_SEARCHER => next_dot(buffer, from, to),
-                _ => search(buffer, from, to, find_strays),
+                _ => search(buffer, from, to, true),
             }
         };
         if let Some(extent) = found {
@@ -205,6 +208,21 @@ fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
         length: end,
         stop: Stop::Plain,
     }
+}
+
+/// The same where there are only dots to find: nothing has to be examined for them.
+fn extent_to_dot(buffer: &[u8], end: usize, block: &mut usize) -> Extent {
+    let near = match *block {
+        SMALLEST_BLOCK => search(buffer, 0, end.min(SMALLEST_BLOCK), false),
+        _ => None,
+    };
+    let found = near.or_else(|| next_dot(buffer, 0, end));
+    let length = found.as_ref().map_or(end, |extent| extent.length);
+    *block = length.clamp(SMALLEST_BLOCK, LARGEST_BLOCK);
+    found.unwrap_or(Extent {
+        length: end,
+        stop: Stop::Plain,
+    })
 }
 
 /// The first CRLF in `from..to` that a dot follows, where nothing else ends the text.
