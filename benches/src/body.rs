@@ -2,6 +2,7 @@
 
 use crate::case::{Amount, Better, Case, Effort, Metric, OURS, OverRounds, Work, in_process};
 use crate::ours;
+use mailwire::dot::Strays;
 use stalwart_smtp_proto::request::receiver::DataReceiver;
 use std::hint::black_box;
 use std::rc::Rc;
@@ -12,21 +13,25 @@ pub(crate) fn cases(effort: Effort) -> Vec<Case> {
         Effort::Smoke => 1 << 20,
     };
     let small = large / 32;
-    vec![
-        case("body: no dots, 64 KiB chunks", Body::new(large, 0, CHUNK)),
-        case(
-            "body: 1 % dotted lines, 64 KiB chunks",
+    let bodies = [
+        ("no dots, 64 KiB chunks", Body::new(large, 0, CHUNK)),
+        (
+            "1 % dotted lines, 64 KiB chunks",
             Body::new(large, 100, CHUNK),
         ),
-        case(
-            "body: every line dotted, 64 KiB chunks",
+        (
+            "every line dotted, 64 KiB chunks",
             Body::new(large, 1, CHUNK),
         ),
-        case(
-            "body: 1 % dotted lines, 1-byte chunks",
-            Body::new(small, 100, 1),
-        ),
-    ]
+        ("1 % dotted lines, 1-byte chunks", Body::new(small, 100, 1)),
+    ];
+    // The peer only takes dots away; so do we with `Allow`. Our default also refuses a bare CR
+    // or LF and NUL, for which it has to look at every byte.
+    let policies = [("dots", Strays::Allow), ("dots and strays", Strays::Reject)];
+    let cases = bodies.iter().flat_map(|(name, body)| {
+        policies.map(|(what, strays)| case(&format!("body, {what}: {name}"), body, strays))
+    });
+    cases.collect()
 }
 
 /// A body as it is on the wire, with its end.
@@ -74,7 +79,7 @@ const METRICS: &[Metric] = &[
     },
 ];
 
-fn case(name: &str, body: Rc<Body>) -> Case {
+fn case(name: &str, body: &Rc<Body>, strays: Strays) -> Case {
     let amount = Amount {
         times: 1,
         units: body.content,
@@ -91,8 +96,8 @@ fn case(name: &str, body: Rc<Body>) -> Case {
         metrics: METRICS,
         over_rounds: OverRounds::Best,
         contenders: vec![
-            contender(OURS, ours::receive_body(&body)),
-            contender("smtp-proto 0.2", Some(smtp_proto(&body))),
+            contender(OURS, ours::receive_body(body, strays)),
+            contender("smtp-proto 0.2", Some(smtp_proto(body))),
         ],
     }
 }

@@ -109,14 +109,14 @@ pub(crate) fn parse_commands() -> Option<Work> {
 
 /// The wire bytes of `body`, from line start to its end, in its chunks, the copy into the
 /// input included. Returns the bytes of content.
-pub(crate) fn receive_body(body: &Rc<Body>) -> Option<Work> {
+pub(crate) fn receive_body(body: &Rc<Body>, strays: Strays) -> Option<Work> {
     let body = Rc::clone(body);
     Some(Box::new(move |times| {
         let mut content = 0;
         for _ in 0..times {
             let mut input = Input::new(2 * body.chunk.max(1024));
             input.expect_bulk(true);
-            let mut unstuffer = Unstuffer::new(Strays::Reject);
+            let mut unstuffer = Unstuffer::new(strays);
             let mut ended = false;
             for chunk in body.wire.chunks(body.chunk) {
                 input.space();
