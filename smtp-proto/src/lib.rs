@@ -47,7 +47,7 @@ pub mod command;
 pub mod parameter;
 
 mod path;
-pub use path::{Domain, ForwardPath, InvalidPath, Mailbox, ReversePath};
+pub use path::{Domain, ForwardPath, InvalidDomain, InvalidPath, Mailbox, ReversePath};
 
 mod reply;
 pub use reply::{InvalidReply, Reply};

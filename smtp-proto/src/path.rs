@@ -159,7 +159,7 @@ impl fmt::Display for ForwardPath {
     }
 }
 
-/// A domain name, as it stands behind `@` or in a greeting.
+/// A domain name, as it stands behind `@` or in a greeting. ASCII: in greetings there is nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Domain(CompactString);
 
@@ -171,12 +171,14 @@ impl Domain {
 }
 
 impl FromStr for Domain {
-    type Err = InvalidPath;
+    type Err = InvalidDomain;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPath> {
+    fn from_str(text: &str) -> Result<Self, InvalidDomain> {
         match domain_name(text.as_bytes(), false) {
-            Ok(([], name)) if name.len() <= limits::DOMAIN => Ok(Self(text.into())),
-            _ => Err(InvalidPath),
+            Ok(([], name)) if name.len() <= limits::DOMAIN && name.is_ascii() => {
+                Ok(Self(text.into()))
+            }
+            _ => Err(InvalidDomain),
         }
     }
 }
@@ -187,10 +189,15 @@ impl fmt::Display for Domain {
     }
 }
 
-/// The text is not an address or a domain.
+/// The text is not an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an address of RFC 5321")]
 pub struct InvalidPath;
+
+/// The text is not a domain name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a domain name")]
+pub struct InvalidDomain;
 
 /// The path at the front of MAIL's argument, and what follows it.
 pub(crate) fn reverse_path<'a>(
@@ -275,6 +282,11 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
         text: CompactString::from_utf8(whole).ok()?,
         at: local.len(),
     };
+    // The grammar has seen to ASCII; beyond it, too, nothing may end a line for anybody.
+    let ends_lines = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if mailbox.is_international() && mailbox.text.contains(ends_lines) {
+        return None;
+    }
     Some((mailbox, rest))
 }
 
@@ -474,6 +486,9 @@ mod tests {
             "<\"a\0b\"@c>",
             "<a\0@b>",
             "<\u{7f}@b>",
+            "<a\u{85}b@c>",
+            "<a\u{2028}b@c>",
+            "<\"a\u{2029}b\"@c>",
         ] {
             assert_eq!(forward(text, &Strictness::strict()), None, "{text:?}");
         }

@@ -13,7 +13,7 @@ use crate::{Domain, Limits, Strictness};
 /// let mut config = Config::new("mx.example.org".parse()?);
 /// config.starttls = true;
 /// config.limits.recipients = 10;
-/// # Ok::<(), smtp_proto::InvalidPath>(())
+/// # Ok::<(), smtp_proto::InvalidDomain>(())
 /// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -3,6 +3,7 @@
 mod config;
 mod event;
 mod replies;
+mod session;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +17,9 @@ use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 pub use config::{Config, Protocol};
 pub use event::{Aborted, Event};
 
-use crate::command::{Auth, Command, Hello, HelloVerb, Mail, Rcpt, SyntaxError, decode};
+use crate::command::{Command, Hello, HelloVerb, Rcpt, SyntaxError, decode};
+use session::Session;
+
 use crate::{Error, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -52,24 +55,6 @@ pub struct Server {
     ended: bool,
     stopping: bool,
     failed: Option<Error>,
-}
-
-/// What is remembered between commands.
-#[derive(Debug, Default)]
-struct Session {
-    tls: Option<TlsInfo>,
-    hello: Option<HelloVerb>,
-    authenticated: bool,
-    /// MAIL was accepted.
-    transaction: bool,
-    /// MAIL said SMTPUTF8, so that recipients may be international.
-    smtputf8: bool,
-    /// RCPT commands, and those that were accepted.
-    recipients_asked: u32,
-    recipients: u32,
-    errors: u32,
-    idle_commands: u32,
-    auth_failures: u32,
 }
 
 /// Where the session stands.
@@ -478,9 +463,15 @@ impl Server {
         }
         match command {
             Command::Hello(hello) => self.hello(hello),
-            Command::Mail(mail) => self.mail(mail),
+            Command::Mail(mail) => match self.session.refuses_mail(&mail, &self.config) {
+                Some(reply) => self.reject(reply.clone()),
+                None => {
+                    self.session.smtputf8 = mail.parameters.smtputf8;
+                    self.ask(Question::Mail, Event::Mail(mail))
+                }
+            },
             Command::Rcpt(rcpt) => self.rcpt(rcpt),
-            Command::Data => match self.data_refusal() {
+            Command::Data => match self.session.refuses_data(&self.config) {
                 Some(reply) => self.reject(reply.clone()),
                 None => self.ask(Question::Data, Event::Data),
             },
@@ -496,7 +487,7 @@ impl Server {
                 replies::HELP.write(&mut self.output);
                 Turn::Go
             }
-            Command::Verify(verify) => match self.policy_refusal() {
+            Command::Verify(verify) => match self.session.refuses_strangers(&self.config) {
                 Some(reply) => self.reject(reply.clone()),
                 None => self.ask(Question::Verify, Event::Verify(verify)),
             },
@@ -516,7 +507,10 @@ impl Server {
                 self.state = State::StartingTls;
                 self.reset()
             }
-            Command::Auth(auth) => self.auth(auth),
+            Command::Auth(auth) => match self.session.refuses_auth(&auth, &self.config) {
+                Some(reply) => self.reject(reply.clone()),
+                None => self.ask(Question::Auth, Event::Auth(auth)),
+            },
         }
     }
 
@@ -533,108 +527,22 @@ impl Server {
         self.ask(Question::Hello(hello.verb), Event::Hello(hello))
     }
 
-    fn mail(&mut self, mail: Mail) -> Turn {
-        let (session, config) = (&self.session, &self.config);
-        let parameters = &mail.parameters;
-        let unknown = match session.hello {
-            Some(HelloVerb::Helo) => !parameters.is_empty(),
-            _ => {
-                (parameters.auth.is_some() && config.mechanisms.is_empty())
-                    || (!parameters.other.is_empty() && !config.unknown_parameters)
-            }
-        };
-        let too_large = match (parameters.size, config.limits.message) {
-            (Some(size), Some(limit)) => size > limit,
-            _ => false,
-        };
-        let refusal = if session.hello.is_none() {
-            &replies::HELLO_FIRST
-        } else if let Some(refusal) = self.policy_refusal() {
-            refusal
-        } else if session.transaction {
-            &replies::NESTED_MAIL
-        } else if unknown {
-            &replies::UNKNOWN_PARAMETER
-        } else if too_large {
-            &replies::TOO_LARGE
-        } else {
-            self.session.smtputf8 = parameters.smtputf8;
-            return self.ask(Question::Mail, Event::Mail(mail));
-        };
-        self.reject(refusal.clone())
-    }
-
-    /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).
-    fn policy_refusal(&self) -> Option<&'static Reply> {
-        let (session, config) = (&self.session, &self.config);
-        if config.require_tls && session.tls.is_none() {
-            Some(&replies::STARTTLS_FIRST)
-        } else if config.require_auth && !session.authenticated {
-            Some(&replies::AUTH_FIRST)
-        } else {
-            None
-        }
-    }
-
     fn rcpt(&mut self, rcpt: Rcpt) -> Turn {
-        let (session, config) = (&mut self.session, &self.config);
-        if !session.transaction {
-            return self.reject(replies::MAIL_FIRST.clone());
+        if let Some(reply) = self.session.refuses_rcpt(&rcpt, &self.config) {
+            return self.reject(reply.clone());
         }
-        let unknown = session.hello == Some(HelloVerb::Helo) || !config.unknown_parameters;
-        if unknown && !rcpt.parameters.other.is_empty() {
-            return self.reject(replies::UNKNOWN_PARAMETER.clone());
-        }
-        if rcpt.path.is_international() && !session.smtputf8 {
-            return self.reject(replies::RECIPIENT_NEEDS_SMTPUTF8.clone());
-        }
+        let (session, most) = (&mut self.session, self.config.limits.recipients);
         session.recipients_asked = session.recipients_asked.saturating_add(1);
-        if session.recipients >= config.limits.recipients {
-            if session.recipients_asked / 2 > config.limits.recipients {
-                return self.reject(replies::TOO_MANY_RECIPIENTS.clone());
-            }
-            // Not yet an error of the client's: it sends the rest in another transaction.
-            replies::TOO_MANY_RECIPIENTS.write(&mut self.output);
-            let reply = replies::TOO_MANY_RECIPIENTS.clone();
-            return Turn::Step(Step::Event(Event::Rejected(reply)));
+        if session.recipients < most {
+            return self.ask(Question::Rcpt, Event::Rcpt(rcpt));
         }
-        self.ask(Question::Rcpt, Event::Rcpt(rcpt))
-    }
-
-    /// Why DATA may not come now, if so.
-    fn data_refusal(&self) -> Option<&'static Reply> {
-        let session = &self.session;
-        if !session.transaction {
-            Some(&replies::MAIL_FIRST)
-        } else if session.recipients > 0 {
-            None
-        } else if session.recipients_asked > 0 && self.config.protocol == Protocol::Smtp {
-            Some(&replies::NO_VALID_RECIPIENTS)
-        } else {
-            Some(&replies::RCPT_FIRST)
+        let reply = replies::TOO_MANY_RECIPIENTS.clone();
+        if session.recipients_asked / 2 > most {
+            return self.reject(reply);
         }
-    }
-
-    fn auth(&mut self, auth: Auth) -> Turn {
-        let (session, config) = (&self.session, &self.config);
-        let refusal = if config.mechanisms.is_empty() {
-            &replies::NO_AUTH
-        } else if matches!(session.hello, None | Some(HelloVerb::Helo)) {
-            &replies::HELLO_FIRST
-        } else if session.authenticated {
-            &replies::ALREADY_AUTHENTICATED
-        } else if session.transaction {
-            &replies::AUTH_IN_TRANSACTION
-        } else if config.require_tls && session.tls.is_none() {
-            &replies::STARTTLS_FIRST
-        } else if session.tls.is_none() && !config.auth_without_tls {
-            &replies::AUTH_NEEDS_TLS
-        } else if !config.mechanisms.contains(&auth.mechanism) {
-            &replies::UNKNOWN_MECHANISM
-        } else {
-            return self.ask(Question::Auth, Event::Auth(auth));
-        };
-        self.reject(refusal.clone())
+        // Not yet an error of the client's: it sends the rest in another transaction.
+        reply.write(&mut self.output);
+        Turn::Step(Step::Event(Event::Rejected(reply)))
     }
 
     /// The next piece of the message.
