@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use mailbox_formats::effects::{Identity, Step, System, Tick};
@@ -168,12 +168,14 @@ pub(crate) fn contents(directory: impl AsRef<Path>) -> Vec<Vec<u8>> {
     contents
 }
 
-/// A process id that nobody can have: above the largest that the kernel gives out.
+/// A process id that nobody can have, above the largest that the kernel gives out; another
+/// one each time, for the dead leave files with their id behind.
 ///
 /// None of a process that was made for it and has ended: until it runs its program, such a child
 /// holds the locks of whatever files the other tests have open.
 pub(crate) fn dead_pid() -> u32 {
-    0x7fff_ffff
+    static NEXT: AtomicU32 = AtomicU32::new(4_194_305);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// A message of about so many bytes, as SMTP carries it, and as it is stored.
