@@ -20,7 +20,7 @@
 //!
 //! | line | meaning |
 //! |---|---|
-//! | `C:` `S:` | what the client and the server say: a line without its CRLF, in the notation of [`text`]. With a `\` at its end nothing is added |
+//! | `C:` `S:` | what the client and the server say: a line without its CRLF, in the notation of [`text`](super::text). With a `\` at its end nothing is added |
 //! | `C+` `S+` | goes on in the same segment (of the peer) or the same write (of ours) |
 //! | `>` | an event, and behind ` \| ` what the application does about it |
 //! | `<` | something that the application does of its own accord |
