@@ -155,8 +155,10 @@ async fn upgrade(
     let (Some(tls), Either::Left(stream)) = (&shared.tls, transport) else {
         return Err(io::Error::other("no certificate to speak TLS with"));
     };
+    // Boxed, so that connections without TLS do not carry the room for a handshake.
+    let handshake = Box::pin(tls.accept(stream));
     let (stream, info) = tokio::select! {
-        accepted = timeout(shared.handshake, tls.accept(stream)) => accepted??,
+        accepted = timeout(shared.handshake, handshake) => accepted??,
         // Nothing can be said in the middle of a handshake, so nothing is waited for.
         () = stop.stopped() => return Err(io::Error::other("stopped in the TLS handshake")),
     };
