@@ -195,7 +195,7 @@ mod tests {
     fn lines_are_read_as_they_are_printed() {
         let table: &[(&str, &str, u64)] = &[
             (
-                "Obama@whitehouse.com",
+                "Somebody@example.net",
                 "Wed Aug 16 23:33:34 2017",
                 1_502_926_414,
             ),
