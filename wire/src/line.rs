@@ -27,11 +27,6 @@ impl LineReader {
         }
     }
 
-    /// Changes the limit for lines to come.
-    pub fn set_longest(&mut self, longest: usize) {
-        self.longest = longest;
-    }
-
     /// Looks for the next line at the front of `buffer`.
     ///
     /// Whatever it says, the caller removes [`Found::consume`] octets from the front.
@@ -74,12 +69,6 @@ impl LineReader {
     /// Whether part of a line has been seen: used to find out whether a peer was cut off.
     pub fn is_within_line(&self) -> bool {
         self.scanned + self.discarded > 0
-    }
-
-    /// Forgets what was seen, when the buffer was emptied by other means.
-    pub fn reset(&mut self) {
-        self.scanned = 0;
-        self.discarded = 0;
     }
 }
 

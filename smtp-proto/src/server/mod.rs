@@ -17,9 +17,8 @@ use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 pub use config::{Config, Protocol};
 pub use event::{Aborted, Event};
 
+use self::session::Session;
 use crate::command::{Command, Hello, HelloVerb, Rcpt, SyntaxError, decode};
-use session::Session;
-
 use crate::{Error, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -60,16 +59,19 @@ pub struct Server {
 /// Where the session stands.
 ///
 /// ```text
-///  Greeting ──► Command ◄──────────────────────────────┐
-///                 │ a command                          │
-///                 ├──► (answered by the machine) ──────┤
-///                 ├──► Answering ── answer ────────────┤
-///                 │      │ challenge     │ 354         │
-///                 │      ▼               ▼             │
-///                 │   AuthLine         Body ── end ──► Answering
-///                 │                      └─ aborted, end ──► Statuses ──┤
-///                 ├──► StartingTls ── tls_started ─────┘
-///                 └──► Closing          (any state ──► failed)
+///  Greeting ── 554 ──► Refused
+///     │ 220
+///     ▼
+///  Command ──┬── answered by the machine ───────────────► Command
+///            ├──► Answering ── answer ──────────────────► Command
+///            │      │ ▲    └── 354 ──► Body
+///            │      │ └─────────────────┤ end
+///            │      │                   └ aborted, end ─► Statuses ──► Command
+///            │      └── challenge ──► AuthLine ── response ──► Answering
+///            │                           └── `*` or no response ──► Command
+///            └──► StartingTls ── tls_started ───────────► Command
+///
+///  QUIT, a 421 or any failure, in any state ────────────► Closing
 /// ```
 #[derive(Debug)]
 enum State {
