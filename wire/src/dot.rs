@@ -299,13 +299,26 @@ impl Pairs {
     }
 }
 
-/// Writes a text dot-stuffed into an [`Output`], chaining slices instead of copying.
-///
-/// The text must have CRLF line ends: repairing others is the caller's, since only the caller
-/// knows what they mean.
+/// Writes a text dot-stuffed into an [`Output`].
 #[derive(Debug)]
 pub struct Stuffer {
     at: At,
+    line_ends: LineEnds,
+}
+
+/// How the lines of a text end that is to be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "they are known to be right, or they are not"
+)]
+pub enum LineEnds {
+    /// With CRLF, all of them. Slices are chained instead of copied.
+    #[default]
+    Crlf,
+    /// With LF or CRLF, as mailboxes keep them: a CR is put in front of each LF that has none, which
+    /// takes a copy. A CR that stands alone stays what it is; it ends no line.
+    Repair,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,16 +329,29 @@ enum At {
 }
 
 impl Stuffer {
-    /// For a text that begins with the next octet written.
+    /// For a text with CRLF line ends that begins with the next octet written.
     pub const fn new() -> Self {
-        Self { at: At::LineStart }
+        Self::with_line_ends(LineEnds::Crlf)
+    }
+
+    /// For a text that begins with the next octet written.
+    pub const fn with_line_ends(line_ends: LineEnds) -> Self {
+        Self {
+            at: At::LineStart,
+            line_ends,
+        }
     }
 
     /// Writes the next piece of the text. Pieces may be cut anywhere.
-    pub fn write(&mut self, mut text: Bytes, output: &mut Output) {
-        if text.is_empty() {
-            return;
+    pub fn write(&mut self, text: Bytes, output: &mut Output) {
+        match self.line_ends {
+            _ if text.is_empty() => {}
+            LineEnds::Crlf => self.chain(text, output),
+            LineEnds::Repair => self.repair(&text, output),
         }
+    }
+
+    fn chain(&mut self, mut text: Bytes, output: &mut Output) {
         if self.at == At::AfterCr && text[0] == b'\n' {
             output.push_bytes(text.split_to(1));
             self.at = At::LineStart;
@@ -354,6 +380,35 @@ impl Stuffer {
             At::Middle
         };
         output.push_bytes(text);
+    }
+
+    fn repair(&mut self, mut text: &[u8], output: &mut Output) {
+        while let Some(line_end) = memchr::memchr(b'\n', text) {
+            if self.at == At::LineStart && text[0] == b'.' {
+                output.push(b".");
+            }
+            let behind_cr = match line_end.checked_sub(1) {
+                Some(before) => text[before] == b'\r',
+                None => self.at == At::AfterCr,
+            };
+            if behind_cr {
+                output.push(&text[..=line_end]);
+            } else {
+                output.push(&text[..line_end]);
+                output.push(b"\r\n");
+            }
+            self.at = At::LineStart;
+            text = &text[line_end + 1..];
+        }
+        let Some(&last) = text.last() else { return };
+        if self.at == At::LineStart && text[0] == b'.' {
+            output.push(b".");
+        }
+        output.push(text);
+        self.at = match last {
+            b'\r' => At::AfterCr,
+            _ => At::Middle,
+        };
     }
 
     /// Ends the text: completes its last line if need be, and writes the line with the dot.
@@ -458,6 +513,34 @@ mod tests {
             let wire = output.copy_to_bytes(output.remaining());
             let mut expected = text.clone();
             if !text.is_empty() && !text.ends_with(b"\r\n") {
+                expected.extend(b"\r\n");
+            }
+            let found = read_in_pieces(&wire, 50, Strays::Allow).expect("an end");
+            prop_assert_eq!(found.used, wire.len());
+            prop_assert_eq!(found.text, expected);
+        }
+
+        /// However the text is cut, each line ends with CRLF on the wire.
+        #[test]
+        fn repaired_on_the_way(
+            text in prop::collection::vec(prop::sample::select(&b"\r\n.x\n"[..]), 0..40),
+            cut in 1usize..10,
+        ) {
+            let mut output = Output::new(0);
+            let mut stuffer = Stuffer::with_line_ends(LineEnds::Repair);
+            for piece in text.chunks(cut) {
+                stuffer.write(Bytes::copy_from_slice(piece), &mut output);
+            }
+            stuffer.finish(&mut output);
+            let wire = output.copy_to_bytes(output.remaining());
+            let mut expected = Vec::new();
+            for &octet in &text {
+                if octet == b'\n' && expected.last() != Some(&b'\r') {
+                    expected.push(b'\r');
+                }
+                expected.push(octet);
+            }
+            if !expected.is_empty() && !expected.ends_with(b"\r\n") {
                 expected.extend(b"\r\n");
             }
             let found = read_in_pieces(&wire, 50, Strays::Allow).expect("an end");
