@@ -82,7 +82,14 @@ impl Context {
     /// Whether a mechanism may be used on this channel.
     #[must_use]
     pub fn permits(&self, mechanism: Mechanism) -> bool {
-        self.secured || self.clear_passwords || !mechanism.is_plaintext()
+        !mechanism.is_plaintext() || self.permits_passwords()
+    }
+
+    /// Whether passwords may cross this channel as they are, in a mechanism or in a command
+    /// of the protocol.
+    #[must_use]
+    pub fn permits_passwords(&self) -> bool {
+        self.secured || self.clear_passwords
     }
 
     /// The mechanisms to advertise on this channel, the preferred first.

@@ -6,8 +6,7 @@
 //! await whatever it wants; nothing here borrows, blocks or calls back.
 //!
 //! A protocol that has user names and passwords of its own (USER and PASS in POP3, LOGIN in
-//! IMAP) gets its [`Authenticated`] the same way: start [`Mechanism::Login`] with the name as
-//! the initial response, and respond with the password.
+//! IMAP) gets its [`Authenticated`] the same way, from [`Server::password`].
 
 mod context;
 mod outcome;
@@ -50,6 +49,29 @@ impl Server {
         match initial {
             Some(response) => challenge.respond(response),
             None => Step::Challenge(challenge),
+        }
+    }
+
+    /// Starts where a protocol has a command of its own for a name and a password: USER and
+    /// PASS (RFC 1939 section 7), LOGIN (RFC 9051 section 6.2.3).
+    ///
+    /// What the peer sent is taken as octets; what is no name or password fails as it does in
+    /// a mechanism. There is no challenge: the next step is a need, or the end.
+    pub fn password(username: &[u8], password: &[u8], context: &Context) -> Step {
+        if !context.permits_passwords() {
+            return Step::Done(Err(Failure::EncryptionRequired));
+        }
+        let need = field::parse(username).and_then(|authcid| {
+            Ok(VerifyPassword {
+                mechanism: None,
+                authzid: None,
+                authcid,
+                password: field::parse(password)?,
+            })
+        });
+        match need {
+            Ok(need) => Step::Need(Need::VerifyPassword(need)),
+            Err(failure) => Step::Done(Err(failure)),
         }
     }
 }
@@ -149,7 +171,7 @@ pub enum Need {
 /// An unknown user must cost as much as a wrong password: [`crate::PasswordFile`] sees to it.
 #[must_use = "a need that is dropped ends the exchange"]
 pub struct VerifyPassword {
-    mechanism: Mechanism,
+    mechanism: Option<Mechanism>,
     authzid: Option<Prepared>,
     authcid: Prepared,
     password: Prepared,
@@ -168,9 +190,9 @@ impl VerifyPassword {
         self.password.as_str()
     }
 
-    /// The mechanism of this exchange.
+    /// The mechanism of this exchange; none where the protocol's own command was used.
     #[must_use]
-    pub fn mechanism(&self) -> Mechanism {
+    pub fn mechanism(&self) -> Option<Mechanism> {
         self.mechanism
     }
 
@@ -219,7 +241,7 @@ impl fmt::Debug for VerifyPassword {
 /// Where nobody may, the answer is always [`Authorize::refuse`].
 #[must_use = "a need that is dropped ends the exchange"]
 pub struct Authorize {
-    mechanism: Mechanism,
+    mechanism: Option<Mechanism>,
     authcid: Prepared,
     authzid: Prepared,
 }
@@ -237,9 +259,9 @@ impl Authorize {
         self.authzid.as_str()
     }
 
-    /// The mechanism of this exchange.
+    /// The mechanism of this exchange; none where the protocol's own command was used.
     #[must_use]
-    pub fn mechanism(&self) -> Mechanism {
+    pub fn mechanism(&self) -> Option<Mechanism> {
         self.mechanism
     }
 
@@ -286,7 +308,7 @@ impl Awaiting {
             Self::PlainMessage => {
                 let message = plain::Message::parse(response)?;
                 Step::Need(Need::VerifyPassword(VerifyPassword {
-                    mechanism: Mechanism::Plain,
+                    mechanism: Some(Mechanism::Plain),
                     authzid: message.authzid,
                     authcid: message.authcid,
                     password: message.password,
@@ -297,7 +319,7 @@ impl Awaiting {
                 Step::Challenge(Challenge(Self::LoginPassword { username }))
             }
             Self::LoginPassword { username } => Step::Need(Need::VerifyPassword(VerifyPassword {
-                mechanism: Mechanism::Login,
+                mechanism: Some(Mechanism::Login),
                 authzid: None,
                 authcid: username,
                 password: field::parse(response)?,

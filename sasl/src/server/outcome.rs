@@ -36,20 +36,20 @@ pub enum Verdict {
 /// use sasl::server::Authenticated;
 ///
 /// fn forge(name: sasl::Prepared) -> Authenticated {
-///     let mechanism = Mechanism::Plain;
+///     let mechanism = Some(Mechanism::Plain);
 ///     Authenticated { mechanism, authcid: name.clone(), authzid: name } // private fields
 /// }
 /// ```
 #[derive(PartialEq, Eq)]
 #[must_use = "this is who the peer is"]
 pub struct Authenticated {
-    mechanism: Mechanism,
+    mechanism: Option<Mechanism>,
     authcid: Prepared,
     authzid: Prepared,
 }
 
 impl Authenticated {
-    pub(super) fn new(mechanism: Mechanism, authcid: Prepared, authzid: Prepared) -> Self {
+    pub(super) fn new(mechanism: Option<Mechanism>, authcid: Prepared, authzid: Prepared) -> Self {
         Self {
             mechanism,
             authcid,
@@ -70,9 +70,9 @@ impl Authenticated {
         self.authzid.as_str()
     }
 
-    /// The mechanism that was used.
+    /// The mechanism that was used; none where it was the protocol's own command.
     #[must_use]
-    pub fn mechanism(&self) -> Mechanism {
+    pub fn mechanism(&self) -> Option<Mechanism> {
         self.mechanism
     }
 }
