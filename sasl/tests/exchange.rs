@@ -249,7 +249,7 @@ fn verdicts() {
 #[test]
 fn clear_passwords() {
     let message: Option<&[u8]> = Some(b"\0tim\0tanstaaf");
-    for &mechanism in Mechanism::ALL {
+    for mechanism in [Mechanism::Plain, Mechanism::Login] {
         for initial in [None, message] {
             let step = Server::start(mechanism, initial, &Context::new("smtp"));
             assert!(matches!(step, Step::Done(Err(Failure::EncryptionRequired))));
@@ -258,7 +258,8 @@ fn clear_passwords() {
     let allowed = Context::new("smtp").allow_clear_passwords(true);
     let step = Server::start(Mechanism::Plain, message, &allowed);
     assert!(matches!(step, Step::Need(Need::VerifyPassword(_))));
-    assert_eq!(allowed.mechanisms().collect::<Vec<_>>(), Mechanism::ALL);
+    let offered: Vec<_> = allowed.mechanisms().collect();
+    assert_eq!(offered, [Mechanism::Plain, Mechanism::Login]);
 }
 
 /// Pitfall 24: no password in what `Debug` and `Display` print, at any step.
