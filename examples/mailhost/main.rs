@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser as _;
+use mail_server::auth::{Authentication, Authenticator};
 use mail_server::smtp::{Config, Listener, Protocol};
 use mail_server::store::{Account, FileStore, Mailstore, MemoryStore};
 use mail_server::{Limits, Stop, Tls};
@@ -71,6 +72,7 @@ async fn run(options: Options) -> Result<(), Error> {
     };
     let tls = certificate(&options)?;
     let host = Arc::new(Host::new(&options, store)?);
+    let authentication = Authentication::from(Arc::clone(&host) as Arc<dyn Authenticator>);
     let stop = Stop::new();
     let (mut listeners, mut smtp) = (JoinSet::new(), None);
     println!("mail is kept in  {}", place(options.store, folder.path()));
@@ -87,6 +89,9 @@ async fn run(options: Options) -> Result<(), Error> {
             Kind::Smtp | Kind::Submission => listener.starttls(tls.clone()),
             Kind::Lmtp => listener,
         };
+        if kind != Kind::Lmtp {
+            listener = listener.authentication(authentication.clone());
+        }
         println!("{name:<15}  {}  {}", listener.local_addr(), kind.account());
         if kind == Kind::Smtp {
             smtp = Some(listener.local_addr());

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use ipnet::IpNet;
+use mail_server::auth::{Authenticator, Origin};
 use mail_server::smtp::{self, Body, Envelope, Service, Session, Statuses};
 use mail_server::store::{Account, Mailstore};
+use sasl::Mechanism;
 use sasl::server::{Failure, Need, Step};
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::{ForwardPath, Reply};
@@ -22,7 +24,7 @@ use crate::options::Options;
 /// What all connections share.
 pub(crate) struct Host {
     hostname: String,
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     aliases: Aliases,
     access: Access,
     mynetworks: Vec<IpNet>,
@@ -49,7 +51,7 @@ impl Host {
             }
             None => Access::default(),
         };
-        let accounts = Accounts::new(options)?;
+        let accounts = Arc::new(Accounts::new(options)?);
         let host = Self {
             hostname: options.hostname.to_string(),
             accounts,
@@ -133,6 +135,40 @@ impl Host {
     }
 }
 
+#[async_trait::async_trait]
+impl Authenticator for Host {
+    fn mechanisms(&self) -> &[Mechanism] {
+        &[Mechanism::Plain, Mechanism::Login]
+    }
+
+    async fn answer(&self, _: &Origin, need: Need) -> Step {
+        match need {
+            Need::VerifyPassword(need) => {
+                let Ok(_turn) = self.hashing.acquire().await else {
+                    return Step::Done(Err(Failure::Unavailable));
+                };
+                let accounts = Arc::clone(&self.accounts);
+                // Hashing takes its time, on purpose: not on a worker of the runtime.
+                let verified = tokio::task::spawn_blocking(move || {
+                    let verdict = accounts.verify(need.username(), need.password());
+                    need.answer(verdict)
+                });
+                let verified = verified.await;
+                verified.unwrap_or(Step::Done(Err(Failure::Unavailable)))
+            }
+            // A user may name the own account in full; nobody acts for others.
+            Need::Authorize(need) => {
+                let wanted = self.accounts.find(need.authzid());
+                match wanted.is_some() && wanted == self.accounts.find(need.authcid()) {
+                    true => need.grant(),
+                    false => need.refuse(),
+                }
+            }
+            _ => Step::Done(Err(Failure::Unavailable)),
+        }
+    }
+}
+
 /// One connection.
 pub(crate) struct Connection {
     host: Arc<Host>,
@@ -142,33 +178,6 @@ pub(crate) struct Connection {
 
 #[async_trait::async_trait]
 impl Service for Connection {
-    async fn authenticate(&mut self, _: &Session, need: Need) -> Step {
-        let host = Arc::clone(&self.host);
-        match need {
-            Need::VerifyPassword(need) => {
-                let Ok(_turn) = self.host.hashing.acquire().await else {
-                    return Step::Done(Err(Failure::Unavailable));
-                };
-                // Hashing takes its time, on purpose: not on a worker of the runtime.
-                let verified = tokio::task::spawn_blocking(move || {
-                    let verdict = host.accounts.verify(need.username(), need.password());
-                    need.answer(verdict)
-                });
-                let verified = verified.await;
-                verified.unwrap_or(Step::Done(Err(Failure::Unavailable)))
-            }
-            // A user may name the own account in full; nobody acts for others.
-            Need::Authorize(need) => {
-                let wanted = host.accounts.find(need.authzid());
-                match wanted.is_some() && wanted == host.accounts.find(need.authcid()) {
-                    true => need.grant(),
-                    false => need.refuse(),
-                }
-            }
-            _ => Step::Done(Err(Failure::Unavailable)),
-        }
-    }
-
     async fn mail(&mut self, _: &Session, _: &Mail) -> Result<(), Reply> {
         self.accounts.clear();
         Ok(())

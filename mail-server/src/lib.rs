@@ -8,6 +8,7 @@
 //! # A tour
 //!
 //! [`smtp`] has the [`Listener`](smtp::Listener) and its service, for SMTP, submission and LMTP.
+//! [`auth`] is for those who must log in, in whatever protocol.
 //! [`smtp::deliver`] is what most services do with a message: it streams it, with its trace
 //! header fields, into a [`Mailstore`](store::Mailstore). [`store`] has two of them, in memory
 //! and in files. Here is all of it, with a client typed by hand:
@@ -83,6 +84,8 @@
 //! addresses whose authentications fail.
 
 pub mod smtp;
+
+pub mod auth;
 
 pub mod store;
 

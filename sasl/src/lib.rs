@@ -38,7 +38,7 @@
 //!             need.answer(verdict)
 //!         }
 //!         Step::Need(Need::Authorize(need)) => need.refuse(), // everybody is but themselves
-//!         Step::Need(_) => break Err(Failure::Unavailable), // of a mechanism to come
+//!         Step::Need(_) => break Err(Failure::Unavailable), // of mechanisms that are not offered
 //!         Step::Done(outcome) => break outcome,
 //!     };
 //! };
@@ -58,18 +58,34 @@
 //! - Messages are bytes. Base64, `=` for an empty response and `*` for a cancelled exchange
 //!   are the protocol's.
 //! - Counting and delaying failed attempts is the application's.
-//! - Randomness is passed in, as the salt of [`credential::hash`].
-//! - Not yet here: the client side, and mechanisms other than PLAIN and LOGIN.
+//! - Randomness is passed in, as the salt of [`credential::hash`] and as the answer to
+//!   [`Need::Nonce`](server::Need::Nonce).
+//! - Not supported: GSSAPI and what else is made of other systems' tickets, DIGEST-MD5 (moved to
+//!   historic by RFC 6331), and security layers.
 //!
 //! # Features
 //!
 //! `hashes` (on by default): credentials hashed with argon2, scrypt, pbkdf2 or bcrypt, and
-//! the libraries for it. Without it, [`PasswordFile`] knows plain passwords only.
+//! the libraries for it. Without it, [`PasswordFile`] knows plain passwords and SCRAM verifiers
+//! only.
+//!
+//! `cram-md5` and `apop` (off): the digests of CRAM-MD5 and of POP3's APOP, for old clients.
+//! They make the server keep passwords in clear text.
 
 pub mod server;
 
+pub mod client;
+
+pub mod scram;
+
 mod mechanism;
 mod prepared;
+
+mod gs2;
+mod token;
+
+#[cfg(any(feature = "cram-md5", feature = "apop"))]
+mod md5;
 
 mod password_file;
 
@@ -77,6 +93,7 @@ pub mod credential;
 
 pub mod limits;
 
+pub use gs2::ChannelBindings;
 pub use mechanism::{Mechanism, MechanismError};
 pub use password_file::{LineError, LineReason, PasswordFile};
 pub use prepared::{PrepareError, Prepared};

@@ -38,8 +38,52 @@ pub const PBKDF2_ITERATIONS: u32 = 5_000_000;
 /// own limit, takes days.
 pub const BCRYPT_COST: u32 = 15;
 
+/// The most rounds of a `$5$` or `$6$` credential: about a second of one processor.
+///
+/// The format's default is 5,000, its own limit 999,999,999.
+pub const SHA_CRYPT_ROUNDS: u32 = 1_000_000;
+
 /// The most different costs (scheme and parameters) in one password file.
 ///
 /// A check does the work of each cost once, so that all users, known and unknown, take the
 /// same time. The bound stops a file with many costs from making every check slow.
 pub const COSTS: usize = 8;
+
+/// The most octets in one message of a peer.
+///
+/// RFC 4954 section 4 and RFC 5034 section 4: lines of 12,288 octets must be accepted, which
+/// base64 makes of 9,216. The bound is there for protocols that have none.
+pub const MESSAGE: usize = 12 * 1024;
+
+/// The least iterations of a SCRAM verifier that is stored here.
+///
+/// RFC 5802 section 5.1 and RFC 7677 section 4: 4,096. With fewer, who listens to an exchange
+/// guesses passwords cheaply.
+pub const SCRAM_LEAST_ITERATIONS: u32 = 4096;
+
+/// The iterations of verifiers that are made where only the password is stored, and of decoys.
+///
+/// RFC 7677 section 4 recommends 15,000 or more where the hardware allows it: a few
+/// milliseconds. Each attempt costs this much.
+pub const SCRAM_ITERATIONS: u32 = 15_000;
+
+/// The iterations that a server may ask a client for, if it is not
+/// [told](crate::client::Context::iterations) otherwise.
+///
+/// RFC 7677 section 4: 4,096 at least. The most stops a server, or whoever poses as one, from
+/// taking the processor for seconds.
+pub const CLIENT_ITERATIONS: std::ops::RangeInclusive<u32> = 4096..=1_000_000;
+
+/// The most octets in a SCRAM salt.
+///
+/// The bound stops a stored verifier, or a server, from sending or costing more.
+pub const SCRAM_SALT: usize = 64;
+
+/// The most octets in a peer's SCRAM nonce.
+///
+/// RFC 5802 has no bound; peers send 24 or so. A server repeats it twice, so this stops it
+/// from being grown.
+pub const SCRAM_NONCE: usize = 256;
+
+/// The most characters in the trace that an anonymous peer leaves (RFC 4505 section 2).
+pub const TRACE: usize = 255;

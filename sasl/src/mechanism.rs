@@ -3,15 +3,19 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A SASL mechanism that this crate can serve.
+use crate::scram::Hash;
+
+/// A SASL mechanism that this crate knows.
 ///
 /// Names are read without regard to case, as SMTP, POP3 and IMAP do, and printed in the
 /// registered upper case.
 ///
 /// ```
+/// use sasl::scram::Hash;
 /// use sasl::{Mechanism, MechanismError};
 ///
 /// assert_eq!("plain".parse(), Ok(Mechanism::Plain));
+/// assert_eq!("SCRAM-SHA-256-PLUS".parse(), Ok(Mechanism::ScramPlus(Hash::Sha256)));
 /// assert_eq!(Mechanism::Login.to_string(), "LOGIN");
 /// assert_eq!("GSSAPI".parse::<Mechanism>(), Err(MechanismError::Unsupported));
 /// assert_eq!("not a name".parse::<Mechanism>(), Err(MechanismError::Malformed));
@@ -19,33 +23,79 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mechanism {
+    /// SCRAM with a channel binding: `SCRAM-SHA-256-PLUS` and its like, RFC 5802.
+    ScramPlus(Hash),
+    /// SCRAM: `SCRAM-SHA-256` and its like, RFC 5802 and RFC 7677. The password is never
+    /// shown, and the server proves that it knows it too.
+    Scram(Hash),
+    /// OAUTHBEARER, RFC 7628: a token in place of a password.
+    OAuthBearer,
+    /// XOAUTH2, its forerunner, never standardised, which the large mail providers speak.
+    XOAuth2,
+    /// EXTERNAL, RFC 4422 appendix A: who the peer is was proven outside, by its certificate.
+    External,
+    /// CRAM-MD5, RFC 2195 (feature `cram-md5`). It shows no password, but the server has to
+    /// keep all of them in clear text.
+    #[cfg(feature = "cram-md5")]
+    CramMd5,
     /// PLAIN, RFC 4616: identities and password in one message.
     Plain,
     /// LOGIN: user name and password, each asked for. Obsolete, never standardised
     /// (draft-murchison-sasl-login), and the only one that some devices speak.
     Login,
+    /// ANONYMOUS, RFC 4505: nobody in particular.
+    Anonymous,
 }
 
 impl Mechanism {
-    /// All mechanisms, the preferred first: the order in which to advertise them.
-    pub const ALL: &'static [Self] = &[Self::Plain, Self::Login];
+    /// All mechanisms, the preferred first: the order in which to advertise them, and in
+    /// which a client tries them.
+    pub const ALL: &'static [Self] = &[
+        Self::ScramPlus(Hash::Sha512),
+        Self::ScramPlus(Hash::Sha256),
+        Self::ScramPlus(Hash::Sha1),
+        Self::Scram(Hash::Sha512),
+        Self::Scram(Hash::Sha256),
+        Self::Scram(Hash::Sha1),
+        Self::OAuthBearer,
+        Self::XOAuth2,
+        Self::External,
+        #[cfg(feature = "cram-md5")]
+        Self::CramMd5,
+        Self::Plain,
+        Self::Login,
+        Self::Anonymous,
+    ];
 
     /// The registered name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ScramPlus(Hash::Sha512) => "SCRAM-SHA-512-PLUS",
+            Self::ScramPlus(Hash::Sha256) => "SCRAM-SHA-256-PLUS",
+            Self::ScramPlus(Hash::Sha1) => "SCRAM-SHA-1-PLUS",
+            Self::Scram(Hash::Sha512) => "SCRAM-SHA-512",
+            Self::Scram(Hash::Sha256) => "SCRAM-SHA-256",
+            Self::Scram(Hash::Sha1) => "SCRAM-SHA-1",
+            Self::OAuthBearer => "OAUTHBEARER",
+            Self::XOAuth2 => "XOAUTH2",
+            Self::External => "EXTERNAL",
+            #[cfg(feature = "cram-md5")]
+            Self::CramMd5 => "CRAM-MD5",
             Self::Plain => "PLAIN",
             Self::Login => "LOGIN",
+            Self::Anonymous => "ANONYMOUS",
         }
     }
 
-    /// Whether the password crosses the channel as it is, so that the channel must be
-    /// secured (RFC 4616 section 5).
+    /// Whether a secret crosses the channel as it is, a password or a token, so that the
+    /// channel must be secured (RFC 4616 section 5, RFC 6750 section 5.3).
     #[must_use]
     pub const fn is_plaintext(self) -> bool {
-        match self {
-            Self::Plain | Self::Login => true,
-        }
+        matches!(
+            self,
+            Self::Plain | Self::Login | Self::OAuthBearer | Self::XOAuth2
+        )
     }
 }
 
@@ -77,7 +127,7 @@ pub enum MechanismError {
     /// Not a mechanism name by RFC 4422 section 3.1 (SMTP: 501).
     #[error("the peer's mechanism name is malformed")]
     Malformed,
-    /// A name, but of a mechanism that is not served here (SMTP: 504).
+    /// A name, but of a mechanism that this crate does not know (SMTP: 504).
     #[error("the peer's mechanism is not supported")]
     Unsupported,
 }
@@ -117,7 +167,8 @@ mod tests {
             ("PLAIN\0", Malformed),
             ("A23456789-123456789_X", Malformed),
             ("A23456789-123456789_", Unsupported),
-            ("SCRAM-SHA-256-PLUS", Unsupported),
+            ("SCRAM-SHA-224", Unsupported),
+            ("DIGEST-MD5", Unsupported),
         ] {
             assert_eq!(name.parse::<Mechanism>(), Err(error), "{name:?}");
         }

@@ -5,9 +5,14 @@ use std::collections::btree_map::Entry;
 use std::fmt;
 use std::hint::black_box;
 
+use zeroize::Zeroizing;
+
 use crate::credential::{Credential, CredentialError};
-use crate::server::Verdict;
-use crate::{PrepareError, Prepared, limits};
+use crate::scram::{DecoyKey, Hash, SALT_LENGTH, Verifier};
+#[cfg(any(feature = "cram-md5", feature = "apop"))]
+use crate::server::LookupSharedSecret;
+use crate::server::{LookupScram, Step, Verdict};
+use crate::{Mechanism, PrepareError, Prepared, limits};
 
 /// Users and their credentials, from a text in the manner of Dovecot's passwd-file or from
 /// a command line.
@@ -30,11 +35,20 @@ use crate::{PrepareError, Prepared, limits};
 /// assert_eq!(file.verify("alice", "rabbit"), Verdict::Reject);
 /// assert_eq!(file.verify("mallory", "rabbit hole"), Verdict::Reject);
 /// ```
-#[derive(Clone, Default)]
+///
+/// It answers the other needs that passwords are stored for too: what SCRAM wants, and what
+/// CRAM-MD5 and APOP want. Users whose password is stored in another form, and those who do not
+/// exist, get decoys there, which look like what other users of the file have.
+#[derive(Clone)]
 pub struct PasswordFile {
     users: BTreeMap<String, User>,
     /// One for each cost in the file.
     decoys: Vec<Credential>,
+    /// Iterations and length of the salt, of how many users, for each hash function.
+    shapes: BTreeMap<Hash, BTreeMap<(u32, usize), u64>>,
+    /// Whether a verifier has to be made for somebody, as their password is plain.
+    has_plain: bool,
+    decoy_key: DecoyKey,
 }
 
 impl PasswordFile {
@@ -53,7 +67,7 @@ impl PasswordFile {
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
             .map(|(index, line)| (index, user_and_credential(line)));
-        Self::collect(lines)
+        Self::collect(lines, text.as_bytes())
     }
 
     /// Takes accounts of the form `NAME:PASSWORD`, as they are given on a command line. The
@@ -65,13 +79,60 @@ impl PasswordFile {
     pub fn from_accounts<'a>(
         accounts: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, Vec<LineError>> {
-        let accounts = accounts.into_iter().enumerate();
-        Self::collect(accounts.map(|(index, account)| (index, user_and_password(account))))
+        let accounts: Vec<_> = accounts.into_iter().collect();
+        let secret = Zeroizing::new(accounts.join("\n"));
+        let accounts = accounts.iter().enumerate();
+        let accounts = accounts.map(|(index, account)| (index, user_and_password(account)));
+        Self::collect(accounts, secret.as_bytes())
+    }
+
+    /// Makes up what is shown for unknown users from this key, and not from the text of the
+    /// file: so it stays the same when the file changes.
+    #[must_use]
+    pub fn with_decoy_key(self, decoy_key: DecoyKey) -> Self {
+        Self { decoy_key, ..self }
     }
 
     /// Checks a user's password: accepts, rejects, or is unavailable for want of memory.
     pub fn verify(&self, user: &str, password: &str) -> Verdict {
         self.verify_with(user, password, Credential::check)
+    }
+
+    /// Answers what a user's verifier looks like. The name is that of the file, if it is
+    /// another one than the peer said.
+    ///
+    /// A plain password is made into a verifier each time: some milliseconds of work, which in
+    /// a file with such a password everybody costs.
+    pub fn lookup_scram(&self, user: &str, need: LookupScram) -> Step {
+        let (verifier, verdict) = self.verifier_with(user, need.hash(), Credential::verifier);
+        need.barred(verifier, verdict)
+    }
+
+    /// Answers what a user's password is. The name is that of the file, if it is another one
+    /// than the peer said.
+    #[cfg(any(feature = "cram-md5", feature = "apop"))]
+    pub fn lookup_shared_secret(&self, user: &str, need: LookupSharedSecret) -> Step {
+        let secret = self
+            .find(user)
+            .and_then(|user| user.credential.shared_secret());
+        match secret {
+            Some(secret) => need.found(secret),
+            None => need.unknown(),
+        }
+    }
+
+    /// The mechanisms that the stored credentials allow: PLAIN and LOGIN always; SCRAM where
+    /// somebody has a verifier for it or a plain password; CRAM-MD5 where somebody has one.
+    #[must_use]
+    pub fn mechanisms(&self) -> Vec<Mechanism> {
+        let can = |mechanism: &Mechanism| match *mechanism {
+            Mechanism::Plain | Mechanism::Login => true,
+            Mechanism::Scram(hash) | Mechanism::ScramPlus(hash) => self.shapes.contains_key(&hash),
+            #[cfg(feature = "cram-md5")]
+            Mechanism::CramMd5 => self.has_plain,
+            _ => false,
+        };
+        Mechanism::ALL.iter().copied().filter(can).collect()
     }
 
     /// Whether there is such a user. Not for a peer that has yet to authenticate.
@@ -102,6 +163,50 @@ impl PasswordFile {
         verdict
     }
 
+    /// The verifier to show, and what to tell those who satisfy it.
+    fn verifier_with(
+        &self,
+        name: &str,
+        hash: Hash,
+        mut derive: impl FnMut(&Credential, Hash, &str, &DecoyKey) -> Option<Verifier>,
+    ) -> (Verifier, Verdict) {
+        let user = self.find(name);
+        let plain = user.filter(|user| user.credential.shared_secret().is_some());
+        let found = match (plain, user) {
+            (Some(user), _) => derive(&user.credential, hash, name, &self.decoy_key),
+            (None, user) => {
+                if self.has_plain {
+                    // As much work as for those whose verifier has to be made.
+                    let nobody = Credential::plain("nobody").expect("letters");
+                    drop(black_box(derive(&nobody, hash, name, &self.decoy_key)));
+                }
+                user.and_then(|user| user.credential.verifier(hash, name, &self.decoy_key))
+            }
+        };
+        match found {
+            Some(verifier) => (verifier, Verdict::Accept),
+            None => (self.decoy(name, hash), Verdict::Reject),
+        }
+    }
+
+    /// A verifier of nobody, in the form that some user of the file has: of the forms, each as
+    /// often as it occurs there.
+    fn decoy(&self, name: &str, hash: Hash) -> Verifier {
+        let shapes = self.shapes.get(&hash);
+        let (iterations, salt) = shapes
+            .and_then(|shapes| {
+                let all: u64 = shapes.values().sum();
+                let mut lot = self.decoy_key.lot(name) % all.max(1);
+                shapes.iter().find_map(|(&shape, &count)| {
+                    let falls_here = lot < count;
+                    lot = lot.saturating_sub(count);
+                    falls_here.then_some(shape)
+                })
+            })
+            .unwrap_or((limits::SCRAM_ITERATIONS, SALT_LENGTH));
+        self.decoy_key.verifier_like(hash, name, iterations, salt)
+    }
+
     fn find(&self, user: &str) -> Option<&User> {
         let user = Prepared::parse(user).ok()?;
         self.users.get(user.as_str())
@@ -109,8 +214,15 @@ impl PasswordFile {
 
     fn collect(
         entries: impl Iterator<Item = (usize, Result<(Prepared, Credential), LineReason>)>,
+        secret: &[u8],
     ) -> Result<Self, Vec<LineError>> {
-        let mut file = Self::default();
+        let mut file = Self {
+            users: BTreeMap::new(),
+            decoys: Vec::new(),
+            shapes: BTreeMap::new(),
+            has_plain: false,
+            decoy_key: DecoyKey::of(secret),
+        };
         let mut errors = Vec::new();
         for (index, entry) in entries {
             let added = entry.and_then(|(user, credential)| file.add(&user, credential));
@@ -142,8 +254,22 @@ impl PasswordFile {
             }
             None => return Err(LineReason::TooManyCosts),
         };
+        for &hash in Hash::ALL {
+            if let Some(shape) = credential.scram_shape(hash) {
+                let shapes = self.shapes.entry(hash).or_default();
+                *shapes.entry(shape).or_default() += 1;
+            }
+        }
+        self.has_plain |= credential.shared_secret().is_some();
         vacant.insert(User { credential, cost });
         Ok(())
+    }
+}
+
+/// Nobody.
+impl Default for PasswordFile {
+    fn default() -> Self {
+        Self::parse("").expect("no line, no error")
     }
 }
 
@@ -305,6 +431,77 @@ mod tests {
             "line 8: the password cannot be used: the text is empty"
         );
         assert!(texts.iter().all(|text| !text.contains("rabbit")));
+    }
+
+    /// How many verifiers a look-up takes to make, and what it comes to.
+    fn scram_work(file: &PasswordFile, user: &str, hash: Hash) -> (Verdict, usize, Verifier) {
+        let mut made = 0;
+        let (verifier, verdict) = file.verifier_with(user, hash, |credential, hash, user, key| {
+            made += 1;
+            credential.verifier(hash, user, key)
+        });
+        (verdict, made, verifier)
+    }
+
+    /// Pitfall 14: whoever is looked up costs the same, and gets the same kind of answer, the
+    /// same one each time.
+    #[test]
+    fn scram_hides_who_is_known() {
+        let verifier = |iterations| {
+            let made = Verifier::derive(Hash::Sha256, "tanstaaf", b"0123456789", iterations);
+            made.unwrap().to_stored()
+        };
+        let text = format!(
+            "a:{}\nb:{}\nc:{}\n",
+            verifier(5000),
+            verifier(5000),
+            verifier(6000)
+        );
+        let stored = PasswordFile::parse(&text).unwrap();
+        let mixed = PasswordFile::parse(&format!("{text}d:{{PLAIN}}tanstaaf\n")).unwrap();
+        let mut iterations = BTreeMap::new();
+        for n in 0..200 {
+            let name = format!("nobody{n}");
+            let (verdict, made, shown) = scram_work(&stored, &name, Hash::Sha256);
+            assert_eq!((verdict, made), (Verdict::Reject, 0));
+            let (_, _, again) = scram_work(&stored, &name, Hash::Sha256);
+            assert!(shown == again && shown.salt().len() == 10);
+            *iterations.entry(shown.iterations()).or_insert(0) += 1;
+        }
+        // Two thirds, one third.
+        assert!((100..170).contains(&iterations[&5000]), "{iterations:?}");
+        assert_eq!(iterations.len(), 2);
+        assert_eq!(scram_work(&stored, "a", Hash::Sha256).0, Verdict::Accept);
+        assert_eq!(scram_work(&stored, "a", Hash::Sha1).0, Verdict::Reject);
+        for (user, verdict) in [
+            ("a", Verdict::Accept),
+            ("d", Verdict::Accept),
+            ("nobody", Verdict::Reject),
+            ("", Verdict::Reject),
+            ("\n", Verdict::Reject),
+        ] {
+            let (found, made, _) = scram_work(&mixed, user, Hash::Sha256);
+            assert_eq!((found, made), (verdict, 1), "{user:?}");
+        }
+        let other = stored.clone().with_decoy_key(DecoyKey::from([1; 32]));
+        let salt = |file| scram_work(file, "nobody", Hash::Sha256).2.salt().to_vec();
+        assert_ne!(salt(&stored), salt(&other));
+    }
+
+    #[test]
+    fn mechanisms() {
+        let names = |text: String| -> Vec<_> {
+            let file = PasswordFile::parse(&text).unwrap();
+            file.mechanisms().into_iter().map(Mechanism::name).collect()
+        };
+        assert_eq!(names(String::new()), ["PLAIN", "LOGIN"]);
+        let verifier = Verifier::derive(Hash::Sha1, "x", b"0123", 4096).unwrap();
+        assert_eq!(
+            names(format!("tim:{}", verifier.to_stored())),
+            ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN"]
+        );
+        let all = names("tim:{PLAIN}x".to_owned());
+        assert!(all.len() >= 8, "{all:?}");
     }
 
     #[test]

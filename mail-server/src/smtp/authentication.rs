@@ -1,65 +1,45 @@
-//! AUTH (RFC 4954): between the machine, the mechanisms of `sasl`, and the service.
+//! AUTH (RFC 4954): between the machine and [`auth`](crate::auth).
 
-use sasl::Mechanism;
-use sasl::server::{Context, Failure, Outcome, Server, Step};
+use sasl::server::Failure;
 use smtp_proto::Reply;
 use smtp_proto::command::Auth;
-use tracing::{error, info, warn};
 
 use super::connection::Connection;
 use super::service::Service;
+use crate::auth::Turn;
 
 impl<S: Service> Connection<S> {
     pub(super) async fn authenticate(&mut self, auth: Auth) {
-        let config = self.driver.machine().config();
-        let context = Context::new("smtp")
-            .secured(self.session.tls.is_some())
-            .allow_clear_passwords(config.auth_without_tls);
-        let step = match auth.mechanism.as_str().parse::<Mechanism>() {
-            Ok(mechanism) => {
+        let turn = match &mut self.login {
+            Some(login) => {
                 let initial = auth.initial.as_ref().map(|initial| initial.expose());
-                Server::start(mechanism, initial, &context)
+                login.start(auth.mechanism.as_str(), initial).await
             }
-            Err(_) => {
-                error!(mechanism = %auth.mechanism, "announced, but there is no such mechanism");
-                Step::Done(Err(Failure::Unavailable))
-            }
+            // Announced, but there is nobody to ask.
+            None => Turn::Done(Err(Failure::Unavailable)),
         };
-        self.exchange(step).await;
+        self.take_turn(turn);
     }
 
-    /// Goes on with an authentication until the client is asked, or it is over.
-    pub(super) async fn exchange(&mut self, mut step: Step) {
-        loop {
-            step = match step {
-                Step::Need(need) => self.service.authenticate(&self.session, need).await,
-                Step::Challenge(challenge) => {
-                    let told = self.driver.machine().challenge(challenge.data());
-                    self.exchange = Some(challenge);
-                    return self.check(told);
-                }
-                Step::Done(outcome) => return self.authenticated(outcome),
-            }
+    pub(super) async fn auth_data(&mut self, response: &[u8]) {
+        if let Some(login) = &mut self.login {
+            let turn = login.respond(response).await;
+            self.take_turn(turn);
         }
     }
 
-    fn authenticated(&mut self, outcome: Outcome) {
-        let answer = match outcome {
-            Ok(identity) => {
-                info!(
-                    user = identity.authzid(),
-                    mechanism = identity.mechanism().name(),
-                    "authenticated"
-                );
+    fn take_turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Challenge(challenge) => {
+                let told = self.driver.machine().challenge(&challenge);
+                self.check(told);
+            }
+            Turn::Done(Ok(identity)) => {
                 self.session.authenticated = Some(identity);
-                Ok(())
+                self.answer(Ok(()));
             }
-            Err(failure) => {
-                warn!(%failure, "authentication failed");
-                Err(refusal(failure))
-            }
-        };
-        self.answer(answer);
+            Turn::Done(Err(failure)) => self.answer(Err(refusal(failure))),
+        }
     }
 }
 

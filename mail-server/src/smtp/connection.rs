@@ -9,7 +9,6 @@ use std::time::Duration;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
-use sasl::server::Challenge;
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::server::{Config, Event, Protocol, Server};
 use smtp_proto::{Error, Reply};
@@ -20,6 +19,7 @@ use tokio_util::either::Either;
 use tracing::{Instrument, debug, error, info, info_span};
 
 use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
+use crate::auth::{Authentication, Login};
 use crate::listener::{Peer, Stop};
 use crate::tls::Tls;
 
@@ -30,6 +30,15 @@ pub(super) struct Shared {
     pub(super) tls: Option<Tls>,
     pub(super) implicit_tls: bool,
     pub(super) handshake: Duration,
+    pub(super) authentication: Option<Authentication>,
+}
+
+impl Shared {
+    fn login(&self, peer: Peer) -> Option<Login> {
+        let authentication = self.authentication.as_ref()?;
+        let login = authentication.login("smtp", peer);
+        Some(login.allow_clear_passwords(self.config.auth_without_tls))
+    }
 }
 
 pub(super) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
@@ -97,8 +106,12 @@ async fn serve<S: Service>(
             .or_else(|_| Server::refusing(Arc::clone(&shared.config), FAULT))
             .expect("our own reply is one of refusal"),
     };
+    let mut login = shared.login(peer);
     if let Some(tls) = &session.tls {
         machine.tls_started(tls.clone());
+        if let Some(login) = &mut login {
+            login.tls_started(tls);
+        }
     }
     let mut stopping = stop.is_stopped();
     if stopping {
@@ -109,7 +122,7 @@ async fn serve<S: Service>(
         driver: Driver::new(machine, transport),
         session,
         service,
-        exchange: None,
+        login,
         envelope: None,
     };
     let mut stopped = pin!(stop.stopped());
@@ -132,7 +145,11 @@ async fn serve<S: Service>(
                 connection.session.hello = None;
                 connection.session.authenticated = None;
                 let transport = upgrade(shared, transport, &mut connection.session, &stop).await?;
-                machine.tls_started(connection.session.tls.clone().unwrap_or_default());
+                let info = connection.session.tls.clone().unwrap_or_default();
+                if let Some(login) = &mut connection.login {
+                    login.tls_started(&info);
+                }
+                machine.tls_started(info);
                 connection.driver = Driver::new(machine, transport);
             }
             Next::Closed => return Ok(()),
@@ -170,8 +187,8 @@ pub(super) struct Connection<S> {
     pub(super) driver: Driver<Server, Transport>,
     pub(super) session: Session,
     pub(super) service: S,
-    /// The authentication that is going on.
-    pub(super) exchange: Option<Challenge>,
+    /// Its way in, if there is one.
+    pub(super) login: Option<Login>,
     /// The transaction that is going on.
     envelope: Option<Envelope>,
 }
@@ -203,13 +220,12 @@ impl<S: Service> Connection<S> {
                 self.check(told);
             }
             Event::Auth(auth) => self.authenticate(auth).await,
-            Event::AuthData(response) => {
-                if let Some(challenge) = self.exchange.take() {
-                    let step = challenge.respond(response.expose());
-                    self.exchange(step).await;
+            Event::AuthData(response) => self.auth_data(response.expose()).await,
+            Event::AuthCancelled => {
+                if let Some(login) = &mut self.login {
+                    login.cancel();
                 }
             }
-            Event::AuthCancelled => self.exchange = None,
             Event::Aborted(reason) => {
                 self.envelope = None;
                 info!(?reason, "message refused");

@@ -54,6 +54,7 @@ use std::sync::Arc;
 
 use tokio::net::ToSocketAddrs;
 
+use crate::auth::Authentication;
 use crate::limits::Limits;
 use crate::listener::{Acceptor, Peer, Refusals, Stop};
 use crate::tls::Tls;
@@ -67,6 +68,7 @@ pub struct Listener {
     config: Config,
     tls: Option<Tls>,
     implicit_tls: bool,
+    authentication: Option<Authentication>,
     stop: Stop,
 }
 
@@ -103,6 +105,7 @@ impl Listener {
             config,
             tls: None,
             implicit_tls: false,
+            authentication: None,
             stop: Stop::new(),
         }
     }
@@ -120,6 +123,14 @@ impl Listener {
     pub fn implicit_tls(mut self, tls: Tls) -> Self {
         self.implicit_tls = true;
         self.tls = Some(tls);
+        self
+    }
+
+    /// Lets clients authenticate (RFC 4954), with the mechanisms that
+    /// [`Config::mechanisms`] names; without this, nobody is let in.
+    #[must_use]
+    pub fn authentication(mut self, authentication: Authentication) -> Self {
+        self.authentication = Some(authentication);
         self
     }
 
@@ -152,6 +163,7 @@ impl Listener {
             tls: self.tls,
             implicit_tls: self.implicit_tls,
             handshake: self.acceptor.handshake(),
+            authentication: self.authentication,
         });
         let refusals = if self.implicit_tls {
             NO_REFUSALS

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mailwire::TlsInfo;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
-use sasl::server::{Authenticated, Failure, Need, Step, Verdict};
+use sasl::server::Authenticated;
 use smtp_proto::command::{Hello, Mail, Rcpt, Verify};
 use smtp_proto::server::{Event, Server};
 use smtp_proto::{Error, Reply};
@@ -46,18 +46,6 @@ pub trait Service: Send + 'static {
     async fn hello(&mut self, session: &Session, hello: &Hello) -> Result<(), Reply> {
         let _ = (session, hello);
         Ok(())
-    }
-
-    /// An authentication needs to know something: see [`sasl::server`]. The default knows nobody.
-    ///
-    /// It is only asked if [`Config::mechanisms`](super::Config::mechanisms) names mechanisms.
-    async fn authenticate(&mut self, session: &Session, need: Need) -> Step {
-        let _ = session;
-        match need {
-            Need::VerifyPassword(need) => need.answer(Verdict::Reject),
-            Need::Authorize(need) => need.refuse(),
-            _ => Step::Done(Err(Failure::Unavailable)),
-        }
     }
 
     /// A message is announced.

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use mail_server::auth::{Authentication, Passwords};
 use mail_server::smtp::{
     Body, Config, Envelope, Listener, Protocol, Service, Session, Statuses, deliver,
 };
 use mail_server::store::{Account, Mailstore};
 use mail_server::{Peer, Stop, Tls};
 use sasl::PasswordFile;
-use sasl::server::{Failure, Need, Step};
 use smtp_proto::command::Rcpt;
 use smtp_proto::{ForwardPath, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream};
@@ -67,6 +67,7 @@ pub(crate) async fn listener(config: Config) -> Listener {
     Listener::bind("127.0.0.1:0", config)
         .await
         .expect("a free port")
+        .authentication(authentication())
 }
 
 pub(crate) fn smtp() -> Config {
@@ -146,20 +147,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     }
 }
 
-/// Stores for everybody in example.org, and knows the password of alice.
+/// Knows the password of alice.
+pub(crate) fn authentication() -> Authentication {
+    let passwords = PasswordFile::from_accounts(["alice:rabbit hole"]).expect("an account");
+    Authentication::new(Passwords::from(passwords))
+}
+
+/// Stores for everybody in example.org.
 #[derive(Clone)]
 pub(crate) struct Host {
     pub(crate) store: Arc<dyn Mailstore>,
-    passwords: Arc<PasswordFile>,
     accounts: Vec<Vec<Account>>,
 }
 
 impl Host {
     pub(crate) fn new(store: impl Mailstore) -> Self {
-        let passwords = PasswordFile::from_accounts(["alice:rabbit hole"]).expect("an account");
         Self {
             store: Arc::new(store),
-            passwords: Arc::new(passwords),
             accounts: Vec::new(),
         }
     }
@@ -172,17 +176,6 @@ impl Host {
 
 #[async_trait]
 impl Service for Host {
-    async fn authenticate(&mut self, _: &Session, need: Need) -> Step {
-        match need {
-            Need::VerifyPassword(need) => {
-                let verdict = self.passwords.verify(need.username(), need.password());
-                need.answer(verdict)
-            }
-            Need::Authorize(need) => need.refuse(),
-            _ => Step::Done(Err(Failure::Unavailable)),
-        }
-    }
-
     async fn mail(&mut self, _: &Session, _: &smtp_proto::command::Mail) -> Result<(), Reply> {
         self.accounts.clear();
         Ok(())

@@ -1,4 +1,4 @@
-//! Hashes: PHC strings and bcrypt's own format. The hashing is the libraries'.
+//! Hashes: PHC strings, and the older formats of crypt(3). The hashing is the libraries'.
 
 use argon2::Argon2;
 use bcrypt::HashParts;
@@ -6,6 +6,7 @@ use password_hash::phc::{Output, PasswordHash, Salt};
 use password_hash::{Error, PasswordHasher, PasswordVerifier};
 use pbkdf2::Pbkdf2;
 use scrypt::Scrypt;
+use sha_crypt::ShaCrypt;
 
 use super::CredentialError;
 use crate::server::Verdict;
@@ -42,6 +43,7 @@ pub fn hash(password: &str, salt: &[u8; 16]) -> Result<String, CredentialError> 
 pub(super) enum Hashed {
     Phc(Algorithm, Box<PasswordHash>),
     Bcrypt(String),
+    ShaCrypt(String),
 }
 
 impl Hashed {
@@ -52,6 +54,7 @@ impl Hashed {
             .ok_or(CredentialError::UnknownScheme)?;
         let algorithm = match scheme {
             "2a" | "2b" | "2y" => return bcrypt(stored),
+            "5" | "6" => return sha_crypt(stored),
             "argon2id" | "argon2i" => Algorithm::Argon2,
             "scrypt" => Algorithm::Scrypt,
             "pbkdf2-sha256" | "pbkdf2-sha512" => Algorithm::Pbkdf2,
@@ -82,6 +85,7 @@ impl Hashed {
                 Ok(false) => Err(Error::PasswordInvalid),
                 Err(_) => Err(Error::Internal),
             },
+            Self::ShaCrypt(stored) => ShaCrypt::SHA512.verify_password(password, stored.as_str()),
         };
         match checked {
             Ok(()) => Verdict::Accept,
@@ -107,6 +111,13 @@ impl Hashed {
                 let cost = &stored[BCRYPT_COST_AT];
                 Self::Bcrypt(format!("$2b${cost}${:.<53}", ""))
             }
+            Self::ShaCrypt(stored) => {
+                // All but the salt and the hash, which are the last two.
+                let mut fields = stored.rsplitn(3, '$');
+                let (hash, _) = (fields.next().unwrap_or(""), fields.next());
+                let head = fields.next().unwrap_or("");
+                Self::ShaCrypt(format!("{head}${:.<16}${:.<2$}", "", "", hash.len()))
+            }
         }
     }
 }
@@ -125,6 +136,32 @@ fn bcrypt(stored: &str) -> Result<Hashed, CredentialError> {
         0..BCRYPT_LEAST_COST => Err(CredentialError::Malformed),
         BCRYPT_LEAST_COST..=limits::BCRYPT_COST => Ok(Hashed::Bcrypt(stored.to_owned())),
         _ => Err(CredentialError::TooCostly),
+    }
+}
+
+/// `$5$` and `$6$`, the hashes of crypt(3): rounds if they are not 5,000, a salt, a hash.
+fn sha_crypt(stored: &str) -> Result<Hashed, CredentialError> {
+    let (length, rest) = match stored.split_at(3) {
+        ("$5$", rest) => (43, rest),
+        (_, rest) => (86, rest),
+    };
+    let rest = match rest.strip_prefix("rounds=") {
+        None => rest,
+        Some(rest) => {
+            let (rounds, rest) = rest.split_once('$').ok_or(CredentialError::Malformed)?;
+            let rounds = rounds.parse().map_err(|_| CredentialError::Malformed)?;
+            within(rounds, limits::SHA_CRYPT_ROUNDS)?;
+            // The library refuses what is too little.
+            sha_crypt::Params::new(rounds).map_err(|_| CredentialError::Malformed)?;
+            rest
+        }
+    };
+    let (salt, hash) = rest.split_once('$').ok_or(CredentialError::Malformed)?;
+    let legal = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'/';
+    let fits = (1..=16).contains(&salt.len()) && hash.len() == length;
+    match fits && salt.bytes().chain(hash.bytes()).all(legal) {
+        true => Ok(Hashed::ShaCrypt(stored.to_owned())),
+        false => Err(CredentialError::Malformed),
     }
 }
 
@@ -232,6 +269,14 @@ mod tests {
             "tanstaaf",
             "$2y$04$abcdefghijklmnopqrstuumJUK7dJmoK7yMfXBMkeTJL1Y.du7qIG",
         ),
+        (
+            "tanstaaf",
+            "$5$rounds=1000$0123456789abcdef$AxGvS/Uryo9XTuZMIKi5pENq7ENpTnjPGjP2awk7DK6",
+        ),
+        (
+            "tanstaaf",
+            "$6$saltstring$wi5aZabVEbZhKbcLeWtMDysR5fiBLATiSFjr4ouJfQ6PS1qsrL2HlVPZG9gwohJiQ7PAmMLYS9iVdS4PtzCXk.",
+        ),
     ];
 
     #[test]
@@ -253,7 +298,7 @@ mod tests {
             let decoy = hashed.decoy();
             let text = match &decoy {
                 Hashed::Phc(_, phc) => phc.to_string(),
-                Hashed::Bcrypt(text) => text.clone(),
+                Hashed::Bcrypt(text) | Hashed::ShaCrypt(text) => text.clone(),
             };
             assert!(Hashed::parse(&text).is_ok(), "{text}");
             assert_eq!(decoy.check(&password), Verdict::Reject, "{text}");
@@ -309,6 +354,25 @@ mod tests {
         ] {
             let parsed = Hashed::parse(&format!("{cost}{BCRYPT}"));
             assert_eq!(parsed.err(), expected, "{cost}");
+        }
+        let hash = ".".repeat(86);
+        for (head, expected) in [
+            ("$6$salt$", None),
+            ("$6$rounds=1000000$salt$", None),
+            ("$6$rounds=1000001$salt$", Some(TooCostly)),
+            ("$6$rounds=99999999999$salt$", Some(Malformed)),
+            ("$6$rounds=999$salt$", Some(Malformed)),
+            ("$6$rounds=x$salt$", Some(Malformed)),
+            ("$6$rounds=1000$", Some(Malformed)),
+            ("$6$$", Some(Malformed)),
+            ("$6$0123456789abcdefg$", Some(Malformed)),
+            ("$6$sa:lt$", Some(Malformed)),
+            ("$6$salt", Some(Malformed)),
+            ("$5$salt$", Some(Malformed)),
+            ("$1$salt$", Some(UnknownScheme)),
+        ] {
+            let parsed = Hashed::parse(&format!("{head}{hash}"));
+            assert_eq!(parsed.err(), expected, "{head}");
         }
     }
 

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::scram::{DecoyKey, Hash, SALT_LENGTH, Verifier, VerifierError};
 use crate::server::Verdict;
 use crate::{PrepareError, Prepared, limits};
 
@@ -26,11 +27,17 @@ pub use hashed::hash;
 /// | `$argon2id$v=19$m=…,t=…,p=…$salt$hash`, `$argon2i$…` | Argon2, RFC 9106 |
 /// | `$scrypt$ln=…,r=…,p=…$salt$hash` | scrypt, RFC 7914 |
 /// | `$pbkdf2-sha256$i=…,l=…$salt$hash`, `$pbkdf2-sha512$…` | PBKDF2, RFC 8018 |
-/// | `$2b$…`, `$2a$…`, `$2y$…` | bcrypt; looks at the first 72 octets of a password only |
-/// | `{PLAIN}password` | the password itself, for tests |
+/// | `$2b$…`, `$2a$…`, `$2y$…` | bcrypt, as `htpasswd -B` makes it; looks at the first 72 octets of a password only |
+/// | `$6$…`, `$5$…` | SHA-512 and SHA-256 of crypt(3), as in shadow(5) and from `htpasswd -5` |
+/// | `{SCRAM-SHA-256}iterations,salt,StoredKey,ServerKey` | SCRAM: a [`Verifier`] |
+/// | `{PLAIN}password` | the password itself, for tests and for CRAM-MD5 and APOP |
+///
+/// Before a hash that begins with `$` may stand the name that Dovecot gives it in braces:
+/// `{ARGON2ID}`, `{BLF-CRYPT}`, `{SHA512-CRYPT}`, `{CRYPT}` and so on.
 ///
 /// A value whose check would cost more than [`limits`] allow cannot exist. Not supported:
-/// `argon2d`, the other schemes of crypt(3), and scheme names in braces but `{PLAIN}`.
+/// `argon2d`, and schemes that are guessed too fast, such as the `$apr1$` and `{SHA}` of older
+/// htpasswd files.
 ///
 /// ```
 /// use sasl::credential::Credential;
@@ -65,8 +72,10 @@ impl Credential {
 
     /// Checks as [`verify`](Self::verify) does, but tells a wrong password from one that
     /// could not be checked for want of memory.
-    pub(crate) fn check(&self, password: &Prepared) -> Verdict {
+    pub fn check(&self, password: &Prepared) -> Verdict {
         match &self.0 {
+            Scheme::Scram(verifier) if verifier.check(password) => Verdict::Accept,
+            Scheme::Scram(_) => Verdict::Reject,
             Scheme::Plain(stored) if *stored == Padded::new(password) => Verdict::Accept,
             Scheme::Plain(_) => Verdict::Reject,
             #[cfg(feature = "hashes")]
@@ -74,10 +83,58 @@ impl Credential {
         }
     }
 
-    /// A credential of nobody, whose check costs as much as this one's.
-    pub(crate) fn decoy(&self) -> Self {
+    /// What SCRAM needs of it: a stored verifier, if it is made with this hash function; or one
+    /// made of a password now, with a salt that is always the same for the user. None where
+    /// only another hash is stored.
+    ///
+    /// Making one takes milliseconds. [`PasswordFile`](crate::PasswordFile) hides who is
+    /// known; whoever calls this must see to it.
+    #[must_use]
+    pub fn verifier(&self, hash: Hash, username: &str, key: &DecoyKey) -> Option<Verifier> {
+        match &self.0 {
+            Scheme::Scram(verifier) if verifier.hash() == hash => Some((**verifier).clone()),
+            Scheme::Plain(password) => {
+                let password = Prepared::parse(password.as_str()).ok()?;
+                let salt = key.salt(username.as_bytes(), SALT_LENGTH);
+                Some(Verifier::of(
+                    hash,
+                    &password,
+                    &salt,
+                    limits::SCRAM_ITERATIONS,
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// The password, where it is stored as it is.
+    #[must_use]
+    pub fn shared_secret(&self) -> Option<&str> {
+        match &self.0 {
+            Scheme::Plain(password) => Some(password.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Iterations and length of the salt, if it is a verifier made with this hash function, or
+    /// one can be made.
+    pub(crate) fn scram_shape(&self, hash: Hash) -> Option<(u32, usize)> {
+        match &self.0 {
+            Scheme::Scram(verifier) if verifier.hash() == hash => {
+                Some((verifier.iterations(), verifier.salt().len()))
+            }
+            Scheme::Plain(_) => Some((limits::SCRAM_ITERATIONS, SALT_LENGTH)),
+            _ => None,
+        }
+    }
+
+    /// A credential of nobody, whose check costs as much as this one's: to be checked in place
+    /// of one that is not there, so that the time it takes does not tell.
+    #[must_use]
+    pub fn decoy(&self) -> Self {
         Self(match &self.0 {
             Scheme::Plain(_) => Scheme::Plain(Padded::blank()),
+            Scheme::Scram(verifier) => Scheme::Scram(Box::new(verifier.decoy())),
             #[cfg(feature = "hashes")]
             Scheme::Hashed(hashed) => Scheme::Hashed(hashed.decoy()),
         })
@@ -96,8 +153,14 @@ impl FromStr for Credential {
         if let Some(password) = stored.strip_prefix("{PLAIN}") {
             return Self::plain(password);
         }
+        match stored.parse::<Verifier>() {
+            Ok(verifier) => return Ok(Self(Scheme::Scram(Box::new(verifier)))),
+            Err(VerifierError::UnknownScheme) => {}
+            Err(VerifierError::Iterations) => return Err(CredentialError::Iterations),
+            Err(_) => return Err(CredentialError::Malformed),
+        }
         #[cfg(feature = "hashes")]
-        return Ok(Self(Scheme::Hashed(Hashed::parse(stored)?)));
+        return Ok(Self(Scheme::Hashed(Hashed::parse(without_name(stored))?)));
         #[cfg(not(feature = "hashes"))]
         Err(CredentialError::UnknownScheme)
     }
@@ -122,6 +185,10 @@ pub enum CredentialError {
     /// Parameters beyond [`limits`].
     #[error("the stored password is too costly to check")]
     TooCostly,
+    /// A SCRAM verifier with fewer iterations than [`limits::SCRAM_LEAST_ITERATIONS`], or more
+    /// than [`limits::PBKDF2_ITERATIONS`].
+    #[error("the stored verifier has too few or too many iterations")]
+    Iterations,
     /// A password that nobody could present.
     #[error("the password cannot be used: {0}")]
     Password(PrepareError),
@@ -140,8 +207,22 @@ impl From<PrepareError> for CredentialError {
 #[derive(Clone, PartialEq)]
 enum Scheme {
     Plain(Padded),
+    Scram(Box<Verifier>),
     #[cfg(feature = "hashes")]
     Hashed(Hashed),
+}
+
+/// A hash without the name of its scheme: what follows tells it too.
+#[cfg(feature = "hashes")]
+fn without_name(stored: &str) -> &str {
+    NAMES
+        .iter()
+        .find_map(|name| {
+            stored
+                .strip_prefix(name)
+                .filter(|rest| rest.starts_with('$'))
+        })
+        .unwrap_or(stored)
 }
 
 /// A password in a buffer of one size, so that a comparison does not show its length.
@@ -162,6 +243,12 @@ impl Padded {
     fn blank() -> Self {
         Self(Box::new(Zeroizing::new([0; limits::FIELD])))
     }
+
+    fn as_str(&self) -> &str {
+        let end = self.0.iter().position(|&octet| octet == 0);
+        let text = &self.0[..end.unwrap_or(limits::FIELD)];
+        std::str::from_utf8(text).expect("made of a text")
+    }
 }
 
 impl PartialEq for Padded {
@@ -169,6 +256,17 @@ impl PartialEq for Padded {
         self.0.ct_eq(&**other.0).into()
     }
 }
+
+/// Dovecot's names for the hashes that are supported.
+#[cfg(feature = "hashes")]
+const NAMES: &[&str] = &[
+    "{ARGON2ID}",
+    "{ARGON2I}",
+    "{BLF-CRYPT}",
+    "{SHA512-CRYPT}",
+    "{SHA256-CRYPT}",
+    "{CRYPT}",
+];
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +297,51 @@ mod tests {
         assert!(stored.verify("IX\u{a0}zo\u{eb}"));
     }
 
+    #[cfg(feature = "hashes")]
+    #[test]
+    fn names_in_braces() {
+        let hash = "$2y$04$abcdefghijklmnopqrstuumJUK7dJmoK7yMfXBMkeTJL1Y.du7qIG";
+        for name in NAMES {
+            let stored: Credential = format!("{name}{hash}").parse().unwrap();
+            assert!(stored.verify("tanstaaf"), "{name}");
+        }
+        for stored in [
+            "{CRYPT}tanstaaf",
+            "{CRYPT}{CRYPT}$2y$04$x",
+            "{PLAIN-MD5}$2y$04$x",
+        ] {
+            assert!(stored.parse::<Credential>().is_err(), "{stored}");
+        }
+    }
+
+    /// A verifier checks a password, and is what SCRAM asks for; a plain password becomes one.
+    #[test]
+    fn verifiers() {
+        let key = DecoyKey::from([7; 32]);
+        let verifier = Verifier::derive(Hash::Sha256, "tanstaaf", b"0123", 4096).unwrap();
+        let stored: Credential = verifier.to_stored().parse().unwrap();
+        assert!(stored.verify("tanstaaf") && !stored.verify("tanstaa"));
+        let found = stored.verifier(Hash::Sha256, "tim", &key).unwrap();
+        assert_eq!(found.to_stored(), verifier.to_stored());
+        assert!(stored.verifier(Hash::Sha1, "tim", &key).is_none());
+        assert!(stored.shared_secret().is_none());
+
+        let plain = Credential::plain("tanstaaf").unwrap();
+        assert_eq!(plain.shared_secret(), Some("tanstaaf"));
+        for &hash in Hash::ALL {
+            let made = plain.verifier(hash, "tim", &key).unwrap();
+            let again = plain.verifier(hash, "tim", &key).unwrap();
+            assert!(made.verify("tanstaaf"));
+            assert_eq!(made.to_stored(), again.to_stored());
+            // It looks like the decoy of somebody who does not exist.
+            let decoy = key.verifier(hash, "tim");
+            assert_eq!(
+                (made.salt(), made.iterations()),
+                (decoy.salt(), decoy.iterations())
+            );
+        }
+    }
+
     #[test]
     fn refused() {
         use CredentialError::{Password, UnknownScheme};
@@ -207,8 +350,13 @@ mod tests {
             ("tanstaaf", UnknownScheme),
             ("{plain}tanstaaf", UnknownScheme),
             ("{SSHA}tanstaaf", UnknownScheme),
-            ("$6$salt$tanstaaf", UnknownScheme),
             ("$2x$10$tanstaaf", UnknownScheme),
+            ("$apr1$tanstaaf$tanstaaf", UnknownScheme),
+            ("{SCRAM-SHA-256}tanstaaf", CredentialError::Malformed),
+            (
+                "{SCRAM-SHA-256}1,AAAA,AAAA,AAAA",
+                CredentialError::Iterations,
+            ),
             ("{PLAIN}", Password(PrepareError::Empty)),
             ("{PLAIN}tan\tstaaf", Password(PrepareError::Prohibited)),
         ] {

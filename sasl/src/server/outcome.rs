@@ -27,6 +27,19 @@ pub enum Verdict {
     Unavailable,
 }
 
+impl Verdict {
+    /// What a verdict that does not accept comes to.
+    pub(super) fn failure(self) -> Option<Failure> {
+        match self {
+            Self::Accept => None,
+            Self::Reject => Some(Failure::Rejected),
+            Self::Expired => Some(Failure::Expired),
+            Self::Disabled => Some(Failure::Disabled),
+            Self::Unavailable => Some(Failure::Unavailable),
+        }
+    }
+}
+
 /// The proof that a peer has authenticated.
 ///
 /// Only an exchange that ended well makes one, so that whoever holds one may rely on it.
@@ -36,25 +49,32 @@ pub enum Verdict {
 /// use sasl::server::Authenticated;
 ///
 /// fn forge(name: sasl::Prepared) -> Authenticated {
-///     let mechanism = Mechanism::Plain;
-///     Authenticated { mechanism, authcid: name.clone(), authzid: name } // private fields
+///     let mechanism = Some(Mechanism::Plain);
+///     Authenticated { mechanism, authcid: name.clone(), authzid: name, success_data: vec![] } // private
 /// }
 /// ```
 #[derive(PartialEq, Eq)]
 #[must_use = "this is who the peer is"]
 pub struct Authenticated {
-    mechanism: Mechanism,
+    mechanism: Option<Mechanism>,
     authcid: Prepared,
     authzid: Prepared,
+    success_data: Vec<u8>,
 }
 
 impl Authenticated {
-    pub(super) fn new(mechanism: Mechanism, authcid: Prepared, authzid: Prepared) -> Self {
+    pub(super) fn new(mechanism: Option<Mechanism>, authcid: Prepared, authzid: Prepared) -> Self {
         Self {
             mechanism,
             authcid,
             authzid,
+            success_data: Vec::new(),
         }
+    }
+
+    pub(super) fn with_success_data(mut self, data: Vec<u8>) -> Self {
+        self.success_data = data;
+        self
     }
 
     /// The authentication identity: whose password it was.
@@ -70,10 +90,29 @@ impl Authenticated {
         self.authzid.as_str()
     }
 
-    /// The mechanism that was used.
+    /// The mechanism that was used; none where it was the protocol's own command.
     #[must_use]
-    pub fn mechanism(&self) -> Mechanism {
+    pub fn mechanism(&self) -> Option<Mechanism> {
         self.mechanism
+    }
+
+    /// Whether this is nobody in particular, whatever the name says (RFC 4505).
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.mechanism == Some(Mechanism::Anonymous)
+    }
+
+    /// Whether the exchange was bound to its TLS session.
+    #[must_use]
+    pub fn is_channel_bound(&self) -> bool {
+        matches!(self.mechanism, Some(Mechanism::ScramPlus(_)))
+    }
+
+    /// What the success reply has to carry, in a protocol where it
+    /// [can](super::Context::success_data); otherwise empty.
+    #[must_use]
+    pub fn success_data(&self) -> &[u8] {
+        &self.success_data
     }
 }
 
@@ -83,7 +122,7 @@ impl fmt::Debug for Authenticated {
             .field("mechanism", &self.mechanism)
             .field("authcid", &self.authcid())
             .field("authzid", &self.authzid())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,6 +134,7 @@ impl fmt::Debug for Authenticated {
 /// | `TooLong` | 500 5.5.6 | `-ERR` | `BAD` |
 /// | `Cancelled` | 501 | `-ERR` | `BAD` |
 /// | `EncryptionRequired` | 538 5.7.11 | `-ERR` | `NO [PRIVACYREQUIRED]` |
+/// | `NotOffered` | 504 5.5.4 | `-ERR` | `NO [CANNOT]` |
 /// | `Rejected` | 535 5.7.8 | `-ERR [AUTH]` | `NO [AUTHENTICATIONFAILED]` |
 /// | `Unauthorized` | 535 5.7.8 | `-ERR [AUTH]` | `NO [AUTHORIZATIONFAILED]` |
 /// | `Expired` | 535 5.7.8 | `-ERR [AUTH]` | `NO [EXPIRED]` |
@@ -109,8 +149,9 @@ pub enum Failure {
     /// The message has not the mechanism's form.
     #[error("the peer's message is malformed")]
     Malformed,
-    /// A name or password is longer than [`limits::FIELD`](crate::limits::FIELD).
-    #[error("the peer's name or password is too long")]
+    /// A name or password is longer than [`limits::FIELD`](crate::limits::FIELD), or a message
+    /// than [`limits::MESSAGE`](crate::limits::MESSAGE).
+    #[error("the peer's message is too long")]
     TooLong,
     /// The peer cancelled the exchange.
     #[error("the peer cancelled the exchange")]
@@ -118,6 +159,9 @@ pub enum Failure {
     /// The mechanism shows the password, and the channel is not secured.
     #[error("the channel is not secured as the mechanism requires")]
     EncryptionRequired,
+    /// The mechanism is not offered on this channel.
+    #[error("the mechanism is not offered on this channel")]
+    NotOffered,
     /// No such user, or not the user's password; nobody should learn which.
     #[error("the peer's credentials were rejected")]
     Rejected,

@@ -29,9 +29,6 @@ impl Message {
     }
 }
 
-/// The challenge where the peer sent no initial response.
-pub(super) const PROMPT: &[u8] = b"";
-
 #[cfg(test)]
 mod tests {
     use super::*;

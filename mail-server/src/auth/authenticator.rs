@@ -1,0 +1,34 @@
+//! What an application implements.
+
+use async_trait::async_trait;
+use sasl::Mechanism;
+use sasl::server::{Need, Step};
+
+use crate::listener::Peer;
+
+/// Knows users: their passwords, verifiers, tokens, and who may act as whom.
+///
+/// One value serves all connections of all protocols.
+#[async_trait]
+pub trait Authenticator: Send + Sync + 'static {
+    /// The mechanisms whose needs this one can answer. They are offered where the channel
+    /// permits them.
+    fn mechanisms(&self) -> &[Mechanism];
+
+    /// Answers one need of an exchange.
+    ///
+    /// A need that it does not know is answered with
+    /// `Step::Done(Err(Failure::Unavailable))`. What takes the processor for long belongs on
+    /// a blocking thread. A connection that goes away drops the future.
+    async fn answer(&self, origin: &Origin, need: Need) -> Step;
+}
+
+/// Where an authentication comes from.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The protocol's name in SASL: `smtp`, `pop3`, `imap`.
+    pub service: &'static str,
+    /// Who is there.
+    pub peer: Peer,
+}

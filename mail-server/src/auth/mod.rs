@@ -1,0 +1,68 @@
+//! Authentication, the same for all protocols.
+//!
+//! [`sasl`] says what an exchange needs to know; an [`Authenticator`] knows it. An
+//! [`Authentication`] bundles one, and gives each connection its
+//! [`Login`]: the side of an exchange that a protocol sees, with challenges to pass on and an
+//! outcome at the end.
+//!
+//! ```
+//! use mail_server::auth::{Authentication, Passwords};
+//! use sasl::PasswordFile;
+//!
+//! let users = PasswordFile::parse("alice:{PLAIN}rabbit hole\n").unwrap();
+//! let authentication = Authentication::new(Passwords::from(users));
+//! ```
+
+mod authenticator;
+pub use authenticator::{Authenticator, Origin};
+
+mod login;
+pub use login::{Login, Turn};
+
+mod passwords;
+pub use passwords::Passwords;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::listener::Peer;
+
+/// Who is let in, and what becomes of those who are not: what all connections share.
+///
+/// Clone it to give it to several listeners: it is the same one.
+#[derive(Clone)]
+pub struct Authentication(Arc<Shared>);
+
+struct Shared {
+    authenticator: Arc<dyn Authenticator>,
+}
+
+impl Authentication {
+    /// Asks this authenticator.
+    pub fn new(authenticator: impl Authenticator) -> Self {
+        Self::from(Arc::new(authenticator) as Arc<dyn Authenticator>)
+    }
+
+    /// What a new connection of a protocol logs in by. The service is the name of the
+    /// protocol in SASL: `smtp`, `pop3`, `imap`.
+    pub fn login(&self, service: &'static str, peer: Peer) -> Login {
+        Login::new(self.clone(), Origin { service, peer })
+    }
+
+    fn authenticator(&self) -> &dyn Authenticator {
+        self.0.authenticator.as_ref()
+    }
+}
+
+/// One that is used elsewhere too.
+impl From<Arc<dyn Authenticator>> for Authentication {
+    fn from(authenticator: Arc<dyn Authenticator>) -> Self {
+        Self(Arc::new(Shared { authenticator }))
+    }
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authentication")
+    }
+}
