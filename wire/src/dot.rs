@@ -90,6 +90,15 @@ impl Unstuffer {
         self.stray
     }
 
+    /// The first one that was seen, where the policy is to refuse them.
+    #[inline]
+    pub fn refused(&self) -> Option<Stray> {
+        match self.policy {
+            Strays::Reject => self.stray,
+            _ => None,
+        }
+    }
+
     /// Takes the next piece of the text from the front of `input`.
     #[inline]
     pub fn next(&mut self, input: &mut Input) -> Unstuffed {
@@ -124,7 +133,7 @@ impl Unstuffer {
                 _ => {}
             }
             self.at_line_start = input[..extent.length].ends_with(b"\r\n");
-            if self.is_skipping() {
+            if self.refused().is_some() {
                 input.consume(extent.length);
             } else {
                 return Unstuffed::Data(input.take(extent.length));
@@ -151,10 +160,6 @@ impl Unstuffer {
             Strays::Normalise => true,
             Strays::Allow => false,
         }
-    }
-
-    fn is_skipping(&self) -> bool {
-        self.policy == Strays::Reject && self.stray.is_some()
     }
 }
 
@@ -189,6 +194,14 @@ impl Screen {
         self.stray
     }
 
+    /// The first one that was seen, where the policy is to refuse them.
+    pub fn refused(&self) -> Option<Stray> {
+        match self.policy {
+            Strays::Reject => self.stray,
+            _ => None,
+        }
+    }
+
     /// Takes the next piece from the front of `input`, of whose octets the first `run` belong to
     /// the text. Says how many octets were removed; the piece may be empty.
     ///
@@ -196,7 +209,7 @@ impl Screen {
     pub fn next(&mut self, input: &mut Input, run: u64) -> (usize, Bytes) {
         let here = usize::try_from(run).map_or(input.len(), |run| run.min(input.len()));
         let ends_here = here as u64 == run;
-        if here == 0 || self.is_stopped() {
+        if here == 0 || self.refused().is_some() {
             return (0, Bytes::new());
         }
         if self.policy == Strays::Allow {
@@ -246,10 +259,6 @@ impl Screen {
             (_, Stray::Lf) => Bytes::from_static(b"\r\n"),
             _ => Bytes::from_static(b" "),
         }
-    }
-
-    fn is_stopped(&self) -> bool {
-        self.policy == Strays::Reject && self.stray.is_some()
     }
 }
 
