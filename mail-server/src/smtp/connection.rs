@@ -11,7 +11,7 @@ use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::server::{Config, Event, Protocol, Server};
-use smtp_proto::{Error, Reply};
+use smtp_proto::{Error, Extension, Reply};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -95,6 +95,7 @@ async fn serve<S: Service>(
         tls: None,
         hello: None,
         authenticated: None,
+        speaks_for: None,
     };
     let mut transport = Either::Left(stream);
     if shared.implicit_tls {
@@ -107,6 +108,15 @@ async fn serve<S: Service>(
             .expect("our own reply is one of refusal"),
     };
     let mut login = shared.login(peer);
+    let offered = shared.config.extensions;
+    let wanted = service.extensions(&session, offered);
+    for extension in Extension::ALL {
+        match (offered.contains(extension), wanted.contains(extension)) {
+            (true, false) => machine.hide(extension),
+            (false, true) => machine.offer(extension),
+            _ => {}
+        }
+    }
     if let Some(tls) = &session.tls {
         machine.tls_started(tls.clone());
         if let Some(login) = &mut login {
@@ -211,13 +221,32 @@ impl<S: Service> Connection<S> {
             Event::Body(_) | Event::EndOfData => self.message(Some(event)).await?,
             Event::Verify(verify) => {
                 let answer = self.service.verify(&self.session, &verify).await;
-                let machine = self.driver.machine();
-                // The one question whose answer may be of any kind.
-                let told = match answer {
-                    Ok(()) => machine.accept(),
-                    Err(reply) => machine.reply(reply),
-                };
-                self.check(told);
+                self.say(answer);
+            }
+            Event::Expand(list) => {
+                let answer = self.service.expand(&self.session, &list).await;
+                self.say(answer);
+            }
+            Event::Etrn(node) => {
+                let answer = self.service.etrn(&self.session, &node).await;
+                self.say(answer);
+            }
+            Event::XClient(facts) => {
+                let answer = self.service.facts(&self.session, &facts).await;
+                if answer.is_ok() {
+                    // As if it had just connected.
+                    self.session.hello = None;
+                    self.session.authenticated = None;
+                    self.session.speaks_for = Some(facts);
+                }
+                self.answer(answer);
+            }
+            Event::XForward(facts) => {
+                let answer = self.service.facts(&self.session, &facts).await;
+                if answer.is_ok() {
+                    self.session.speaks_for = Some(facts);
+                }
+                self.answer(answer);
             }
             Event::Auth(auth) => self.authenticate(auth).await,
             Event::AuthData(response) => self.auth_data(response.expose()).await,
@@ -327,6 +356,16 @@ impl<S: Service> Connection<S> {
         let told = match answer {
             Ok(()) => machine.accept(),
             Err(reply) => machine.reply(refusing(reply)),
+        };
+        self.check(told);
+    }
+
+    /// Answers one of the questions whose answer may be of any kind.
+    fn say(&mut self, answer: Result<(), Reply>) {
+        let machine = self.driver.machine();
+        let told = match answer {
+            Ok(()) => machine.accept(),
+            Err(reply) => machine.reply(reply),
         };
         self.check(told);
     }
