@@ -92,5 +92,8 @@ pub use listener::{Peer, Stop};
 mod limits;
 pub use limits::Limits;
 
+mod proxy;
+pub use proxy::Proxies;
+
 mod tls;
 pub use tls::{Tls, TlsError};

@@ -21,6 +21,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 
 use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
 use crate::listener::{Peer, Stop};
+use crate::proxy::Proxies;
 use crate::tls::Tls;
 
 /// What all connections of a listener share.
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     pub(super) config: Arc<Config>,
     pub(super) tls: Option<Tls>,
     pub(super) implicit_tls: bool,
+    pub(super) proxies: Option<Proxies>,
     pub(super) handshake: Duration,
 }
 
@@ -76,11 +78,18 @@ impl From<io::Error> for Ended {
 
 async fn serve<S: Service>(
     shared: &Shared,
-    stream: TcpStream,
-    peer: Peer,
+    mut stream: TcpStream,
+    mut peer: Peer,
     stop: Stop,
     mut service: S,
 ) -> Result<(), Ended> {
+    if let Some(proxies) = &shared.proxies {
+        peer = tokio::select! {
+            client = proxies.unwrap(&mut stream, peer, shared.handshake) => client?,
+            () = stop.stopped() => return Ok(()),
+        };
+        debug!(client = %peer.address, "through a proxy");
+    }
     let mut session = Session {
         peer,
         tls: None,

@@ -56,6 +56,7 @@ use tokio::net::ToSocketAddrs;
 
 use crate::limits::Limits;
 use crate::listener::{Acceptor, Peer, Refusals, Stop};
+use crate::proxy::Proxies;
 use crate::tls::Tls;
 
 /// A TCP socket on which SMTP or LMTP is served.
@@ -67,6 +68,7 @@ pub struct Listener {
     config: Config,
     tls: Option<Tls>,
     implicit_tls: bool,
+    proxies: Option<Proxies>,
     stop: Stop,
 }
 
@@ -103,6 +105,7 @@ impl Listener {
             config,
             tls: None,
             implicit_tls: false,
+            proxies: None,
             stop: Stop::new(),
         }
     }
@@ -120,6 +123,15 @@ impl Listener {
     pub fn implicit_tls(mut self, tls: Tls) -> Self {
         self.implicit_tls = true;
         self.tls = Some(tls);
+        self
+    }
+
+    /// Connections from these begin with a header of the PROXY protocol, and
+    /// [`Session::peer`] is the client that it names. The limits on connections, and what the
+    /// service is made for, still go by the proxy.
+    #[must_use]
+    pub fn behind(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
         self
     }
 
@@ -151,6 +163,7 @@ impl Listener {
             config: Arc::new(self.config),
             tls: self.tls,
             implicit_tls: self.implicit_tls,
+            proxies: self.proxies,
             handshake: self.acceptor.handshake(),
         });
         let refusals = if self.implicit_tls {
