@@ -41,3 +41,14 @@ pub(crate) const BACKLOG: u32 = 1024;
 /// written in one go, and one on its way costs this much memory, the last piece, and what
 /// `mailbox_formats` buffers for each copy.
 pub(crate) const GATHERED: usize = 256 * 1024;
+
+/// Octets of a stored message that are read at a time: what a client downloads is in memory in
+/// pieces of this size, however large it is.
+pub(crate) const PIECE: usize = 64 * 1024;
+
+/// Octets of the next messages that are read ahead for a client that fetches one after the other, so that
+/// a thread is only borrowed for a worthwhile amount of work.
+pub(crate) const READ_AHEAD: usize = 256 * 1024;
+
+/// How many messages that may be.
+pub(crate) const READ_AHEAD_MESSAGES: usize = 64;

@@ -13,8 +13,7 @@ use smtp_proto::server::{Event, Server};
 use smtp_proto::{Error, Extensions, Reply};
 use tracing::info;
 
-use super::connection::Transport;
-use crate::listener::Peer;
+use crate::listener::{Peer, Transport};
 
 /// An application's side of one connection: whom to serve, and what becomes of messages.
 ///

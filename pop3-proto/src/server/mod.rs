@@ -215,9 +215,9 @@ impl Server {
 
     /// Says no to the event that waits, whatever it is.
     ///
-    /// A refused login counts as a wrong guess unless the refusal [is
-    /// temporary](Refusal::is_temporary) or has the code `SYS/PERM`; the last one that is put up
-    /// with ends the session. So does the refusal of `Update`.
+    /// A login that is refused with the code `AUTH` counts as a wrong guess, and the last one that
+    /// is put up with ends the session; one without a code counts as an error of the client's. So
+    /// say `AUTH` where the credentials were wrong. The refusal of `Update` ends the session.
     ///
     /// # Errors
     ///
@@ -231,8 +231,11 @@ impl Server {
         };
         if matches!(question, Question::Login | Question::Auth) {
             self.session.user = None;
-            let ours = refusal.is_temporary() || refusal.code() == Some(&ResponseCode::SysPerm);
-            self.session.auth_failures += u32::from(!ours);
+            match refusal.code() {
+                Some(ResponseCode::Auth) => self.session.auth_failures += 1,
+                None => self.count_error(),
+                Some(_) => {}
+            }
             if self.session.auth_failures >= self.config.limits.auth_failures {
                 self.fail(Error::TooManyAuthFailures);
             }
