@@ -41,3 +41,7 @@ pub(crate) const BACKLOG: u32 = 1024;
 /// written in one go, and one on its way costs this much memory, the last piece, and what
 /// `mailbox_formats` buffers for each copy.
 pub(crate) const GATHERED: usize = 256 * 1024;
+
+/// Addresses whose failed authentications are remembered. Stops a network of many from taking
+/// memory without bound: the one that has guessed least is forgotten.
+pub(crate) const FAILED_ADDRESSES: usize = 4096;

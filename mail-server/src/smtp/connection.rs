@@ -37,6 +37,7 @@ impl Shared {
     fn login(&self, peer: Peer) -> Option<Login> {
         let authentication = self.authentication.as_ref()?;
         let login = authentication.login("smtp", peer);
+        let login = login.hostname(self.config.hostname.as_str());
         Some(login.allow_clear_passwords(self.config.auth_without_tls))
     }
 }
@@ -125,6 +126,7 @@ async fn serve<S: Service>(
         login,
         envelope: None,
     };
+    connection.offer_mechanisms();
     let mut stopped = pin!(stop.stopped());
     loop {
         let next = tokio::select! {
@@ -151,6 +153,7 @@ async fn serve<S: Service>(
                 }
                 machine.tls_started(info);
                 connection.driver = Driver::new(machine, transport);
+                connection.offer_mechanisms();
             }
             Next::Closed => return Ok(()),
             Next::Paused => {

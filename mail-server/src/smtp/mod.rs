@@ -126,10 +126,16 @@ impl Listener {
         self
     }
 
-    /// Lets clients authenticate (RFC 4954), with the mechanisms that
-    /// [`Config::mechanisms`] names; without this, nobody is let in.
+    /// Lets clients authenticate (RFC 4954), with the mechanisms that the channel and the
+    /// [`Authenticator`](crate::auth::Authenticator) allow; if [`Config::mechanisms`] names
+    /// some, with those of them. Without this, nobody is let in.
     #[must_use]
     pub fn authentication(mut self, authentication: Authentication) -> Self {
+        if self.config.mechanisms.is_empty() {
+            let all = sasl::Mechanism::ALL.iter();
+            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
+            self.config.mechanisms = names.collect();
+        }
         self.authentication = Some(authentication);
         self
     }

@@ -185,5 +185,4 @@ impl Context {
     pub(super) fn bindings(&self) -> &ChannelBindings {
         &self.bindings
     }
-
 }

@@ -18,7 +18,7 @@ pub use config::{Config, Protocol};
 pub use event::{Aborted, Event};
 
 use self::session::Session;
-use crate::command::{Command, Hello, HelloVerb, Rcpt, SyntaxError, decode};
+use crate::command::{Command, Hello, HelloVerb, MechanismName, Rcpt, SyntaxError, decode};
 use crate::{Error, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -183,9 +183,7 @@ impl Server {
         match question {
             Question::Hello(HelloVerb::Helo) => replies::helo(&self.config, &mut self.output),
             Question::Hello(_) => {
-                let tls = self.session.tls.is_some();
-                let authenticated = self.session.authenticated;
-                replies::ehlo(&self.config, tls, authenticated, &mut self.output);
+                replies::ehlo(&self.config, &self.session, &mut self.output);
             }
             Question::Mail => self.output.push(b"250 2.1.0 Ok\r\n"),
             Question::Rcpt => self.output.push(b"250 2.1.5 Ok\r\n"),
@@ -273,6 +271,12 @@ impl Server {
         self.output.push(b"\r\n");
         self.state = State::AuthLine;
         Ok(())
+    }
+
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
+    /// which ones can be used may depend on the channel, or change with time.
+    pub fn offer(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.offered = Some(mechanisms.into());
     }
 
     /// How many statuses are due: in LMTP one for each accepted recipient.

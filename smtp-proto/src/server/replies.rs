@@ -3,7 +3,9 @@
 use mailwire::Output;
 use mailwire::dot::Stray;
 
+use super::session::Session;
 use super::{Aborted, Config, Protocol};
+use crate::command::MechanismName;
 use crate::{Error, Reply};
 
 pub(super) static OK: Reply = Reply::fixed(250, Some((2, 0, 0)), "Ok");
@@ -84,7 +86,9 @@ pub(super) fn helo(config: &Config, output: &mut Output) {
 }
 
 /// The answer to EHLO and LHLO: our name, then what is on offer now.
-pub(super) fn ehlo(config: &Config, tls: bool, authenticated: bool, output: &mut Output) {
+pub(super) fn ehlo(config: &Config, session: &Session, output: &mut Output) {
+    let tls = session.tls.is_some();
+    let mechanisms = session.mechanisms(config);
     output.push(b"250-");
     output.push(config.hostname.as_str().as_bytes());
     output.push(b"\r\n250-PIPELINING\r\n250-SIZE");
@@ -96,18 +100,23 @@ pub(super) fn ehlo(config: &Config, tls: bool, authenticated: bool, output: &mut
     if config.starttls && !tls {
         output.push(b"250-STARTTLS\r\n");
     }
-    if !config.mechanisms.is_empty() && !authenticated && (tls || config.auth_without_tls) {
-        auth(config, b"250-AUTH", b" ", output);
+    if !mechanisms.is_empty() && !session.authenticated && (tls || config.auth_without_tls) {
+        auth(mechanisms, b"250-AUTH", b" ", output);
         if config.old_auth_line {
-            auth(config, b"250-AUTH", b"=", output);
+            auth(mechanisms, b"250-AUTH", b"=", output);
         }
     }
     output.push(b"250-VRFY\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
 }
 
-fn auth(config: &Config, keyword: &[u8], mut separator: &'static [u8], output: &mut Output) {
+fn auth(
+    mechanisms: &[MechanismName],
+    keyword: &[u8],
+    mut separator: &'static [u8],
+    output: &mut Output,
+) {
     output.push(keyword);
-    for mechanism in &config.mechanisms {
+    for mechanism in mechanisms {
         output.push(separator);
         output.push(mechanism.as_str().as_bytes());
         separator = b" ";

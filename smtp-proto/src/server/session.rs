@@ -4,7 +4,7 @@ use mailwire::TlsInfo;
 
 use super::{Config, Protocol, replies};
 use crate::Reply;
-use crate::command::{Auth, HelloVerb, Mail, Rcpt};
+use crate::command::{Auth, HelloVerb, Mail, MechanismName, Rcpt};
 
 /// What is remembered between commands.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(super) struct Session {
     pub(super) tls: Option<TlsInfo>,
     pub(super) hello: Option<HelloVerb>,
     pub(super) authenticated: bool,
+    /// The mechanisms on offer, if they are not those of the configuration.
+    pub(super) offered: Option<Box<[MechanismName]>>,
     /// MAIL was accepted.
     pub(super) transaction: bool,
     /// MAIL said SMTPUTF8, so that recipients may be international.
@@ -93,11 +95,16 @@ impl Session {
             Some(&replies::STARTTLS_FIRST)
         } else if self.tls.is_none() && !config.auth_without_tls {
             Some(&replies::AUTH_NEEDS_TLS)
-        } else if !config.mechanisms.contains(&auth.mechanism) {
+        } else if !self.mechanisms(config).contains(&auth.mechanism) {
             Some(&replies::UNKNOWN_MECHANISM)
         } else {
             None
         }
+    }
+
+    /// The mechanisms on offer.
+    pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
+        self.offered.as_deref().unwrap_or(&config.mechanisms)
     }
 
     /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).
