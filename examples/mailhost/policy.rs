@@ -137,8 +137,8 @@ impl Host {
 
 #[async_trait::async_trait]
 impl Authenticator for Host {
-    fn mechanisms(&self) -> &[Mechanism] {
-        &[Mechanism::Plain, Mechanism::Login]
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        vec![Mechanism::Plain, Mechanism::Login]
     }
 
     async fn answer(&self, _: &Origin, need: Need) -> Step {

@@ -197,7 +197,7 @@ impl Drop for Counted {
 
 /// What counts as one address: one of IPv4, or a network of IPv6, since whoever has one address
 /// there has 2^64 of them (RFC 4291 section 2.5.4).
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
         v4 => v4,

@@ -52,3 +52,7 @@ pub(crate) const READ_AHEAD: usize = 256 * 1024;
 
 /// How many messages that may be.
 pub(crate) const READ_AHEAD_MESSAGES: usize = 64;
+
+/// Addresses whose failed authentications are remembered. Stops a network of many from taking
+/// memory without bound: the one that has guessed least is forgotten.
+pub(crate) const FAILED_ADDRESSES: usize = 4096;

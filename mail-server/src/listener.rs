@@ -49,6 +49,12 @@ pub trait Protocol {
     /// Has STARTTLS announced, or what the protocol calls it.
     fn offer_tls(config: &mut Self::Config);
 
+    /// Has the mechanisms announced that can be used, if the configuration chooses none.
+    fn offer_mechanisms(config: &mut Self::Config);
+
+    /// The name of this host, if the configuration has it.
+    fn hostname(config: &Self::Config) -> Option<&str>;
+
     /// Whether passwords may cross the network in clear text.
     fn allows_clear_passwords(config: &Self::Config) -> bool;
 }
@@ -118,10 +124,12 @@ impl<P: Protocol> Listener<P> {
         self
     }
 
-    /// Lets clients authenticate, with the mechanisms that the configuration names; without this,
-    /// nobody is let in.
+    /// Lets clients authenticate, with the mechanisms that the channel and the
+    /// [`Authenticator`](crate::auth::Authenticator) allow; if the configuration names
+    /// some, with those of them. Without this, nobody is let in.
     #[must_use]
     pub fn authentication(mut self, authentication: Authentication) -> Self {
+        P::offer_mechanisms(&mut self.config);
         self.authentication = Some(authentication);
         self
     }
@@ -291,7 +299,10 @@ impl<P: Protocol> Shared<P> {
     /// A connection's way to authenticate, if there is one.
     pub(crate) fn login(&self, peer: Peer) -> Option<Login> {
         let authentication = self.authentication.as_ref()?;
-        let login = authentication.login(P::SERVICE, peer);
+        let mut login = authentication.login(P::SERVICE, peer);
+        if let Some(hostname) = P::hostname(&self.config) {
+            login = login.hostname(hostname);
+        }
         Some(login.allow_clear_passwords(P::allows_clear_passwords(&self.config)))
     }
 }

@@ -4,17 +4,23 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mailwire::TlsInfo;
+use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
+use x509_cert::der::oid::db::rfc5912;
 
 /// What a listener needs to speak TLS: a certificate and its key, inside a rustls configuration.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
+    /// The hash of the one certificate that it has.
+    end_point: Option<Vec<u8>>,
 }
 
 impl Tls {
@@ -44,11 +50,15 @@ impl Tls {
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let end_point = chain.first().and_then(end_point);
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, key)?;
-        Ok(Self::from(Arc::new(config)))
+        Ok(Self {
+            end_point,
+            ..Self::from(Arc::new(config))
+        })
     }
 
     /// Runs the handshake.
@@ -57,16 +67,20 @@ impl Tls {
         stream: TcpStream,
     ) -> std::io::Result<(Box<TlsStream<TcpStream>>, TlsInfo)> {
         let stream = self.acceptor.accept(stream).await?;
-        let info = info(stream.get_ref().1);
+        let mut info = info(stream.get_ref().1);
+        info.server_end_point.clone_from(&self.end_point);
         Ok((Box::new(stream), info))
     }
 }
 
-/// Any configuration of rustls, for client certificates, several names or another provider.
+/// Any configuration of rustls, for client certificates, several names or another provider. Which
+/// certificate a session will have is not known then, so `tls-server-end-point` is not offered as
+/// a channel binding; `tls-exporter` is.
 impl From<Arc<ServerConfig>> for Tls {
     fn from(config: Arc<ServerConfig>) -> Self {
         Self {
             acceptor: TlsAcceptor::from(config),
+            end_point: None,
         }
     }
 }
@@ -101,6 +115,25 @@ fn info(connection: &rustls::ServerConnection) -> TlsInfo {
             .ok();
     }
     info
+}
+
+/// The `tls-server-end-point` of a certificate (RFC 5929 section 4.1): its hash, by the function
+/// that it is signed with, or SHA-256 where that is MD5 or SHA-1. Other signatures have none.
+pub(crate) fn end_point(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let parsed = Certificate::from_der(certificate).ok()?;
+    match parsed.signature_algorithm().oid {
+        rfc5912::MD_5_WITH_RSA_ENCRYPTION
+        | rfc5912::SHA_1_WITH_RSA_ENCRYPTION
+        | rfc5912::SHA_256_WITH_RSA_ENCRYPTION
+        | rfc5912::ECDSA_WITH_SHA_256 => Some(Sha256::digest(certificate).to_vec()),
+        rfc5912::SHA_384_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_384 => {
+            Some(Sha384::digest(certificate).to_vec())
+        }
+        rfc5912::SHA_512_WITH_RSA_ENCRYPTION | rfc5912::ECDSA_WITH_SHA_512 => {
+            Some(Sha512::digest(certificate).to_vec())
+        }
+        _ => None,
+    }
 }
 
 /// A certificate or key that cannot be used.

@@ -11,7 +11,7 @@ use crate::credential::{Credential, CredentialError};
 use crate::scram::{DecoyKey, Hash, SALT_LENGTH, Verifier};
 #[cfg(any(feature = "cram-md5", feature = "apop"))]
 use crate::server::LookupSharedSecret;
-use crate::server::{LookupScram, Step, Verdict};
+use crate::server::{Failure, LookupScram, Need, Step, Verdict};
 use crate::{Mechanism, PrepareError, Prepared, limits};
 
 /// Users and their credentials, from a text in the manner of Dovecot's passwd-file or from
@@ -96,6 +96,29 @@ impl PasswordFile {
     /// Checks a user's password: accepts, rejects, or is unavailable for want of memory.
     pub fn verify(&self, user: &str, password: &str) -> Verdict {
         self.verify_with(user, password, Credential::check)
+    }
+
+    /// Answers the needs that stored passwords can answer, by the name that the peer said.
+    /// Everybody is but themselves; what it does not know ends the exchange with
+    /// [`Failure::Unavailable`].
+    pub fn answer(&self, need: Need) -> Step {
+        match need {
+            Need::VerifyPassword(need) => {
+                let verdict = self.verify(need.username(), need.password());
+                need.answer(verdict)
+            }
+            Need::LookupScram(need) => {
+                let user = need.username().to_owned();
+                self.lookup_scram(&user, need)
+            }
+            #[cfg(any(feature = "cram-md5", feature = "apop"))]
+            Need::LookupSharedSecret(need) => {
+                let user = need.username().to_owned();
+                self.lookup_shared_secret(&user, need)
+            }
+            Need::Authorize(need) => need.refuse(),
+            _ => Step::Done(Err(Failure::Unavailable)),
+        }
     }
 
     /// Answers what a user's verifier looks like. The name is that of the file, if it is

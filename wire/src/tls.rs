@@ -17,4 +17,7 @@ pub struct TlsInfo {
     pub peer_certificate: Option<Vec<u8>>,
     /// The `tls-exporter` channel binding (RFC 9266), on TLS 1.3.
     pub exporter: Option<Vec<u8>>,
+    /// The `tls-server-end-point` channel binding (RFC 5929 section 4): the hash of the server's
+    /// certificate, where it is known which one that is.
+    pub server_end_point: Option<Vec<u8>>,
 }

@@ -1,6 +1,7 @@
 //! What an application implements.
 
 use async_trait::async_trait;
+use mailwire::TlsInfo;
 use sasl::Mechanism;
 use sasl::server::{Need, Step};
 
@@ -11,11 +12,17 @@ use crate::listener::Peer;
 /// One value serves all connections of all protocols.
 #[async_trait]
 pub trait Authenticator: Send + Sync + 'static {
-    /// The mechanisms whose needs this one can answer. They are offered where the channel
+    /// The mechanisms whose needs this one can answer now. They are offered where the channel
     /// permits them.
-    fn mechanisms(&self) -> &[Mechanism];
+    fn mechanisms(&self) -> Vec<Mechanism>;
 
-    /// Answers one need of an exchange.
+    /// The mechanisms whose messages somebody else understands, and which come here as
+    /// [`Need::Relay`]. The default has none.
+    fn relayed(&self) -> Vec<Mechanism> {
+        Vec::new()
+    }
+
+    /// Answers one need of an exchange. Randomness is not asked for here.
     ///
     /// A need that it does not know is answered with
     /// `Step::Done(Err(Failure::Unavailable))`. What takes the processor for long belongs on
@@ -31,4 +38,16 @@ pub struct Origin {
     pub service: &'static str,
     /// Who is there.
     pub peer: Peer,
+    /// The TLS session, once there is one.
+    pub tls: Option<TlsInfo>,
+}
+
+impl Origin {
+    pub(super) fn new(service: &'static str, peer: Peer) -> Self {
+        Self {
+            service,
+            peer,
+            tls: None,
+        }
+    }
 }

@@ -3,23 +3,28 @@
 use std::fmt;
 
 use mailwire::TlsInfo;
-use sasl::Mechanism;
-use sasl::server::{Challenge, Context, Failure, Outcome, Server, Step};
-use tracing::{error, info, warn};
+use sasl::server::{Challenge, Context, Failure, Need, Outcome, Server, Step};
+use sasl::{ChannelBindings, Mechanism};
+use tokio::time::{Instant, sleep};
+use tracing::{info, warn};
 
 use super::{Authentication, Origin};
+use crate::acceptor::network;
 
 /// One connection's way in.
 ///
 /// A protocol passes on what its peer sends, decoded: [`start`](Self::start) for its command,
 /// [`respond`](Self::respond) for what answers a challenge, [`cancel`](Self::cancel) when the
-/// peer gives up. [`password`](Self::password) is for protocols with such a command.
+/// peer gives up. [`password`](Self::password), and with the feature `apop` a method of that name,
+/// are for protocols with such a command.
 ///
-/// An exchange that was left in the middle is over when the next one begins.
+/// An exchange that was left in the middle is over when the next one begins. The answer to a
+/// guess is held back here, as the [`Policy`](super::Policy) says.
 pub struct Login {
     authentication: Authentication,
     origin: Origin,
-    context: Context,
+    hostname: String,
+    allow_clear_passwords: bool,
     /// What the peer has yet to answer.
     challenge: Option<Challenge>,
 }
@@ -37,32 +42,37 @@ pub enum Turn {
 impl Login {
     pub(super) fn new(authentication: Authentication, origin: Origin) -> Self {
         Self {
-            context: Context::new(origin.service),
             authentication,
             origin,
+            hostname: "localhost".to_owned(),
+            allow_clear_passwords: false,
             challenge: None,
         }
     }
 
-    /// Lets passwords cross the channel in clear text.
+    /// The name of this host, which some mechanisms tell.
+    #[must_use]
+    pub fn hostname(mut self, hostname: impl Into<String>) -> Self {
+        self.hostname = hostname.into();
+        self
+    }
+
+    /// Lets passwords and tokens cross the channel in clear text.
     #[must_use]
     pub fn allow_clear_passwords(mut self, allow: bool) -> Self {
-        self.context = self.context.allow_clear_passwords(allow);
+        self.allow_clear_passwords = allow;
         self
     }
 
     /// The channel is TLS from now on. An exchange that was begun before is forgotten.
-    pub fn tls_started(&mut self, _tls: &TlsInfo) {
+    pub fn tls_started(&mut self, tls: &TlsInfo) {
         self.challenge = None;
-        self.context = self.context.clone().secured(true);
+        self.origin.tls = Some(tls.clone());
     }
 
     /// The mechanisms to announce now, the preferred first.
-    pub fn mechanisms(&self) -> impl Iterator<Item = Mechanism> + '_ {
-        let known = self.authentication.authenticator().mechanisms();
-        self.context
-            .mechanisms()
-            .filter(|mechanism| known.contains(mechanism))
+    pub fn mechanisms(&self) -> Vec<Mechanism> {
+        self.context().mechanisms().collect()
     }
 
     /// Begins an exchange: the mechanism's name, and the initial response if there is one, which
@@ -70,13 +80,10 @@ impl Login {
     pub async fn start(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Turn {
         self.challenge = None;
         let step = match mechanism.parse::<Mechanism>() {
-            Ok(mechanism) => Server::start(mechanism, initial, &self.context),
-            Err(_) => {
-                error!(mechanism, "announced, but there is no such mechanism");
-                Step::Done(Err(Failure::Unavailable))
-            }
+            Ok(mechanism) => Server::start(mechanism, initial, &self.context()),
+            Err(_) => Step::Done(Err(Failure::NotOffered)),
         };
-        self.go_on(step).await
+        self.begin(step).await
     }
 
     /// Goes on with the peer's response to the last challenge. Without one there is nothing to
@@ -90,9 +97,7 @@ impl Login {
 
     /// The peer gave up.
     pub fn cancel(&mut self) {
-        if let Some(challenge) = self.challenge.take() {
-            drop(challenge.cancel());
-        }
+        self.challenge = None;
     }
 
     /// A name and a password in a command of the protocol itself: USER and PASS, LOGIN.
@@ -101,20 +106,77 @@ impl Login {
     ///
     /// Why the peer is not let in.
     pub async fn password(&mut self, username: &[u8], password: &[u8]) -> Outcome {
+        let step = Server::password(username, password, &self.context());
+        self.outcome(step).await
+    }
+
+    /// A name and a digest in the command APOP of POP3; the timestamp is that of the greeting.
+    ///
+    /// # Errors
+    ///
+    /// Why the peer is not let in.
+    #[cfg(feature = "apop")]
+    pub async fn apop(&mut self, timestamp: &str, name: &[u8], digest: &[u8]) -> Outcome {
+        let step = Server::apop(timestamp, name, digest);
+        self.outcome(step).await
+    }
+
+    /// What is known of the channel now, and what can be answered now.
+    fn context(&self) -> Context {
+        let tls = self.origin.tls.as_ref();
+        let mut bindings = ChannelBindings::default();
+        if let Some(exporter) = tls.and_then(|tls| tls.exporter.clone()) {
+            bindings = bindings.exporter(exporter);
+        }
+        if let Some(hash) = tls.and_then(|tls| tls.server_end_point.clone()) {
+            bindings = bindings.server_end_point(hash);
+        }
+        let authenticator = &self.authentication.0.authenticator;
+        Context::new(self.origin.service)
+            .hostname(&self.hostname)
+            .offer(&authenticator.mechanisms())
+            .relay(&authenticator.relayed())
+            .secured(tls.is_some())
+            .allow_clear_passwords(self.allow_clear_passwords)
+            .external(tls.is_some_and(|tls| tls.peer_certificate.is_some()))
+            .channel_bindings(bindings)
+    }
+
+    /// Where no challenge can come: a command of the protocol said all that there is.
+    async fn outcome(&mut self, step: Step) -> Outcome {
         self.challenge = None;
-        let step = Server::password(username, password, &self.context);
-        match self.go_on(step).await {
+        match self.begin(step).await {
             Turn::Done(outcome) => outcome,
-            // There is nobody to ask: a password is all that there is.
             Turn::Challenge(_) => Err(Failure::Unavailable),
         }
     }
 
+    /// Looks nothing up for those who have guessed too much.
+    async fn begin(&mut self, step: Step) -> Turn {
+        let shared = &self.authentication.0;
+        let address = network(self.origin.peer.address.ip());
+        if shared
+            .guesses
+            .are_too_many(address, &shared.policy, Instant::now())
+        {
+            warn!("too many failed authentications from this address");
+            return Turn::Done(Err(Failure::Unavailable));
+        }
+        self.go_on(step).await
+    }
+
     /// Answers needs until it is the peer's turn, or nobody's.
     async fn go_on(&mut self, mut step: Step) -> Turn {
-        let authenticator = self.authentication.authenticator();
+        let authenticator = &self.authentication.0.authenticator;
         let outcome = loop {
             step = match step {
+                Step::Need(Need::Nonce(need)) => {
+                    let mut random = [0; 18];
+                    match getrandom::fill(&mut random) {
+                        Ok(()) => need.fill(random),
+                        Err(_) => Step::Done(Err(Failure::Unavailable)),
+                    }
+                }
                 Step::Need(need) => authenticator.answer(&self.origin, need).await,
                 Step::Challenge(challenge) => {
                     let data = challenge.data().to_vec();
@@ -124,14 +186,29 @@ impl Login {
                 Step::Done(outcome) => break outcome,
             };
         };
-        match &outcome {
+        self.tell(&outcome).await;
+        Turn::Done(outcome)
+    }
+
+    /// To the log, and to those who guess by the time that it takes.
+    async fn tell(&self, outcome: &Outcome) {
+        match outcome {
             Ok(identity) => {
                 let mechanism = identity.mechanism().map(Mechanism::name);
-                info!(user = identity.authzid(), mechanism, "authenticated");
+                info!(user = ?identity.authzid(), mechanism, "authenticated");
             }
-            Err(failure) => warn!(%failure, "authentication failed"),
+            Err(failure) => {
+                warn!(%failure, "authentication failed");
+                if failure.is_guess() {
+                    let shared = &self.authentication.0;
+                    let address = network(self.origin.peer.address.ip());
+                    shared
+                        .guesses
+                        .count(address, &shared.policy, Instant::now());
+                    sleep(shared.policy.delay).await;
+                }
+            }
         }
-        Turn::Done(outcome)
     }
 }
 

@@ -31,26 +31,17 @@ impl From<PasswordFile> for Passwords {
 
 #[async_trait]
 impl Authenticator for Passwords {
-    fn mechanisms(&self) -> &[Mechanism] {
-        &[Mechanism::Plain, Mechanism::Login]
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        self.file.mechanisms()
     }
 
     async fn answer(&self, _: &Origin, need: Need) -> Step {
-        match need {
-            Need::VerifyPassword(need) => {
-                let Ok(_turn) = self.hashing.acquire().await else {
-                    return Step::Done(Err(Failure::Unavailable));
-                };
-                let file = Arc::clone(&self.file);
-                let verified = tokio::task::spawn_blocking(move || {
-                    let verdict = file.verify(need.username(), need.password());
-                    need.answer(verdict)
-                });
-                let verified = verified.await;
-                verified.unwrap_or(Step::Done(Err(Failure::Unavailable)))
-            }
-            Need::Authorize(need) => need.refuse(),
-            _ => Step::Done(Err(Failure::Unavailable)),
-        }
+        let Ok(_turn) = self.hashing.acquire().await else {
+            return Step::Done(Err(Failure::Unavailable));
+        };
+        let file = Arc::clone(&self.file);
+        let answered = tokio::task::spawn_blocking(move || file.answer(need));
+        let answered = answered.await;
+        answered.unwrap_or(Step::Done(Err(Failure::Unavailable)))
     }
 }

@@ -9,6 +9,7 @@ use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
 use pop3_proto::server::{Event, Server};
 use pop3_proto::{Error, Refusal, ResponseCode};
+use sasl::Mechanism;
 use sasl::server::{Failure, Outcome};
 use tokio::net::TcpStream;
 use tracing::{Instrument, debug, error, info, info_span};
@@ -76,6 +77,7 @@ async fn serve<S: Service>(
         service,
         login,
     };
+    connection.offer_mechanisms();
     let mut stopped = pin!(stop.stopped());
     let mut sending = None;
     loop {
@@ -112,6 +114,7 @@ async fn serve<S: Service>(
                 connection.session.tls = Some(info.clone());
                 machine.tls_started(info);
                 connection.driver = Driver::new(machine, transport);
+                connection.offer_mechanisms();
             }
             Next::Closed => return Ok(()),
         }
@@ -183,6 +186,20 @@ impl<S: Service> Connection<S> {
                 let told = self.driver.machine().err(refused(Failure::Unavailable));
                 check(told);
             }
+        }
+    }
+
+    /// Announces what can be used on this channel.
+    fn offer_mechanisms(&mut self) {
+        if let Some(login) = &self.login {
+            let machine = self.driver.machine();
+            let wanted = &machine.config().mechanisms;
+            let mechanisms = login.mechanisms().into_iter().map(Mechanism::name);
+            let mechanisms = mechanisms
+                .map(|name| name.parse().expect("the name of a mechanism"))
+                .filter(|name| wanted.contains(name));
+            let mechanisms = mechanisms.collect();
+            machine.offer_mechanisms(mechanisms);
         }
     }
 
@@ -288,6 +305,7 @@ fn refused(failure: Failure) -> Refusal {
         Failure::Malformed => plain("Malformed authentication data"),
         Failure::TooLong => plain("Authentication data is too long"),
         Failure::Cancelled => plain("Authentication cancelled"),
+        Failure::NotOffered => plain("Mechanism is not on offer"),
         Failure::EncryptionRequired => plain("Passwords need TLS"),
         Failure::Expired => refusal(ResponseCode::Auth, "The password has expired"),
         Failure::Disabled => refusal(ResponseCode::Auth, "The account is disabled"),

@@ -54,6 +54,18 @@ impl listener::Protocol for Pop3 {
         config.stls = true;
     }
 
+    fn offer_mechanisms(config: &mut Config) {
+        if config.mechanisms.is_empty() {
+            let all = sasl::Mechanism::ALL.iter();
+            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
+            config.mechanisms = names.collect();
+        }
+    }
+
+    fn hostname(_config: &Config) -> Option<&str> {
+        None
+    }
+
     fn allows_clear_passwords(config: &Config) -> bool {
         config.auth_without_tls
     }

@@ -1,5 +1,6 @@
 //! AUTH (RFC 4954): between the machine and [`auth`](crate::auth).
 
+use sasl::Mechanism;
 use sasl::server::Failure;
 use smtp_proto::Reply;
 use smtp_proto::command::Auth;
@@ -28,6 +29,20 @@ impl<S: Service> Connection<S> {
         }
     }
 
+    /// Announces what can be used on this channel.
+    pub(super) fn offer_mechanisms(&mut self) {
+        if let Some(login) = &self.login {
+            let machine = self.driver.machine();
+            let wanted = &machine.config().mechanisms;
+            let mechanisms = login.mechanisms().into_iter().map(Mechanism::name);
+            let mechanisms = mechanisms
+                .map(|name| name.parse().expect("the name of a mechanism"))
+                .filter(|name| wanted.contains(name));
+            let mechanisms = mechanisms.collect();
+            machine.offer_mechanisms(mechanisms);
+        }
+    }
+
     fn take_turn(&mut self, turn: Turn) {
         match turn {
             Turn::Challenge(challenge) => {
@@ -49,6 +64,7 @@ fn refusal(failure: Failure) -> Reply {
         Failure::Malformed => Reply::fixed(501, Some((5, 5, 2)), "Malformed authentication data"),
         Failure::TooLong => Reply::fixed(500, Some((5, 5, 6)), "Authentication data is too long"),
         Failure::Cancelled => Reply::fixed(501, Some((5, 7, 0)), "Authentication cancelled"),
+        Failure::NotOffered => Reply::fixed(504, Some((5, 5, 4)), "Mechanism not offered here"),
         Failure::EncryptionRequired => Reply::fixed(
             538,
             Some((5, 7, 11)),

@@ -90,6 +90,7 @@ async fn serve<S: Service>(
         login,
         envelope: None,
     };
+    connection.offer_mechanisms();
     let mut stopped = pin!(stop.stopped());
     loop {
         let next = tokio::select! {
@@ -116,6 +117,7 @@ async fn serve<S: Service>(
                 connection.session.tls = Some(info.clone());
                 machine.tls_started(info);
                 connection.driver = Driver::new(machine, transport);
+                connection.offer_mechanisms();
             }
             Next::Closed => return Ok(()),
             Next::Paused => {

@@ -72,6 +72,18 @@ impl listener::Protocol for Smtp {
         config.starttls = true;
     }
 
+    fn offer_mechanisms(config: &mut Config) {
+        if config.mechanisms.is_empty() {
+            let all = sasl::Mechanism::ALL.iter();
+            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
+            config.mechanisms = names.collect();
+        }
+    }
+
+    fn hostname(config: &Config) -> Option<&str> {
+        Some(config.hostname.as_str())
+    }
+
     fn allows_clear_passwords(config: &Config) -> bool {
         config.auth_without_tls
     }

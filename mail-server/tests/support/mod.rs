@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use mail_server::auth::{Authentication, Passwords};
+use mail_server::auth::{Authentication, Passwords, Policy};
 use mail_server::smtp::{
     Body, Config, Envelope, Listener, Protocol, Service, Session, Statuses, deliver,
 };
@@ -63,11 +64,16 @@ impl Running {
     }
 }
 
+/// Where the configuration names mechanisms, alice may log in.
 pub(crate) async fn listener(config: Config) -> Listener {
-    Listener::bind("127.0.0.1:0", config)
+    let has_auth = !config.mechanisms.is_empty();
+    let listener = Listener::bind("127.0.0.1:0", config)
         .await
-        .expect("a free port")
-        .authentication(authentication())
+        .expect("a free port");
+    match has_auth {
+        true => listener.authentication(authentication()),
+        false => listener,
+    }
 }
 
 pub(crate) fn smtp() -> Config {
@@ -150,7 +156,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
 /// Knows the password of alice.
 pub(crate) fn authentication() -> Authentication {
     let passwords = PasswordFile::from_accounts(["alice:rabbit hole"]).expect("an account");
-    Authentication::new(Passwords::from(passwords))
+    let mut policy = Policy::default();
+    policy.delay = Duration::ZERO;
+    Authentication::new(Passwords::from(passwords)).with_policy(policy)
 }
 
 /// Stores for everybody in example.org.

@@ -22,7 +22,7 @@ pub use texts::{Language, Text};
 
 use self::body::Body;
 use self::session::{Marked, Session};
-use crate::command::{Command, LanguageRange, SyntaxError, UserName, decode};
+use crate::command::{Command, LanguageRange, MechanismName, SyntaxError, UserName, decode};
 use crate::{Error, Maildrop, Refusal, ResponseCode};
 
 /// A server session: one connection, from greeting to farewell.
@@ -316,6 +316,12 @@ impl Server {
         }
     }
 
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts: some
+    /// depend on the channel.
+    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.own_mechanisms = Some(mechanisms.into());
+    }
+
     /// The TLS session, if there is one.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.session.tls.as_ref()
@@ -456,6 +462,7 @@ impl Server {
     fn authorization(&mut self, command: Command, user: Option<UserName>) -> Turn {
         let config = &self.config;
         let secured = self.session.tls.is_some() || config.auth_without_tls;
+        let mechanisms = self.session.mechanisms(config);
         match command {
             Command::User(_) | Command::Pass(_) if !config.user => {
                 self.reject(None, Text::UnknownCommand)
@@ -477,16 +484,16 @@ impl Server {
             },
             Command::Apop(_) if self.timestamp.is_none() => self.reject(None, Text::UnknownCommand),
             Command::Apop(apop) => self.ask(Question::Login, Event::Apop(apop)),
-            Command::Mechanisms | Command::Auth(_) if config.mechanisms.is_empty() => {
+            Command::Mechanisms | Command::Auth(_) if mechanisms.is_empty() => {
                 self.reject(None, Text::UnknownCommand)
             }
             Command::Mechanisms => {
                 let text = self.language().say(Text::Mechanisms);
-                let offered = if secured { &config.mechanisms[..] } else { &[] };
+                let offered = if secured { mechanisms } else { &[] };
                 replies::list(text, offered, &mut self.output);
                 Turn::Go
             }
-            Command::Auth(auth) if !config.mechanisms.contains(&auth.mechanism) => {
+            Command::Auth(auth) if !mechanisms.contains(&auth.mechanism) => {
                 self.reject(None, Text::NoMechanism)
             }
             Command::Auth(_) if !secured => self.reject(None, Text::TlsFirst),

@@ -113,8 +113,9 @@ pub(super) fn capabilities(config: &Config, session: &Session) -> Vec<Capability
         if config.user && secured {
             offered.push(Capability::User);
         }
-        if !config.mechanisms.is_empty() && secured {
-            offered.push(Capability::Sasl(config.mechanisms.clone()));
+        let mechanisms = session.mechanisms(config);
+        if !mechanisms.is_empty() && secured {
+            offered.push(Capability::Sasl(mechanisms.to_vec()));
         }
     }
     if config.utf8 {

@@ -2,8 +2,9 @@
 
 use mailwire::TlsInfo;
 
+use super::Config;
 use crate::Maildrop;
-use crate::command::UserName;
+use crate::command::{MechanismName, UserName};
 
 /// The facts of a session, apart from where it stands.
 #[derive(Debug, Default)]
@@ -11,12 +12,21 @@ pub(super) struct Session {
     pub(super) tls: Option<TlsInfo>,
     /// The name of USER, while PASS is expected.
     pub(super) user: Option<UserName>,
+    /// The mechanisms on offer, if they are not those of the configuration.
+    pub(super) own_mechanisms: Option<Box<[MechanismName]>>,
     pub(super) utf8: bool,
     /// Which of the languages is spoken.
     pub(super) language: usize,
     pub(super) maildrop: Option<Marked>,
     pub(super) errors: u32,
     pub(super) auth_failures: u32,
+}
+
+impl Session {
+    /// The mechanisms on offer.
+    pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
+        self.own_mechanisms.as_deref().unwrap_or(&config.mechanisms)
+    }
 }
 
 /// A maildrop, and what the client has done with it.

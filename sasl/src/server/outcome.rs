@@ -141,8 +141,7 @@ impl fmt::Debug for Authenticated {
 /// | `Disabled` | 525 5.7.13 | `-ERR [AUTH]` | `NO [CONTACTADMIN]` |
 /// | `Unavailable` | 454 4.7.0 | `-ERR [SYS/TEMP]` | `NO [UNAVAILABLE]` |
 ///
-/// `Rejected`, `Unauthorized`, `Expired` and `Disabled` were guesses; a protocol counts them
-/// towards its limit. In all cases the protocol is back in the state before authentication.
+/// A protocol counts [guesses](Self::is_guess) towards its limit. In all cases the protocol is back in the state before authentication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -184,5 +183,15 @@ impl Failure {
     #[must_use]
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable)
+    }
+
+    /// Whether it was a guess at somebody's credentials, which counts towards limits: what was
+    /// malformed, cancelled, refused beforehand or could not be checked was none.
+    #[must_use]
+    pub fn is_guess(&self) -> bool {
+        matches!(
+            self,
+            Self::Rejected | Self::Unauthorized | Self::Expired | Self::Disabled
+        )
     }
 }

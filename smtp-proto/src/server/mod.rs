@@ -23,7 +23,9 @@ use self::clock::{Clock, Phase};
 use self::incoming::Incoming;
 use self::line::{Line, TLS_HANDSHAKE};
 use self::session::{Chunks, Session};
-use crate::command::{Chunk, ClientAttribute, Command, Hello, HelloVerb, Rcpt, SyntaxError};
+use crate::command::{
+    Chunk, ClientAttribute, Command, Hello, HelloVerb, MechanismName, Rcpt, SyntaxError,
+};
 use crate::{Error, Extension, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -211,8 +213,7 @@ impl Server {
         match question {
             Question::Hello(HelloVerb::Helo) => replies::helo(&self.config, output),
             Question::Hello(_) => {
-                let offered = self.session.offered(&self.config);
-                replies::ehlo(&self.config, offered, output);
+                replies::ehlo(&self.config, &self.session, output);
             }
             Question::Mail => output.push(b"250 2.1.0 Ok\r\n"),
             Question::Rcpt => output.push(b"250 2.1.5 Ok\r\n"),
@@ -311,6 +312,12 @@ impl Server {
         self.output.push(b"\r\n");
         self.state = State::AuthLine;
         Ok(())
+    }
+
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
+    /// which ones can be used may depend on the channel, or change with time.
+    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.own_mechanisms = Some(mechanisms.into());
     }
 
     /// How many statuses are due: in LMTP one for each accepted recipient.

@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use mailwire::TlsInfo;
 
 use super::{Config, Protocol, replies};
-use crate::command::{Auth, HelloVerb, Mail, Rcpt};
+use crate::command::{Auth, HelloVerb, Mail, MechanismName, Rcpt};
 use crate::parameter::{BodyType, ByMode, Hold, MailParameters, MailTerms};
 use crate::{Extension, Extensions, ForwardPath, Reply};
 
@@ -14,6 +14,8 @@ pub(super) struct Session {
     pub(super) tls: Option<TlsInfo>,
     pub(super) hello: Option<HelloVerb>,
     pub(super) authenticated: bool,
+    /// The mechanisms on offer, if they are not those of the configuration.
+    pub(super) own_mechanisms: Option<Box<[MechanismName]>>,
     pub(super) transaction: Transaction,
     /// What this client is offered, as far as the state of the session allows it.
     pub(super) allowed: Extensions,
@@ -226,7 +228,7 @@ impl Session {
             Some(&replies::STARTTLS_FIRST)
         } else if self.tls.is_none() && !config.auth_without_tls {
             Some(&replies::AUTH_NEEDS_TLS)
-        } else if !config.mechanisms.contains(&auth.mechanism) {
+        } else if !self.mechanisms(config).contains(&auth.mechanism) {
             Some(&replies::UNKNOWN_MECHANISM)
         } else {
             None
@@ -258,6 +260,11 @@ impl Session {
         } else {
             None
         }
+    }
+
+    /// The mechanisms on offer.
+    pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
+        self.own_mechanisms.as_deref().unwrap_or(&config.mechanisms)
     }
 
     /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).
