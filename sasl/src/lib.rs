@@ -93,6 +93,9 @@ pub mod credential;
 
 pub mod limits;
 
+#[cfg(test)]
+mod work;
+
 pub use gs2::ChannelBindings;
 pub use mechanism::{Mechanism, MechanismError};
 pub use password_file::{LineError, LineReason, PasswordFile};

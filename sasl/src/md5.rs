@@ -6,6 +6,8 @@ use md5::{Digest, Md5};
 
 /// MD5 of these parts: the digest of APOP.
 pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
+    #[cfg(test)]
+    crate::work::done("MD5", 1);
     let mut hash = Md5::new();
     for part in parts {
         hash.update(part);
@@ -16,6 +18,8 @@ pub(crate) fn digest(parts: &[&[u8]]) -> [u8; 32] {
 /// HMAC-MD5 (RFC 2104): the digest of CRAM-MD5.
 #[cfg(feature = "cram-md5")]
 pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    #[cfg(test)]
+    crate::work::done("HMAC-MD5", 1);
     let mut mac = Hmac::<Md5>::new_from_slice(key).expect("HMAC takes keys of any length");
     mac.update(message);
     hexadecimal(&mac.finalize().into_bytes().into())

@@ -89,3 +89,29 @@ impl Expected {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::SCRAM_EXAMPLES;
+
+    #[test]
+    fn examples() {
+        for (hash, ours, theirs, salt, proof, signature) in SCRAM_EXAMPLES {
+            let header = Header {
+                binding: Flag::No,
+                authzid: None,
+            };
+            let user = Prepared::parse("user").unwrap();
+            let context = Context::new();
+            let mut sent =
+                Sent::new(*hash, header.clone(), &user, "pencil", &context, [0; 18]).unwrap();
+            sent.first = ClientFirst::new(header, user, (*ours).to_owned());
+            assert_eq!(sent.message(), format!("n,,n=user,r={ours}"));
+            let challenge = format!("r={ours}{theirs},s={salt},i=4096");
+            let (last, expected) = sent.respond(challenge.as_bytes()).unwrap();
+            assert_eq!(last, format!("c=biws,r={ours}{theirs},p={proof}"));
+            assert_eq!(expected.verify(format!("v={signature}").as_bytes()), Ok(()));
+        }
+    }
+}

@@ -36,6 +36,8 @@ impl Hash {
 
     /// `H(str)`.
     pub(crate) fn digest(self, octets: &[u8]) -> Key {
+        #[cfg(test)]
+        crate::work::done("digest", 1);
         match self {
             Self::Sha1 => Key::new(&Sha1::digest(octets)),
             Self::Sha256 => Key::new(&Sha256::digest(octets)),
@@ -45,6 +47,8 @@ impl Hash {
 
     /// `HMAC(key, str)`, the string in parts.
     pub(crate) fn hmac(self, key: &[u8], parts: &[&[u8]]) -> Key {
+        #[cfg(test)]
+        crate::work::done("hmac", 1);
         match self {
             Self::Sha1 => mac::<Hmac<Sha1>>(key, parts),
             Self::Sha256 => mac::<Hmac<Sha256>>(key, parts),
@@ -54,6 +58,8 @@ impl Hash {
 
     /// `SaltedPassword`: the work that iterations make of it.
     pub(crate) fn salted_password(self, password: &[u8], salt: &[u8], iterations: u32) -> Key {
+        #[cfg(test)]
+        crate::work::done("iteration", iterations);
         let mut key = Key::new(&[0; LONGEST][..self.length()]);
         let out = &mut key.octets[..self.length()];
         match self {

@@ -143,3 +143,69 @@ fn parse(text: &[u8]) -> Result<[u8; DIGEST], Failure> {
 }
 
 const DIGEST: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(step: Step) -> Result<String, Failure> {
+        match step {
+            Step::Done(Ok(identity)) => Ok(identity.authzid().to_owned()),
+            Step::Done(Err(failure)) => Err(failure),
+            step => panic!("{step:?}"),
+        }
+    }
+
+    /// RFC 2195 section 2. Pitfall 17: names may hold spaces, digests are 32 small digits.
+    #[cfg(feature = "cram-md5")]
+    #[test]
+    fn cram_md5() {
+        const CHALLENGE: &str = "<1896.697170952@postoffice.reston.mci.net>";
+        const DIGEST: &str = "b913a602c7eda7a495b4e6e7334d3890";
+        let parse =
+            |response: &str| LookupSharedSecret::cram(CHALLENGE.to_owned(), response.as_bytes());
+        for name in ["tim", "tim and tom", "tim "] {
+            let need = parse(&format!("{name} {DIGEST}")).unwrap();
+            assert_eq!(need.username(), name);
+            assert_eq!(outcome(need.found("tanstaaftanstaaf")), Ok(name.to_owned()));
+        }
+        for (response, failure) in [
+            (String::new(), Failure::Malformed),
+            (DIGEST.to_owned(), Failure::Malformed),
+            (format!(" {DIGEST}"), Failure::Malformed),
+            (format!("tim {}", DIGEST.to_uppercase()), Failure::Malformed),
+            (format!("tim {}", &DIGEST[1..]), Failure::Malformed),
+            (format!("tim {DIGEST} "), Failure::Malformed),
+            (format!("tim {DIGEST}0"), Failure::Malformed),
+            (format!("t\0m {DIGEST}"), Failure::Malformed),
+            (format!("t\u{7}m {DIGEST}"), Failure::Rejected),
+        ] {
+            assert_eq!(parse(&response).err(), Some(failure), "{response:?}");
+        }
+        let need = || parse(&format!("tim {DIGEST}")).unwrap();
+        assert_eq!(outcome(need().found("tanstaaf")), Err(Failure::Rejected));
+        assert_eq!(outcome(need().found("")), Err(Failure::Rejected));
+        assert_eq!(outcome(need().unknown()), Err(Failure::Rejected));
+        assert_eq!(outcome(need().unavailable()), Err(Failure::Unavailable));
+        let barred = need().barred("tanstaaftanstaaf", Verdict::Disabled);
+        assert_eq!(outcome(barred), Err(Failure::Disabled));
+        let barred = need().barred("tanstaaf", Verdict::Disabled);
+        assert_eq!(outcome(barred), Err(Failure::Rejected));
+    }
+
+    /// RFC 1939 section 7.
+    #[cfg(feature = "apop")]
+    #[test]
+    fn apop() {
+        const TIMESTAMP: &str = "<1896.697170952@dbc.mtview.ca.us>";
+        const DIGEST: &[u8] = b"c4c9334bac560ecc979e58001b3e22fb";
+        let need = || LookupSharedSecret::apop(TIMESTAMP, b"mrose", DIGEST).unwrap();
+        assert_eq!((need().username(), need().mechanism()), ("mrose", None));
+        assert_eq!(outcome(need().found("tanstaaf")), Ok("mrose".to_owned()));
+        assert_eq!(outcome(need().found("tanstaa")), Err(Failure::Rejected));
+        assert_eq!(outcome(need().unknown()), Err(Failure::Rejected));
+        for digest in [&b""[..], &DIGEST[1..], b"C4C9334BAC560ECC979E58001B3E22FB"] {
+            assert!(LookupSharedSecret::apop(TIMESTAMP, b"mrose", digest).is_err());
+        }
+    }
+}

@@ -45,6 +45,8 @@ pub use oauth::VerifyToken;
 pub use outcome::{Authenticated, Failure, Outcome, Verdict};
 pub use relay::Relay;
 pub use scram::LookupScram;
+#[cfg(test)]
+pub(crate) use scram::tests::EXAMPLES as SCRAM_EXAMPLES;
 
 /// The entry to an exchange; see [`Server::start`].
 #[derive(Clone, Copy, Debug)]

@@ -195,3 +195,114 @@ impl Final {
         ))
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// RFC 5802 section 5, RFC 7677 section 3, and the latter's inputs with SHA-512: hash,
+    /// client's nonce, what the server adds, salt, proof, signature.
+    pub(crate) const EXAMPLES: &[(Hash, &str, &str, &str, &str, &str)] = &[
+        (
+            Hash::Sha1,
+            "fyko+d2lbbFgONRv9qkxdawL",
+            "3rfcNHYJY1ZVvWVs7j",
+            "QSXCR+Q6sek8bf92",
+            "v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+            "rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+        ),
+        (
+            Hash::Sha256,
+            "rOprNGfwEbeRWgbNEkqO",
+            "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+            "W22ZaJ0SNY7soEsUEjb6gQ==",
+            "dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+            "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+        ),
+        (
+            Hash::Sha512,
+            "rOprNGfwEbeRWgbNEkqO",
+            "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+            "W22ZaJ0SNY7soEsUEjb6gQ==",
+            "gMGXRcevScNtxZ6/8lQYpGtnsNAc3mGcmNomv+xnoOMw+3R2xNJdMNnzMlTN8PPC6wdp6dybEmDYXYTxwnYPJQ==",
+            "ZQnYEgWQMFmmsM8aQMF0nDDCy/AgCzkwk8CmMZYcMg0vSVlKDanekLtifDSeVGT4+5ZxXnJq199RVG2rR7N7Zw==",
+        ),
+    ];
+
+    #[test]
+    fn examples() {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::STANDARD;
+        for (hash, ours, theirs, salt, proof, signature) in EXAMPLES {
+            let octets = STANDARD.decode(salt).unwrap();
+            let verifier = Verifier::derive(*hash, "pencil", &octets, 4096).unwrap();
+            let mechanism = Mechanism::Scram(*hash);
+            let first = First::new(mechanism, *hash, &Context::new("smtp"));
+            let message = format!("n,,n=user,r={ours}");
+            let Ok(Step::Need(Need::LookupScram(need))) = first.respond(message.as_bytes()) else {
+                panic!("no look-up");
+            };
+            assert_eq!((need.username(), need.hash()), ("user", *hash));
+            let Step::Need(Need::Nonce(Nonce(For::Scram(found)))) = need.found(verifier) else {
+                panic!("no nonce");
+            };
+            let Step::Challenge(challenge) = found.challenge(theirs) else {
+                panic!("no challenge");
+            };
+            let expected = format!("r={ours}{theirs},s={salt},i=4096");
+            assert_eq!(challenge.data(), expected.as_bytes());
+            let response = format!("c=biws,r={ours}{theirs},p={proof}");
+            let Step::Challenge(last) = challenge.respond(response.as_bytes()) else {
+                panic!("no signature");
+            };
+            assert_eq!(last.data(), format!("v={signature}").as_bytes());
+            let Step::Done(Ok(identity)) = last.respond(b"") else {
+                panic!("not in");
+            };
+            assert_eq!(identity.authzid(), "user");
+        }
+    }
+
+    /// Pitfall 13: what is signed is what was said, extensions that nobody knows included.
+    #[test]
+    fn extensions_are_signed() {
+        use crate::scram::{client_key, server_key};
+        let verifier = Verifier::derive(Hash::Sha256, "pencil", b"salt", 4096).unwrap();
+        let first = First::new(
+            Mechanism::Scram(Hash::Sha256),
+            Hash::Sha256,
+            &Context::new("smtp").success_data(true),
+        );
+        let bare = "n=us=2Cer,r=abc,x=1,y==";
+        let Ok(Step::Need(Need::LookupScram(need))) =
+            first.respond(format!("n,,{bare}").as_bytes())
+        else {
+            panic!("no look-up");
+        };
+        let Step::Need(Need::Nonce(need)) = need.found(verifier) else {
+            panic!("no nonce");
+        };
+        let Step::Challenge(challenge) = need.fill([0; 18]) else {
+            panic!("no challenge");
+        };
+        let server = String::from_utf8(challenge.data().to_vec()).unwrap();
+        let nonce = ServerFirst::parse(server.as_bytes()).unwrap().nonce;
+        let last = format!("c=biws,r={nonce},z=2");
+        let said = format!("{bare},{server},{last}");
+        let hash = Hash::Sha256;
+        let salted = hash.salted_password(b"pencil", b"salt", 4096);
+        let key = client_key(hash, &salted);
+        let stored = hash.digest(key.as_bytes());
+        let proof = hash
+            .hmac(stored.as_bytes(), &[said.as_bytes()])
+            .xor(key.as_bytes());
+        let response = ClientFinal::text(&last, proof.as_bytes());
+        let Step::Done(Ok(identity)) = challenge.respond(response.as_bytes()) else {
+            panic!("not in");
+        };
+        assert_eq!(identity.authzid(), "us,er");
+        let signature = hash.hmac(server_key(hash, &salted).as_bytes(), &[said.as_bytes()]);
+        let signature = ServerFinal::text(signature.as_bytes());
+        assert_eq!(identity.success_data(), signature.as_bytes());
+    }
+}
