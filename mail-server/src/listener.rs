@@ -34,11 +34,7 @@ pub struct Listener<P: Protocol> {
     stop: Stop,
 }
 
-/// What listeners need to know of a protocol. Sealed: those there are.
-#[expect(
-    unnameable_types,
-    reason = "a parameter of the listener, for nobody else"
-)]
+/// What listeners need to know of a protocol. Not for implementing: those that there are do.
 pub trait Protocol {
     /// How the sessions of the protocol are configured.
     type Config;

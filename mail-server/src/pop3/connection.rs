@@ -56,7 +56,7 @@ async fn serve<S: Service>(
         authenticated: None,
     };
     let mut machine = match service.connect(&session).await {
-        Ok(()) => Server::new(Arc::clone(&shared.config)),
+        Ok(()) => greet(shared, &session, &mut service),
         Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
     };
     let mut login = shared.login(peer);
@@ -121,6 +121,16 @@ async fn serve<S: Service>(
     }
 }
 
+/// A session that will be served, with an offer of APOP if there is to be one.
+fn greet<S: Service>(shared: &Shared<Pop3>, session: &Session, service: &mut S) -> Server {
+    #[cfg(feature = "apop")]
+    if let Some(timestamp) = service.timestamp(session) {
+        return Server::with_apop(Arc::clone(&shared.config), timestamp);
+    }
+    let _ = (session, service);
+    Server::new(Arc::clone(&shared.config))
+}
+
 struct Connection<S> {
     driver: Driver<Server, Transport>,
     session: Session,
@@ -146,6 +156,21 @@ impl<S: Service> Connection<S> {
                     Some(login) => {
                         let name = given.name.as_str().as_bytes();
                         login.password(name, given.password.expose()).await
+                    }
+                    None => Err(Failure::Unavailable),
+                };
+                self.logged_in(outcome).await;
+            }
+            #[cfg(feature = "apop")]
+            Event::Apop(given) => {
+                let timestamp = self.driver.machine().timestamp();
+                let timestamp = timestamp
+                    .map_or("", |timestamp| timestamp.as_str())
+                    .to_owned();
+                let outcome = match &mut self.login {
+                    Some(login) => {
+                        let (name, digest) = (given.name.as_str(), given.digest.as_bytes());
+                        login.apop(&timestamp, name.as_bytes(), digest).await
                     }
                     None => Err(Failure::Unavailable),
                 };

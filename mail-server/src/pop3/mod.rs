@@ -28,6 +28,11 @@ pub use service::{Service, Session};
 mod from_store;
 pub use from_store::FromStore;
 
+#[cfg(feature = "apop")]
+mod apop;
+#[cfg(feature = "apop")]
+pub use apop::timestamp;
+
 mod connection;
 
 pub use pop3_proto::server::Config;

@@ -50,7 +50,7 @@ pub trait Mailstore: Send + Sync + 'static {
 ///
 /// Dropping it gives it back as it is.
 #[async_trait]
-pub trait Inbox: Send {
+pub trait Inbox: Send + Sync {
     /// The messages, oldest first, with their sizes and the names by which clients know them
     /// again: a name is never that of another message, now or later. Told once: the next call may
     /// find nothing left.
