@@ -101,3 +101,10 @@ pub const READ_BUFFER: usize = 128 * 1024;
 
 /// Bytes from the start of an mbox from which its kind is learnt: some messages at least.
 pub const SAMPLE: usize = 256 * 1024;
+
+/// The greatest last number that an mbox is believed to have given. It stands in the first
+/// message, and a stranger who wrote it there could leave no number for the next ones.
+pub const BELIEVED_UID: u32 = u32::MAX / 2;
+
+/// Bytes that are read at once of a message of an mbox.
+pub const CONTENT_BUFFER: usize = 32 * 1024;

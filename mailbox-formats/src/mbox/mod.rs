@@ -16,6 +16,12 @@ mod reader;
 mod delivery;
 mod spool;
 
+mod change;
+mod in_place;
+mod list;
+mod rewrite;
+mod status;
+
 pub(crate) mod lock;
 
 pub(crate) mod dotlock;
@@ -26,11 +32,13 @@ use std::sync::Arc;
 use crate::Durability;
 use crate::effects::{Effects, System};
 
+pub use change::{Access, Changes};
 pub use decoder::Decoder;
 pub use delivery::{Delivered, Delivery, Staged};
 pub use detect::Detected;
 pub use encoder::{Encoder, Layout, Variant};
 pub use from_line::{Date, FromLine};
+pub use list::{Content, List, Listed};
 pub use lock::{Dotlock, Holder, LockError, LockPolicy};
 pub use postmark::Postmark;
 pub use reader::{Message, MessagePlace, MessageReader, Messages, Reader};
