@@ -85,15 +85,22 @@
 
 pub mod smtp;
 
+pub mod pop3;
+
 pub mod auth;
 
 pub mod store;
 
 mod listener;
-pub use listener::{Peer, Stop};
+pub use listener::{Listener, Peer, Stop};
+
+mod acceptor;
 
 mod limits;
 pub use limits::Limits;
+
+mod proxy;
+pub use proxy::Proxies;
 
 mod tls;
 pub use tls::{Tls, TlsError};

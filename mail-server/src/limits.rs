@@ -45,3 +45,13 @@ pub(crate) const GATHERED: usize = 256 * 1024;
 /// Addresses whose failed authentications are remembered. Stops a network of many from taking
 /// memory without bound: the one that has guessed least is forgotten.
 pub(crate) const FAILED_ADDRESSES: usize = 4096;
+/// Octets of a stored message that are read at a time: what a client downloads is in memory in
+/// pieces of this size, however large it is.
+pub(crate) const PIECE: usize = 64 * 1024;
+
+/// Octets of the next messages that are read ahead for a client that fetches one after the other, so that
+/// a thread is only borrowed for a worthwhile amount of work.
+pub(crate) const READ_AHEAD: usize = 256 * 1024;
+
+/// How many messages that may be.
+pub(crate) const READ_AHEAD_MESSAGES: usize = 64;

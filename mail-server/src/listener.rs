@@ -1,18 +1,195 @@
-//! Accepting connections: what listeners of all protocols have in common.
+//! What listeners of all protocols have in common.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
-use tokio::time::{sleep, timeout};
+use mailwire::TlsInfo;
+use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use crate::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
+use crate::acceptor::{Acceptor, Refusals};
+use crate::auth::{Authentication, Login};
+use crate::limits::Limits;
+use crate::proxy::Proxies;
+use crate::tls::Tls;
+
+/// A TCP socket on which a protocol is served: [`smtp::Listener`](crate::smtp::Listener) or
+/// [`pop3::Listener`](crate::pop3::Listener).
+///
+/// Each protocol has a `serve` of its own.
+pub struct Listener<P: Protocol> {
+    acceptor: Acceptor,
+    config: P::Config,
+    tls: Option<Tls>,
+    implicit_tls: bool,
+    proxies: Option<Proxies>,
+    authentication: Option<Authentication>,
+    stop: Stop,
+}
+
+/// What listeners need to know of a protocol. Sealed: those there are.
+#[expect(
+    unnameable_types,
+    reason = "a parameter of the listener, for nobody else"
+)]
+pub trait Protocol {
+    /// How the sessions of the protocol are configured.
+    type Config;
+
+    /// The protocol's name in SASL (RFC 4422 section 4), and in the log.
+    const SERVICE: &'static str;
+
+    /// Has STARTTLS announced, or what the protocol calls it.
+    fn offer_tls(config: &mut Self::Config);
+
+    /// Whether passwords may cross the network in clear text.
+    fn allows_clear_passwords(config: &Self::Config) -> bool;
+
+    /// Fills in all mechanisms that there are, if the configuration names none.
+    fn default_mechanisms(config: &mut Self::Config);
+
+    /// The name of this host.
+    fn hostname(config: &Self::Config) -> &str;
+}
+
+impl<P: Protocol> Listener<P> {
+    /// Binds a socket. Port 0 takes a free one: see [`local_addr`](Self::local_addr).
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be bound.
+    pub async fn bind(address: impl ToSocketAddrs, config: P::Config) -> io::Result<Self> {
+        Ok(Self::new(Acceptor::bind(address).await?, config))
+    }
+
+    /// Takes a socket that listens already, such as one inherited from a supervisor.
+    ///
+    /// # Errors
+    ///
+    /// If the socket cannot be used without blocking.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    #[expect(
+        clippy::disallowed_types,
+        reason = "it is made a socket of the runtime's"
+    )]
+    pub fn from_std(socket: std::net::TcpListener, config: P::Config) -> io::Result<Self> {
+        Ok(Self::new(Acceptor::from_std(socket)?, config))
+    }
+
+    fn new(acceptor: Acceptor, config: P::Config) -> Self {
+        Self {
+            acceptor,
+            config,
+            tls: None,
+            implicit_tls: false,
+            proxies: None,
+            authentication: None,
+            stop: Stop::new(),
+        }
+    }
+
+    /// Offers STARTTLS (RFC 3207), which POP3 calls STLS (RFC 2595).
+    #[must_use]
+    pub fn starttls(mut self, tls: Tls) -> Self {
+        P::offer_tls(&mut self.config);
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Connections begin with the TLS handshake, as on the ports 465, 995 and 993 (RFC 8314
+    /// section 3.3).
+    #[must_use]
+    pub fn implicit_tls(mut self, tls: Tls) -> Self {
+        self.implicit_tls = true;
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Connections from these begin with a header of the PROXY protocol, and the session's
+    /// peer is the client that it names. The limits on connections, and what the
+    /// service is made for, still go by the proxy.
+    #[must_use]
+    pub fn behind(mut self, proxies: Proxies) -> Self {
+        self.proxies = Some(proxies);
+        self
+    }
+
+    /// Lets clients authenticate, with the mechanisms that the channel and the
+    /// [`Authenticator`](crate::auth::Authenticator) allow; if the configuration names some, with
+    /// those of them. Without this, nobody is let in.
+    #[must_use]
+    pub fn authentication(mut self, authentication: Authentication) -> Self {
+        P::default_mechanisms(&mut self.config);
+        self.authentication = Some(authentication);
+        self
+    }
+
+    /// Sets the limits on connections.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.acceptor.set_limits(limits);
+        self
+    }
+
+    /// Stops when `stop` says so.
+    #[must_use]
+    pub fn stop_with(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.acceptor.local_addr()
+    }
+
+    /// Runs `session` for every connection. Behind a TLS handshake that is due nothing is said to
+    /// those who get no session.
+    pub(crate) async fn serve_with<F>(
+        self,
+        refusals: Refusals,
+        session: impl Fn(&Arc<Shared<P>>, TcpStream, Peer, Stop) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let refusals = match self.implicit_tls {
+            true => Refusals::SILENT,
+            false => refusals,
+        };
+        let shared = Arc::new(Shared {
+            config: Arc::new(self.config),
+            tls: self.tls,
+            implicit_tls: self.implicit_tls,
+            proxies: self.proxies,
+            handshake: self.acceptor.handshake(),
+            authentication: self.authentication,
+        });
+        self.acceptor
+            .serve(self.stop, refusals, |stream, peer, stop| {
+                session(&shared, stream, peer, stop)
+            })
+            .await;
+    }
+}
+
+impl<P: Protocol> fmt::Debug for Listener<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("protocol", &P::SERVICE)
+            .field("address", &self.local_addr())
+            .finish_non_exhaustive()
+    }
+}
 
 /// Who is at the other end, and where they came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,212 +229,78 @@ impl Stop {
     }
 }
 
-/// A bound TCP socket that hands out connections within its limits.
-#[derive(Debug)]
-pub(crate) struct Acceptor {
-    socket: TcpListener,
-    local: SocketAddr,
-    limits: Limits,
-    counts: Arc<Mutex<Counts>>,
+/// What all connections of a listener share.
+pub(crate) struct Shared<P: Protocol> {
+    pub(crate) config: Arc<P::Config>,
+    tls: Option<Tls>,
+    implicit_tls: bool,
+    proxies: Option<Proxies>,
+    handshake: Duration,
+    authentication: Option<Authentication>,
 }
 
-#[derive(Debug, Default)]
-struct Counts {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
+/// A connection, bare or under TLS.
+pub(crate) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// A connection on which the protocol can begin.
+pub(crate) struct Entered {
+    pub(crate) transport: Transport,
+    /// The client, also where a proxy stands in between.
+    pub(crate) peer: Peer,
+    pub(crate) tls: Option<TlsInfo>,
 }
 
-/// What connections are told that get no session.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Refusals {
-    /// There are too many.
-    pub(crate) busy: &'static [u8],
-    /// The listener stops.
-    pub(crate) stopping: &'static [u8],
-}
-
-/// A connection that counts while it lives.
-#[derive(Debug)]
-pub(crate) struct Counted {
-    counts: Arc<Mutex<Counts>>,
-    address: IpAddr,
-}
-
-impl Acceptor {
-    pub(crate) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in lookup_host(address).await? {
-            match listen(address).and_then(Self::new) {
-                Ok(acceptor) => return Ok(acceptor),
-                Err(error) => last = error,
-            }
+impl<P: Protocol> Shared<P> {
+    /// Does what comes before the protocol: the proxy's header, and the TLS handshake.
+    pub(crate) async fn enter(
+        &self,
+        mut stream: TcpStream,
+        mut peer: Peer,
+        stop: &Stop,
+    ) -> io::Result<Entered> {
+        if let Some(proxies) = &self.proxies {
+            peer = tokio::select! {
+                client = proxies.unwrap(&mut stream, peer, self.handshake) => client?,
+                () = stop.stopped() => return Err(io::Error::other("stopped before it began")),
+            };
+            debug!(client = %peer.address, "through a proxy");
         }
-        Err(last)
-    }
-
-    #[expect(
-        clippy::disallowed_types,
-        reason = "it is made a socket of the runtime's"
-    )]
-    pub(crate) fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        Self::new(TcpListener::from_std(socket)?)
-    }
-
-    fn new(socket: TcpListener) -> io::Result<Self> {
-        Ok(Self {
-            local: socket.local_addr()?,
-            socket,
-            limits: Limits::default(),
-            counts: Arc::default(),
+        let (mut transport, mut tls) = (Either::Left(stream), None);
+        if self.implicit_tls {
+            let (secured, info) = self.upgrade(transport, stop).await?;
+            (transport, tls) = (secured, Some(info));
+        }
+        Ok(Entered {
+            transport,
+            peer,
+            tls,
         })
     }
 
-    pub(crate) fn local_addr(&self) -> SocketAddr {
-        self.local
+    /// Runs the TLS handshake on a bare stream.
+    pub(crate) async fn upgrade(
+        &self,
+        transport: Transport,
+        stop: &Stop,
+    ) -> io::Result<(Transport, TlsInfo)> {
+        let (Some(tls), Either::Left(stream)) = (&self.tls, transport) else {
+            return Err(io::Error::other("no certificate to speak TLS with"));
+        };
+        // Boxed, so that connections without TLS do not carry the room for a handshake.
+        let handshake = Box::pin(tls.accept(stream));
+        let (stream, info) = tokio::select! {
+            accepted = timeout(self.handshake, handshake) => accepted??,
+            // Nothing can be said in the middle of a handshake, so nothing is waited for.
+            () = stop.stopped() => return Err(io::Error::other("stopped in the TLS handshake")),
+        };
+        Ok((Either::Right(stream), info))
     }
 
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
-        self.limits = limits;
-    }
-
-    pub(crate) fn handshake(&self) -> Duration {
-        self.limits.handshake
-    }
-
-    /// Runs `session` for every connection, until stopped and all sessions have ended. Those
-    /// that are left when the grace is over, or when this future is dropped, are dropped too.
-    pub(crate) async fn serve<F>(
-        self,
-        stop: Stop,
-        refusals: Refusals,
-        session: impl Fn(TcpStream, Peer, Stop) -> F,
-    ) where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let sessions = TaskTracker::new();
-        let abandoned = CancellationToken::new();
-        let _abandons = abandoned.clone().drop_guard();
-        loop {
-            let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
-                () = stop.stopped() => break,
-            };
-            let (stream, address) = match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
-                    // Out of descriptors, or the client has gone already.
-                    warn!(%error, "cannot accept");
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            };
-            let Some(counted) = self.count(address.ip()) else {
-                debug!(%address, "one connection too many");
-                // Nobody is waited for: the socket's buffer takes a line, or it is not sent.
-                let _ = stream.try_write(refusals.busy);
-                continue;
-            };
-            // Replies are gathered before they are sent, so nothing is won by waiting for more.
-            let _ = stream.set_nodelay(true);
-            let local = stream.local_addr().unwrap_or(self.local);
-            let session = session(stream, Peer { address, local }, stop.clone());
-            let abandoned = abandoned.clone();
-            sessions.spawn(async move {
-                abandoned.run_until_cancelled_owned(session).await;
-                drop(counted);
-            });
-        }
-        // Those who came in while we were stopping are told so.
-        for _ in 0..BACKLOG {
-            let Some(stream) = self.waiting().await else {
-                break;
-            };
-            let _ = stream.try_write(refusals.stopping);
-        }
-        drop(self.socket);
-        sessions.close();
-        if timeout(self.limits.grace, sessions.wait()).await.is_err() {
-            warn!(left = sessions.len(), "sessions did not end in time");
-            abandoned.cancel();
-            sessions.wait().await;
-        }
-    }
-
-    /// A connection that is there already.
-    async fn waiting(&self) -> Option<TcpStream> {
-        tokio::select! {
-            biased;
-            accepted = self.socket.accept() => accepted.ok().map(|(stream, _)| stream),
-            () = std::future::ready(()) => None,
-        }
-    }
-
-    fn count(&self, address: IpAddr) -> Option<Counted> {
-        let address = network(address);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let here = counts.by_address.get(&address).copied().unwrap_or(0);
-        let fits =
-            counts.all < self.limits.connections && here < self.limits.connections_per_address;
-        if !fits {
-            return None;
-        }
-        counts.all += 1;
-        counts.by_address.insert(address, here + 1);
-        Some(Counted {
-            counts: Arc::clone(&self.counts),
-            address,
-        })
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.all -= 1;
-        if let Some(here) = counts.by_address.get_mut(&self.address) {
-            *here -= 1;
-            if *here == 0 {
-                counts.by_address.remove(&self.address);
-            }
-        }
-    }
-}
-
-/// What counts as one address: one of IPv4, or a network of IPv6, since whoever has one address
-/// there has 2^64 of them (RFC 4291 section 2.5.4).
-pub(crate) fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
-        v4 => v4,
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A restart must not wait for old connections to fade.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_counts_as_its_network() {
-        for (address, counts_as) in [
-            ("192.0.2.7", "192.0.2.7"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-            ("2001:db8:1:2::", "2001:db8:1:2::"),
-        ] {
-            let address = address.parse().expect("an address");
-            assert_eq!(network(address).to_string(), counts_as);
-        }
+    /// A connection's way to authenticate, if there is one.
+    pub(crate) fn login(&self, peer: Peer) -> Option<Login> {
+        let authentication = self.authentication.as_ref()?;
+        let login = authentication.login(P::SERVICE, peer);
+        let login = login.hostname(P::hostname(&self.config));
+        Some(login.allow_clear_passwords(P::allows_clear_passwords(&self.config)))
     }
 }

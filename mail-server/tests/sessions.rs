@@ -3,6 +3,7 @@
 mod support;
 
 use async_trait::async_trait;
+use mail_server::Proxies;
 use mail_server::smtp::{Body, Envelope, Service, Session, Statuses};
 use mail_server::store::{Account, MemoryStore};
 use smtp_proto::Reply;
@@ -341,4 +342,83 @@ async fn the_defaults_refuse() {
         .await;
     drop(client);
     running.end().await;
+}
+
+/// RFC 3030: chunks are one message; what is said between them is answered, and a message that
+/// is given up between them is gone.
+#[tokio::test]
+async fn a_message_in_chunks() {
+    let store = MemoryStore::new();
+    let running = Running::start(listener(smtp()).await, Host::new(store.clone()).service()).await;
+    let mut client = running.client().await;
+    let envelope = [
+        ("MAIL FROM:<tom@example.net>", "250"),
+        ("RCPT TO:<alice@example.org>", "250"),
+    ];
+    client.talk(&[("EHLO client.example.net", "250")]).await;
+    for end in ["RSET", "EHLO client.example.net", "BDAT 4 LAST\r\nok"] {
+        client.talk(&envelope).await;
+        let first = "BDAT 14\r\nSubject: x\r\n";
+        client
+            .talk(&[
+                (first, "250 2.0.0 14 octets"),
+                ("VRFY alice", "503"),
+                ("NOOP", "250"),
+                (end, "250"),
+            ])
+            .await;
+    }
+    client.talk(&envelope).await;
+    client
+        .talk(&[("BDAT 3\r\nx", "250"), ("QUIT", "221")])
+        .await;
+    let [message] = &store.messages(&account("alice@example.org"))[..] else {
+        panic!("one message");
+    };
+    assert!(message.bytes.ends_with(b"Subject: x\r\n\r\nok\r\n"));
+    drop(client);
+    running.end().await;
+}
+
+/// A proxy is believed, and must say whom it speaks for; others are not.
+#[tokio::test]
+async fn behind_a_proxy() {
+    let store = MemoryStore::new();
+    for (is_proxy, header, from) in [
+        (
+            true,
+            "PROXY TCP4 192.0.2.7 192.0.2.1 35646 25",
+            Some("192.0.2.7"),
+        ),
+        (true, "PROXY UNKNOWN", Some("127.0.0.1")),
+        (true, "EHLO c", None),
+        (
+            false,
+            "PROXY TCP4 192.0.2.7 192.0.2.1 35646 25",
+            Some("127.0.0.1"),
+        ),
+    ] {
+        let proxies = Proxies::new(move |address| is_proxy && address.is_loopback());
+        let listener = listener(smtp()).await.behind(proxies);
+        let running = Running::start(listener, Host::new(store.clone()).service()).await;
+        let mut client = running.connect().await;
+        client.send(format!("{header}\r\nEHLO c\r\n")).await;
+        let greeting = client.reply().await;
+        let Some(from) = from else {
+            assert_eq!(greeting, "", "a connection without a header is given up");
+            continue;
+        };
+        assert!(greeting.starts_with("220 "), "{greeting}");
+        if !is_proxy {
+            assert!(client.reply().await.starts_with("500 "));
+        }
+        assert!(client.reply().await.starts_with("250-"));
+        client.begin("EHLO c", &["alice@example.org"]).await;
+        client.talk(&[(".", "250")]).await;
+        let messages = store.messages(&account("alice@example.org"));
+        let text = String::from_utf8_lossy(&messages.last().expect("a message").bytes).into_owned();
+        assert!(text.contains(&format!("from c ([{from}])")), "{text}");
+        drop(client);
+        running.end().await;
+    }
 }

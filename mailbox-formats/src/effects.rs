@@ -153,8 +153,10 @@ pub enum Step {
     Write,
     /// Writes to the spool in which a message waits for its mbox.
     Spool,
-    /// Reads the spool, or the end of an mbox.
+    /// Reads the spool, the end of an mbox, or a list beside the messages.
     Read,
+    /// Reads the names in a directory.
+    ReadDirectory,
     /// Waits until the content of a file is on disk.
     SyncFile,
     /// Waits until all of a file system is on disk.
@@ -165,6 +167,8 @@ pub enum Step {
     Close,
     /// Gives a file its final name without replacing another.
     Rename,
+    /// Gives a file the name of another, which it replaces.
+    Replace,
     /// Adds a name to a file without replacing another.
     Link,
     /// Removes a name.
@@ -188,11 +192,13 @@ impl fmt::Display for Step {
             Self::Write => "write",
             Self::Spool => "spool",
             Self::Read => "read",
+            Self::ReadDirectory => "read directory",
             Self::SyncFile => "sync file",
             Self::SyncFilesystem => "sync file system of",
             Self::SyncDirectory => "sync directory",
             Self::Close => "close",
             Self::Rename => "rename",
+            Self::Replace => "replace",
             Self::Link => "link",
             Self::Unlink => "unlink",
             Self::LockFcntl => "lock (fcntl)",

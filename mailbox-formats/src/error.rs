@@ -1,4 +1,4 @@
-//! What can go wrong while mail is delivered, told apart as far as a server has to.
+//! What can go wrong with a mailbox, told apart as far as a server has to.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,6 +63,50 @@ impl DeliveryError {
             Self::Lock(error) => error.fault(),
             Self::NotMaildir(_) => Fault::Missing,
             Self::NoFreeName(_) | Self::NotMbox(_) => Fault::Other,
+        }
+    }
+}
+
+/// A mailbox that cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MailboxError {
+    /// A step on the disk failed.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The mailbox, or a list that belongs to it, stayed locked by others.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The message is not there any more: somebody has removed it.
+    #[error("no longer there: {0:?}")]
+    Vanished(PathBuf),
+    /// All 26 letters for keywords are taken, or this cannot be the name of one.
+    #[error("no keyword can be added in {0:?}")]
+    NoKeyword(PathBuf),
+    /// Every number for a message has been used: the mailbox needs a new UIDVALIDITY.
+    #[error("no number is left for a message in {0:?}")]
+    NoNumber(PathBuf),
+}
+
+impl MailboxError {
+    /// Whether trying again later can help.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Vanished(_) | Self::NoKeyword(_) | Self::NoNumber(_) => false,
+            Self::Lock(error) => error.is_temporary(),
+            Self::Step(error) => error.is_temporary(),
+        }
+    }
+
+    /// Which resource is at fault.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Vanished(_) => Fault::Missing,
+            Self::NoKeyword(_) | Self::NoNumber(_) => Fault::Other,
+            Self::Lock(error) => error.fault(),
+            Self::Step(error) => error.fault(),
         }
     }
 }

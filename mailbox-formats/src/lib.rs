@@ -1,4 +1,5 @@
-//! mbox and Maildir: durable delivery, beside other programs on the same files.
+//! mbox and Maildir, beside other programs on the same files: durable delivery, and reading
+//! that loses nothing.
 //!
 //! A message streams in and is never held whole. Nothing of it is visible before all of it
 //! is there; and once a delivery has said `Ok`, the message outlives a power failure.
@@ -44,8 +45,12 @@
 //!   [`maildir::publish_all`] does a batch for the price of a few syncs.
 //! - [`mbox`] locks as other mail programs do, writes any of the four
 //!   [variants](mbox::Variant), and takes back what it could not finish.
+//! - A [`Maildir`](maildir::Maildir) is listed without a look at any file, its messages are
+//!   opened, flagged and removed although other programs rename them meanwhile, and they
+//!   have numbers and keywords that Dovecot shares.
 //! - [`Durability`] says what a delivery waits for.
-//! - [`DeliveryError`] tells faults apart, so that a server answers 451, 452 or 550.
+//! - [`DeliveryError`] tells faults apart, so that a server answers 451, 452 or 550;
+//!   [`MailboxError`] does it for reading and changing.
 //! - [`effects`] is the seam for tests: a disk that is full, a process that dies at any step.
 //! - [`limits`] names every number.
 //!
@@ -53,13 +58,18 @@
 //! server calls it where blocking is allowed. Delivery is for Unix; network file systems
 //! are as safe as their `rename`, `link` and locks are.
 //!
-//! Not supported yet: reading, flags, folders and indexes.
+//! Not supported yet: reading an mbox, folders and indexes.
 
 pub mod maildir;
 pub mod mbox;
 
+mod flags;
+
 mod durability;
 mod line_ends;
+
+mod path;
+mod side_file;
 
 pub mod effects;
 
@@ -68,5 +78,6 @@ mod error;
 pub mod limits;
 
 pub use durability::Durability;
-pub use error::{DeliveryError, Fault, StepError};
+pub use error::{DeliveryError, Fault, MailboxError, StepError};
+pub use flags::Flags;
 pub use line_ends::{LineEnds, LineFilter};

@@ -51,3 +51,31 @@ pub const LOCK_TOUCH: Duration = Duration::from_secs(10);
 
 /// Bytes read of somebody else's lock file: a process id and a host name.
 pub const LOCK_CONTENT: u64 = 512;
+
+/// How often a directory is read until it is clear which messages are in it. Each reading
+/// beside a program that renames 60,000 files a second hides half a percent of the names;
+/// five find all. The rest is for worse, and an end.
+pub const DIRECTORY_SCANS: u32 = 24;
+
+/// How long after a change of a directory another one may leave its time the same: the
+/// kernel takes the time of a file from its timer, which ticks 100 times a second or more.
+pub const DIRECTORY_TICK: Duration = Duration::from_millis(50);
+
+/// The same, for file systems that keep whole seconds; FAT keeps every second one.
+pub const COARSE_DIRECTORY_TICK: Duration = Duration::from_secs(2);
+
+/// How often a message is looked for again whose name has changed between finding it and
+/// doing something with it.
+pub const RENAME_TRIES: u32 = 64;
+
+/// Bytes of a list beside the messages, such as `dovecot-uidlist`: a million messages with
+/// long names. Such a file is read whole.
+pub const SIDE_FILE: u64 = 256 << 20;
+
+/// Age at which the lock file of such a list is stale: what Dovecot waits, which holds it
+/// for the time of one write.
+pub const SIDE_FILE_STALE: Duration = Duration::from_secs(120);
+
+/// Bytes of the name of a keyword: more than any mail reader offers, and a list of 26 stays
+/// small.
+pub const KEYWORD: usize = 255;

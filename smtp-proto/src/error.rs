@@ -34,7 +34,19 @@ pub enum Error {
     /// injects commands).
     #[error("plaintext behind STARTTLS")]
     PlaintextBehindStartTls,
-    /// Octets follow that cannot be told from commands: BDAT without CHUNKING.
+    /// Octets follow that cannot be told from commands: BDAT without a size.
     #[error("out of step with the peer")]
     OutOfStep,
+    /// The peer spoke before it was greeted ([`Limits::greeting_delay`](crate::Limits::greeting_delay)).
+    #[error("the peer did not wait for the greeting")]
+    EarlyTalker,
+    /// The peer did not wait for an answer that it has to wait for (RFC 2920 section 3.1).
+    #[error("the peer did not wait for an answer")]
+    Unsynchronised,
+    /// More messages than [`Limits::messages`](crate::Limits::messages).
+    #[error("too many messages")]
+    TooManyMessages,
+    /// The peer speaks TLS or HTTP.
+    #[error("the peer speaks another protocol")]
+    AnotherProtocol,
 }

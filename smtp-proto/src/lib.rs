@@ -46,6 +46,9 @@ pub mod server;
 pub mod command;
 pub mod parameter;
 
+mod extension;
+pub use extension::{Extension, Extensions};
+
 mod path;
 pub use path::{Domain, ForwardPath, InvalidDomain, InvalidPath, Mailbox, ReversePath};
 

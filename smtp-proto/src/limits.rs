@@ -30,6 +30,12 @@ pub struct Limits {
     /// 452 (section 4.5.3.1.10), so that a client sends the rest in another transaction; those
     /// beyond twice the number count as errors too. Default 1000.
     pub recipients: u32,
+    /// Domains among the recipients of a transaction; recipients of further ones are answered 452.
+    /// Announced by LIMITS as `RCPTDOMAINMAX` (RFC 9422). Default `None`: no limit.
+    pub recipient_domains: Option<u32>,
+    /// MAIL commands of a session, whether they succeed or not; the next is answered 421 and the
+    /// connection closed. Announced by LIMITS as `MAILMAX` (RFC 9422). Default `None`: no limit.
+    pub messages: Option<u32>,
     /// Commands that were wrong, of whatever kind, before the connection is closed. Stops
     /// probing. Default 20.
     pub errors: u32,
@@ -39,6 +45,9 @@ pub struct Limits {
     pub idle_commands: u32,
     /// AUTH commands answered 535 before the connection is closed. Stops guessing. Default 3.
     pub auth_failures: u32,
+    /// Time for which a client has to be silent before it is greeted; one that is not is turned
+    /// away. Stops programs that send without listening. Default none: the greeting is immediate.
+    pub greeting_delay: Duration,
     /// Time for a command to arrive whole, from the moment we can take it. RFC 5321 section
     /// 4.5.3.2.7 asks for 5 minutes. Not prolonged by single octets. Default 5 minutes.
     pub command_time: Duration,
@@ -66,9 +75,12 @@ impl Default for Limits {
             message: Some(10_240_000),
             skipped_message: 100 << 20,
             recipients: 1000,
+            recipient_domains: None,
+            messages: None,
             errors: 20,
             idle_commands: 100,
             auth_failures: 3,
+            greeting_delay: Duration::ZERO,
             command_time: Duration::from_secs(300),
             data_time: Duration::from_secs(300),
             message_time: Duration::from_secs(2 * 3600),
@@ -101,3 +113,12 @@ pub(crate) const PARAMETERS: usize = 64;
 
 /// The longest name of a SASL mechanism (RFC 4422 section 3.1).
 pub(crate) const MECHANISM: usize = 20;
+
+/// The longest `ENVID=` value (RFC 3461 section 4.4).
+pub(crate) const ENVELOPE_ID: usize = 100;
+
+/// The longest `ORCPT=` value (RFC 3461 section 4.2).
+pub(crate) const ORIGINAL_RECIPIENT: usize = 500;
+
+/// The longest `SOLICIT=` value (RFC 3865 section 2.4).
+pub(crate) const SOLICITATION: usize = 1000;

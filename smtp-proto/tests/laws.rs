@@ -170,6 +170,11 @@ proptest! {
                 (Command::Mail(one), Command::Mail(other)) => prop_assert_eq!(one, other),
                 (Command::Rcpt(one), Command::Rcpt(other)) => prop_assert_eq!(one, other),
                 (Command::Verify(one), Command::Verify(other)) => prop_assert_eq!(one, other),
+                (Command::Expand(one), Command::Expand(other)) => prop_assert_eq!(one, other),
+                (Command::Etrn(one), Command::Etrn(other)) => prop_assert_eq!(one, other),
+                (Command::Bdat(one), Command::Bdat(other)) => prop_assert_eq!(one, other),
+                (Command::XClient(one), Command::XClient(other)) => prop_assert_eq!(one, other),
+                (Command::XForward(one), Command::XForward(other)) => prop_assert_eq!(one, other),
                 _ => {}
             }
         }
@@ -326,6 +331,11 @@ fn command_line() -> impl Strategy<Value = String> {
             "NOOP ",
             "AUTH ",
             "LHLO ",
+            "EXPN ",
+            "ETRN @",
+            "XCLIENT NAME=",
+            "xforward IDENT=",
+            "BDAT 1",
         ][..],
     );
     let address = prop_oneof![
@@ -339,6 +349,8 @@ fn command_line() -> impl Strategy<Value = String> {
     let parameters = prop_oneof![
         3 => Just(String::new()),
         1 => "( (SIZE=[0-9]{1,21}|BODY=(7bit|8BITMIME)|SMTPUTF8|AUTH=(<>|[a-z+3D]{1,5}@b)|[A-z-]{1,5}(=[!-~]{0,5})?)){1,3}",
+        1 => "( (RET=(full|HDRS)|ENVID=[a-z+2B]{1,9}|BY=[+-]?[0-9]{1,10};[NR]T?|HOLDFOR=[0-9]{1,10}|MT-PRIORITY=-?[0-9]{1,2}|REQUIRETLS|SOLICIT=[a-z:,.]{1,9}|HOLDUNTIL=20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:00:00(Z|[+-]0[0-9]:00))){1,3}",
+        1 => "( (NOTIFY=(NEVER|success,failure|DELAY)|ORCPT=(rfc822;[a-z+2B@]{1,9}|utf-8;([a-zü@]|\\\\x\\{[0-9A-F]{2,5}\\}){1,5})|RRVS=20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:00:00.5Z(;[CR])?)){1,3}",
     ];
     (verb, address, parameters)
         .prop_map(|(verb, address, parameters)| verb.to_owned() + &address + &parameters)
@@ -360,6 +372,8 @@ const LEGAL: &[&str] = &[
     "VRFY x",
     "BOGUS",
     "RCPT TO:<>",
+    "EXPN x",
+    "ETRN b.test",
 ];
 
 const FRAGMENTS: &[&[u8]] = &[
@@ -392,6 +406,23 @@ const FRAGMENTS: &[&[u8]] = &[
     b"QUIT\r\n",
     b"STARTTLS\r\n",
     b"BDAT 5\r\n",
+    b"BDAT 6\r\ntext\r\n",
+    b"BDAT 3 LAST\r\na\r\n",
+    b"BDAT 2\r\na\r",
+    b"BDAT 1 LAST\r\n\n",
+    b"BDAT 0 LAST\r\n",
+    b"BDAT 0\r\n",
+    b"BDAT 99999999999999999999\r\n",
+    b"BDAT 1000\r\n",
+    b"MAIL FROM:<a@b.test> BODY=BINARYMIME\r\n",
+    b"MAIL FROM:<a@b.test> RET=FULL ENVID=x BY=9;N MT-PRIORITY=3\r\n",
+    b"RCPT TO:<x@mx.test> ORCPT=rfc822;x\r\n",
+    b"EXPN x\r\n",
+    b"ETRN b.test\r\n",
+    b"XCLIENT ADDR=192.0.2.1\r\n",
+    b"XFORWARD ADDR=192.0.2.1\r\n",
+    b"GET / HTTP/1.1\r\n",
+    b"\x16\x03\x01",
     b"AUTH PLAIN\r\n",
     b"AUTH LOGIN dGlt\r\n",
     b"AUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\n",

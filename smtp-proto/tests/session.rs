@@ -6,7 +6,7 @@ use bytes::{Buf, BufMut};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Step, TlsInfo};
 use smtp_proto::server::{Config, Event, Server};
-use smtp_proto::{Error, Reply};
+use smtp_proto::{Error, Extension, Reply};
 use stage::ServerStage;
 
 mod stage;
@@ -338,4 +338,69 @@ fn plaintext_that_comes_with_the_handshake_is_an_error_that_stays() {
             Err(Error::PlaintextBehindStartTls)
         ));
     }
+}
+
+/// RFC 2920 section 3.1: what must be the last of a group may be insisted on.
+#[test]
+fn early_commands_can_be_forbidden() {
+    let now = now();
+    for (said, is_early) in [
+        ("EHLO c\r\n", false),
+        ("NOOP\r\nNOOP\r\n", true),
+        ("EHLO c\r\nNOOP\r\n", true),
+        (
+            "EHLO c\r\n|MAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\nDATA\r\n",
+            false,
+        ),
+        (
+            "EHLO c\r\n|MAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\nDATA\r\n.\r\n",
+            true,
+        ),
+        (
+            "HELO c\r\n|MAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\n",
+            true,
+        ),
+        (
+            "EHLO c\r\n|MAIL FROM:<a@b.test>\r\nRCPT TO:<x@mx.test>\r\nBDAT 2 LAST\r\n\r\n",
+            false,
+        ),
+        ("EHLO c\r\n|AUTH PLAIN\r\nAGEAYg==\r\n", true),
+    ] {
+        let mut config = Config::new("mx.test".parse().expect("a domain"));
+        config.forbid_early_commands = true;
+        config.mechanisms = vec!["PLAIN".parse().expect("a mechanism")];
+        config.auth_without_tls = true;
+        let mut server = Server::new(config);
+        assert!(matches!(server.step(now), Ok(Step::NeedInput)));
+        let mut last = Ok(Step::NeedInput);
+        for segment in said.split('|') {
+            last = say(&mut server, segment, now);
+            while matches!(last, Ok(Step::Event(_) | Step::Paused)) {
+                let _ = server.accept();
+                last = server.step(now);
+            }
+        }
+        let ended = matches!(last, Err(Error::Unsynchronised));
+        assert_eq!(ended, is_early, "{said:?}: {last:?}");
+    }
+}
+
+/// An extension can be offered to one client, and hidden from another.
+#[test]
+fn extensions_of_one_client() {
+    let now = now();
+    let mut server = server("");
+    server.offer(Extension::XClient);
+    server.offer(Extension::StartTls);
+    server.offer(Extension::Auth);
+    server.hide(Extension::Chunking);
+    assert!(matches!(
+        say(&mut server, "EHLO c\r\n", now),
+        Ok(Step::Event(_))
+    ));
+    server.accept().expect("it waits");
+    let said = heard(&mut server);
+    assert!(said.contains("250 XCLIENT NAME") && !said.contains("CHUNKING"));
+    // These need a certificate and mechanisms.
+    assert!(!said.contains("STARTTLS") && !said.contains("AUTH"));
 }

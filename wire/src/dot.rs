@@ -3,7 +3,8 @@
 //! The text ends with a line that is a single dot, and a dot is put in front of every line that
 //! begins with one (RFC 5321 section 4.5.2, RFC 1939 section 3). A line ends with CRLF and with
 //! nothing else: LF.CRLF, LF.LF, CR.CR and the like are text. Taking any of them for the end is
-//! how messages are smuggled.
+//! how messages are smuggled. Text that is framed by counting has the same strays, and a
+//! [`Screen`] for them.
 
 use bytes::Bytes;
 
@@ -89,6 +90,15 @@ impl Unstuffer {
         self.stray
     }
 
+    /// The first one that was seen, where the policy is to refuse them.
+    #[inline]
+    pub fn refused(&self) -> Option<Stray> {
+        match self.policy {
+            Strays::Reject => self.stray,
+            _ => None,
+        }
+    }
+
     /// Takes the next piece of the text from the front of `input`.
     #[inline]
     pub fn next(&mut self, input: &mut Input) -> Unstuffed {
@@ -123,7 +133,7 @@ impl Unstuffer {
                 _ => {}
             }
             self.at_line_start = input[..extent.length].ends_with(b"\r\n");
-            if self.is_skipping() {
+            if self.refused().is_some() {
                 input.consume(extent.length);
             } else {
                 return Unstuffed::Data(input.take(extent.length));
@@ -151,9 +161,104 @@ impl Unstuffer {
             Strays::Allow => false,
         }
     }
+}
 
-    fn is_skipping(&self) -> bool {
-        self.policy == Strays::Reject && self.stray.is_some()
+/// Takes text that is framed by counting, such as a chunk of BDAT (RFC 3030), out of an
+/// [`Input`], with the same care about [`Strays`] as an [`Unstuffer`] takes, and without dots.
+///
+/// The text may come in several runs with other things between them: a CR at the end of one run
+/// and the LF at the start of the next are a line end all the same.
+#[derive(Debug)]
+pub struct Screen {
+    policy: Strays,
+    stray: Option<Stray>,
+    block: usize,
+    /// The last run ended with a CR, which was not handed out yet.
+    holds_cr: bool,
+}
+
+impl Screen {
+    /// For a text that begins with the next octet.
+    pub const fn new(policy: Strays) -> Self {
+        Self {
+            policy,
+            stray: None,
+            block: SMALLEST_BLOCK,
+            holds_cr: false,
+        }
+    }
+
+    /// The first bare CR or LF or NUL that was seen; under [`Strays::Allow`] they are not looked
+    /// for.
+    pub fn stray(&self) -> Option<Stray> {
+        self.stray
+    }
+
+    /// The first one that was seen, where the policy is to refuse them.
+    pub fn refused(&self) -> Option<Stray> {
+        match self.policy {
+            Strays::Reject => self.stray,
+            _ => None,
+        }
+    }
+
+    /// Takes the next piece from the front of `input`, of whose octets the first `run` belong to
+    /// the text. Says how many octets were removed; the piece may be empty.
+    ///
+    /// Under [`Strays::Reject`] nothing is taken from the first stray on.
+    pub fn next(&mut self, input: &mut Input, run: u64) -> (usize, Bytes) {
+        let here = usize::try_from(run).map_or(input.len(), |run| run.min(input.len()));
+        let ends_here = here as u64 == run;
+        if here == 0 || self.refused().is_some() {
+            return (0, Bytes::new());
+        }
+        if self.policy == Strays::Allow {
+            return (here, input.take(here));
+        }
+        if std::mem::take(&mut self.holds_cr) {
+            return match input[0] {
+                b'\n' => {
+                    input.consume(1);
+                    (1, Bytes::from_static(b"\r\n"))
+                }
+                _ => (0, self.replace(Stray::Cr)),
+            };
+        }
+        let extent = extent(&input[..here], true, &mut self.block);
+        match (extent.stop, extent.length) {
+            (Stop::Stray(stray), 0) => {
+                if self.policy == Strays::Normalise {
+                    input.consume(1);
+                }
+                let taken = usize::from(self.policy == Strays::Normalise);
+                (taken, self.replace(stray))
+            }
+            // A CR alone, whose LF may still come: in this run, or at the start of the next.
+            (Stop::Plain, 0) if ends_here => {
+                self.holds_cr = true;
+                input.consume(1);
+                (1, Bytes::new())
+            }
+            (_, length) => (length, input.take(length)),
+        }
+    }
+
+    /// The text is over: what is left of it. A CR that no LF has followed is a stray.
+    pub fn finish(&mut self) -> Bytes {
+        match std::mem::take(&mut self.holds_cr) {
+            true => self.replace(Stray::Cr),
+            false => Bytes::new(),
+        }
+    }
+
+    /// What stands in the place of a stray, if anything may.
+    fn replace(&mut self, stray: Stray) -> Bytes {
+        self.stray.get_or_insert(stray);
+        match (self.policy, stray) {
+            (Strays::Reject, _) => Bytes::new(),
+            (_, Stray::Lf) => Bytes::from_static(b"\r\n"),
+            _ => Bytes::from_static(b" "),
+        }
     }
 }
 
@@ -299,13 +404,26 @@ impl Pairs {
     }
 }
 
-/// Writes a text dot-stuffed into an [`Output`], chaining slices instead of copying.
-///
-/// The text must have CRLF line ends: repairing others is the caller's, since only the caller
-/// knows what they mean.
+/// Writes a text dot-stuffed into an [`Output`].
 #[derive(Debug)]
 pub struct Stuffer {
     at: At,
+    line_ends: LineEnds,
+}
+
+/// How the lines of a text end that is to be sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "they are known to be right, or they are not"
+)]
+pub enum LineEnds {
+    /// With CRLF, all of them. Slices are chained instead of copied.
+    #[default]
+    Crlf,
+    /// With LF or CRLF, as mailboxes keep them: a CR is put in front of each LF that has none, which
+    /// takes a copy. A CR that stands alone stays what it is; it ends no line.
+    Repair,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -316,16 +434,29 @@ enum At {
 }
 
 impl Stuffer {
-    /// For a text that begins with the next octet written.
+    /// For a text with CRLF line ends that begins with the next octet written.
     pub const fn new() -> Self {
-        Self { at: At::LineStart }
+        Self::with_line_ends(LineEnds::Crlf)
+    }
+
+    /// For a text that begins with the next octet written.
+    pub const fn with_line_ends(line_ends: LineEnds) -> Self {
+        Self {
+            at: At::LineStart,
+            line_ends,
+        }
     }
 
     /// Writes the next piece of the text. Pieces may be cut anywhere.
-    pub fn write(&mut self, mut text: Bytes, output: &mut Output) {
-        if text.is_empty() {
-            return;
+    pub fn write(&mut self, text: Bytes, output: &mut Output) {
+        match self.line_ends {
+            _ if text.is_empty() => {}
+            LineEnds::Crlf => self.chain(text, output),
+            LineEnds::Repair => self.repair(&text, output),
         }
+    }
+
+    fn chain(&mut self, mut text: Bytes, output: &mut Output) {
         if self.at == At::AfterCr && text[0] == b'\n' {
             output.push_bytes(text.split_to(1));
             self.at = At::LineStart;
@@ -354,6 +485,35 @@ impl Stuffer {
             At::Middle
         };
         output.push_bytes(text);
+    }
+
+    fn repair(&mut self, mut text: &[u8], output: &mut Output) {
+        while let Some(line_end) = memchr::memchr(b'\n', text) {
+            if self.at == At::LineStart && text[0] == b'.' {
+                output.push(b".");
+            }
+            let behind_cr = match line_end.checked_sub(1) {
+                Some(before) => text[before] == b'\r',
+                None => self.at == At::AfterCr,
+            };
+            if behind_cr {
+                output.push(&text[..=line_end]);
+            } else {
+                output.push(&text[..line_end]);
+                output.push(b"\r\n");
+            }
+            self.at = At::LineStart;
+            text = &text[line_end + 1..];
+        }
+        let Some(&last) = text.last() else { return };
+        if self.at == At::LineStart && text[0] == b'.' {
+            output.push(b".");
+        }
+        output.push(text);
+        self.at = match last {
+            b'\r' => At::AfterCr,
+            _ => At::Middle,
+        };
     }
 
     /// Ends the text: completes its last line if need be, and writes the line with the dot.
@@ -415,6 +575,76 @@ mod tests {
         }
     }
 
+    /// A text in runs, of which each is fed in pieces: what is read, and the first stray.
+    fn screened(runs: &[&[u8]], piece: usize, policy: Strays) -> (Vec<u8>, Option<Stray>) {
+        let mut screen = Screen::new(policy);
+        let mut read = Vec::new();
+        for run in runs {
+            let mut left = run.len() as u64;
+            let mut input = Input::new(1 << 20);
+            for piece in run.chunks(piece) {
+                assert_eq!(input.extend(piece), piece.len());
+                loop {
+                    let before = screen.stray();
+                    let (taken, text) = screen.next(&mut input, left);
+                    left -= taken as u64;
+                    read.extend_from_slice(&text);
+                    if taken == 0 && text.is_empty() && screen.stray() == before {
+                        break;
+                    }
+                }
+            }
+            assert!(left == 0 || policy == Strays::Reject, "{left} octets left");
+        }
+        read.extend_from_slice(&screen.finish());
+        (read, screen.stray())
+    }
+
+    #[test]
+    fn runs_are_one_text() {
+        let runs: [&[u8]; 4] = [b"one\r", b"\ntwo\r\n", b"\r\n.\r", b"\n"];
+        for policy in POLICIES {
+            for piece in 1..10 {
+                let (text, stray) = screened(&runs, piece, policy);
+                assert_eq!((&text[..], stray), (&b"one\r\ntwo\r\n\r\n.\r\n"[..], None));
+            }
+        }
+        for (run, stray, rest) in [
+            (&b"a\rb"[..], Stray::Cr, &b"a b"[..]),
+            (b"a\nb", Stray::Lf, b"a\r\nb"),
+            (b"a\0b", Stray::Nul, b"a b"),
+            (b"ab\r", Stray::Cr, b"ab "),
+        ] {
+            for piece in 1..5 {
+                let normalised = screened(&[run], piece, Strays::Normalise);
+                assert_eq!(normalised, (rest.to_vec(), Some(stray)));
+                let (text, found) = screened(&[run], piece, Strays::Reject);
+                assert!(rest.starts_with(&text) && found == Some(stray), "{run:?}");
+                let allowed = screened(&[run], piece, Strays::Allow);
+                assert_eq!(allowed, (run.to_vec(), None));
+            }
+        }
+    }
+
+    proptest! {
+        /// However it is cut into runs and pieces, a text is the same as in one run.
+        #[test]
+        fn screened_the_same_however_cut(
+            text in lines(),
+            cut in any::<prop::sample::Index>(),
+            piece in 1usize..300,
+        ) {
+            let (front, back) = text.split_at(cut.index(text.len() + 1));
+            for policy in POLICIES {
+                let whole = screened(&[&text], text.len().max(1), policy);
+                prop_assert_eq!(&screened(&[front, back], piece, policy), &whole);
+                if policy == Strays::Allow {
+                    prop_assert_eq!(&whole.0, &text);
+                }
+            }
+        }
+    }
+
     fn lines() -> impl Strategy<Value = Vec<u8>> {
         let part = prop_oneof![
             4 => Just(&b"\r\n"[..]),
@@ -458,6 +688,34 @@ mod tests {
             let wire = output.copy_to_bytes(output.remaining());
             let mut expected = text.clone();
             if !text.is_empty() && !text.ends_with(b"\r\n") {
+                expected.extend(b"\r\n");
+            }
+            let found = read_in_pieces(&wire, 50, Strays::Allow).expect("an end");
+            prop_assert_eq!(found.used, wire.len());
+            prop_assert_eq!(found.text, expected);
+        }
+
+        /// However the text is cut, each line ends with CRLF on the wire.
+        #[test]
+        fn repaired_on_the_way(
+            text in prop::collection::vec(prop::sample::select(&b"\r\n.x\n"[..]), 0..40),
+            cut in 1usize..10,
+        ) {
+            let mut output = Output::new(0);
+            let mut stuffer = Stuffer::with_line_ends(LineEnds::Repair);
+            for piece in text.chunks(cut) {
+                stuffer.write(Bytes::copy_from_slice(piece), &mut output);
+            }
+            stuffer.finish(&mut output);
+            let wire = output.copy_to_bytes(output.remaining());
+            let mut expected = Vec::new();
+            for &octet in &text {
+                if octet == b'\n' && expected.last() != Some(&b'\r') {
+                    expected.push(b'\r');
+                }
+                expected.push(octet);
+            }
+            if !expected.is_empty() && !expected.ends_with(b"\r\n") {
                 expected.extend(b"\r\n");
             }
             let found = read_in_pieces(&wire, 50, Strays::Allow).expect("an end");

@@ -53,7 +53,7 @@
 //! ```
 //!
 //! For those who write machines there are codecs that slice instead of copying ([`mod@line`], [`dot`]),
-//! a [`Timer`], and bytes that must not be seen ([`Secret`]). The feature `testing` has the
+//! the header of the PROXY protocol ([`proxy`]), a [`Timer`], and bytes that must not be seen ([`Secret`]). The feature `testing` has the
 //! transcript runner and the checks of the nine laws that stand on [`Machine`]; the feature
 //! `tokio` has the asynchronous driver.
 //!
@@ -74,6 +74,8 @@ pub mod drive;
 pub mod line;
 
 pub mod dot;
+
+pub mod proxy;
 
 mod timer;
 pub use timer::Timer;

@@ -66,6 +66,12 @@ impl LineReader {
         }
     }
 
+    /// Whether the front of the buffer belongs to an over-long line whose beginning is gone.
+    #[inline]
+    pub fn is_skipping(&self) -> bool {
+        self.discarded > 0
+    }
+
     /// Whether part of a line has been seen: used to find out whether a peer was cut off.
     pub fn is_within_line(&self) -> bool {
         self.scanned + self.discarded > 0

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
 use super::{Authentication, Origin};
-use crate::listener::network;
+use crate::acceptor::network;
 
 /// One connection's way in.
 ///

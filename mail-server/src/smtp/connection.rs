@@ -1,52 +1,26 @@
 //! One connection: the driver's events go to the service, its answers to the machine.
 
 use std::fmt::Display;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
 use smtp_proto::command::{Mail, Rcpt};
-use smtp_proto::server::{Config, Event, Protocol, Server};
-use smtp_proto::{Error, Reply};
+use smtp_proto::server::{Event, Protocol, Server};
+use smtp_proto::{Error, Extension, Reply};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
-use tokio_util::either::Either;
 use tracing::{Instrument, debug, error, info, info_span};
 
+use super::Smtp;
 use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
-use crate::auth::{Authentication, Login};
-use crate::listener::{Peer, Stop};
-use crate::tls::Tls;
-
-/// What all connections of a listener share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) config: Arc<Config>,
-    pub(super) tls: Option<Tls>,
-    pub(super) implicit_tls: bool,
-    pub(super) handshake: Duration,
-    pub(super) authentication: Option<Authentication>,
-}
-
-impl Shared {
-    fn login(&self, peer: Peer) -> Option<Login> {
-        let authentication = self.authentication.as_ref()?;
-        let login = authentication.login("smtp", peer);
-        let login = login.hostname(self.config.hostname.as_str());
-        Some(login.allow_clear_passwords(self.config.auth_without_tls))
-    }
-}
-
-pub(super) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+use crate::auth::Login;
+use crate::listener::{Entered, Peer, Shared, Stop, Transport};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Smtp>>,
     stream: TcpStream,
     peer: Peer,
     stop: Stop,
@@ -56,51 +30,32 @@ pub(super) async fn run<S: Service>(
     let served = async {
         match serve(&shared, stream, peer, stop, service).await {
             Ok(()) => debug!("closed"),
-            Err(Ended::Protocol(error)) => info!(%error, "session ended"),
-            Err(Ended::Transport(error)) => info!(%error, "connection lost"),
+            Err(DriveError::Protocol(error)) => info!(%error, "session ended"),
+            Err(DriveError::Transport(error)) => info!(%error, "connection lost"),
         }
     };
     served.instrument(span).await;
 }
 
-/// Why a connection is over before its time.
-enum Ended {
-    Protocol(Error),
-    Transport(io::Error),
-}
-
-impl From<DriveError<Error>> for Ended {
-    fn from(error: DriveError<Error>) -> Self {
-        match error {
-            DriveError::Protocol(error) => Self::Protocol(error),
-            DriveError::Transport(error) => Self::Transport(error),
-        }
-    }
-}
-
-impl From<io::Error> for Ended {
-    fn from(error: io::Error) -> Self {
-        Self::Transport(error)
-    }
-}
-
 async fn serve<S: Service>(
-    shared: &Shared,
+    shared: &Shared<Smtp>,
     stream: TcpStream,
     peer: Peer,
     stop: Stop,
     mut service: S,
-) -> Result<(), Ended> {
-    let mut session = Session {
+) -> Result<(), DriveError<Error>> {
+    let Entered {
+        transport,
         peer,
-        tls: None,
+        tls,
+    } = shared.enter(stream, peer, &stop).await?;
+    let session = Session {
+        peer,
+        tls,
         hello: None,
         authenticated: None,
+        speaks_for: None,
     };
-    let mut transport = Either::Left(stream);
-    if shared.implicit_tls {
-        transport = upgrade(shared, transport, &mut session, &stop).await?;
-    }
     let mut machine = match service.connect(&session).await {
         Ok(()) => Server::new(Arc::clone(&shared.config)),
         Err(reply) => Server::refusing(Arc::clone(&shared.config), reply)
@@ -108,6 +63,15 @@ async fn serve<S: Service>(
             .expect("our own reply is one of refusal"),
     };
     let mut login = shared.login(peer);
+    let offered = shared.config.extensions;
+    let wanted = service.extensions(&session, offered);
+    for extension in Extension::ALL {
+        match (offered.contains(extension), wanted.contains(extension)) {
+            (true, false) => machine.hide(extension),
+            (false, true) => machine.offer(extension),
+            _ => {}
+        }
+    }
     if let Some(tls) = &session.tls {
         machine.tls_started(tls.clone());
         if let Some(login) = &mut login {
@@ -146,11 +110,11 @@ async fn serve<S: Service>(
                 // What was learnt in clear text is forgotten (RFC 3207 section 4.2).
                 connection.session.hello = None;
                 connection.session.authenticated = None;
-                let transport = upgrade(shared, transport, &mut connection.session, &stop).await?;
-                let info = connection.session.tls.clone().unwrap_or_default();
+                let (transport, info) = shared.upgrade(transport, &stop).await?;
                 if let Some(login) = &mut connection.login {
                     login.tls_started(&info);
                 }
+                connection.session.tls = Some(info.clone());
                 machine.tls_started(info);
                 connection.driver = Driver::new(machine, transport);
                 connection.offer_mechanisms();
@@ -165,27 +129,6 @@ async fn serve<S: Service>(
     }
 }
 
-/// Runs the TLS handshake on a bare stream.
-async fn upgrade(
-    shared: &Shared,
-    transport: Transport,
-    session: &mut Session,
-    stop: &Stop,
-) -> io::Result<Transport> {
-    let (Some(tls), Either::Left(stream)) = (&shared.tls, transport) else {
-        return Err(io::Error::other("no certificate to speak TLS with"));
-    };
-    // Boxed, so that connections without TLS do not carry the room for a handshake.
-    let handshake = Box::pin(tls.accept(stream));
-    let (stream, info) = tokio::select! {
-        accepted = timeout(shared.handshake, handshake) => accepted??,
-        // Nothing can be said in the middle of a handshake, so nothing is waited for.
-        () = stop.stopped() => return Err(io::Error::other("stopped in the TLS handshake")),
-    };
-    session.tls = Some(info);
-    Ok(Either::Right(stream))
-}
-
 pub(super) struct Connection<S> {
     pub(super) driver: Driver<Server, Transport>,
     pub(super) session: Session,
@@ -197,7 +140,7 @@ pub(super) struct Connection<S> {
 }
 
 impl<S: Service> Connection<S> {
-    async fn event(&mut self, event: Event) -> Result<(), Ended> {
+    async fn event(&mut self, event: Event) -> Result<(), DriveError<Error>> {
         match event {
             Event::Hello(hello) => {
                 let answer = self.service.hello(&self.session, &hello).await;
@@ -214,13 +157,32 @@ impl<S: Service> Connection<S> {
             Event::Body(_) | Event::EndOfData => self.message(Some(event)).await?,
             Event::Verify(verify) => {
                 let answer = self.service.verify(&self.session, &verify).await;
-                let machine = self.driver.machine();
-                // The one question whose answer may be of any kind.
-                let told = match answer {
-                    Ok(()) => machine.accept(),
-                    Err(reply) => machine.reply(reply),
-                };
-                self.check(told);
+                self.say(answer);
+            }
+            Event::Expand(list) => {
+                let answer = self.service.expand(&self.session, &list).await;
+                self.say(answer);
+            }
+            Event::Etrn(node) => {
+                let answer = self.service.etrn(&self.session, &node).await;
+                self.say(answer);
+            }
+            Event::XClient(facts) => {
+                let answer = self.service.facts(&self.session, &facts).await;
+                if answer.is_ok() {
+                    // As if it had just connected.
+                    self.session.hello = None;
+                    self.session.authenticated = None;
+                    self.session.speaks_for = Some(facts);
+                }
+                self.answer(answer);
+            }
+            Event::XForward(facts) => {
+                let answer = self.service.facts(&self.session, &facts).await;
+                if answer.is_ok() {
+                    self.session.speaks_for = Some(facts);
+                }
+                self.answer(answer);
             }
             Event::Auth(auth) => self.authenticate(auth).await,
             Event::AuthData(response) => self.auth_data(response.expose()).await,
@@ -265,7 +227,7 @@ impl<S: Service> Connection<S> {
     }
 
     /// A message has begun to come: `event` is its first.
-    async fn message(&mut self, event: Option<Event>) -> Result<(), Ended> {
+    async fn message(&mut self, event: Option<Event>) -> Result<(), DriveError<Error>> {
         let Some(envelope) = self.envelope.take() else {
             return Ok(());
         };
@@ -280,7 +242,7 @@ impl<S: Service> Connection<S> {
         // What the service did not read is skipped.
         while matches!(body.next().await, Ok(Some(_))) {}
         match body.state {
-            BodyState::Over(error) => return Err(error.into()),
+            BodyState::Over(error) => return Err(error),
             // The machine answers, when the rest of the message has come.
             BodyState::Aborted => return Ok(()),
             BodyState::Reading(_) | BodyState::Complete => {}
@@ -330,6 +292,16 @@ impl<S: Service> Connection<S> {
         let told = match answer {
             Ok(()) => machine.accept(),
             Err(reply) => machine.reply(refusing(reply)),
+        };
+        self.check(told);
+    }
+
+    /// Answers one of the questions whose answer may be of any kind.
+    fn say(&mut self, answer: Result<(), Reply>) {
+        let machine = self.driver.machine();
+        let told = match answer {
+            Ok(()) => machine.accept(),
+            Err(reply) => machine.reply(reply),
         };
         self.check(told);
     }

@@ -200,6 +200,7 @@ mod tests {
             }),
             hello: None,
             authenticated: None,
+            speaks_for: None,
         };
         let (mut mail, mut recipients) = (None, Vec::new());
         for line in lines {

@@ -48,139 +48,59 @@ pub use deliver::deliver;
 
 pub use smtp_proto::server::{Config, Protocol};
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::net::ToSocketAddrs;
+use sasl::Mechanism;
 
-use crate::auth::Authentication;
-use crate::limits::Limits;
-use crate::listener::{Acceptor, Peer, Refusals, Stop};
-use crate::tls::Tls;
+use crate::acceptor::Refusals;
+use crate::listener::{self, Peer};
 
 /// A TCP socket on which SMTP or LMTP is served.
 ///
 /// The [`Config`] says which of the two, and everything else about the protocol.
+pub type Listener = crate::Listener<Smtp>;
+
+/// What makes a [`Listener`](crate::Listener) one of SMTP or LMTP.
 #[derive(Debug)]
-pub struct Listener {
-    acceptor: Acceptor,
-    config: Config,
-    tls: Option<Tls>,
-    implicit_tls: bool,
-    authentication: Option<Authentication>,
-    stop: Stop,
+#[non_exhaustive]
+pub struct Smtp;
+
+impl listener::Protocol for Smtp {
+    type Config = Config;
+
+    const SERVICE: &'static str = "smtp";
+
+    fn offer_tls(config: &mut Config) {
+        config.starttls = true;
+    }
+
+    fn allows_clear_passwords(config: &Config) -> bool {
+        config.auth_without_tls
+    }
+
+    fn default_mechanisms(config: &mut Config) {
+        if config.mechanisms.is_empty() {
+            let all = Mechanism::ALL.iter().map(|mechanism| mechanism.name());
+            config.mechanisms = all.filter_map(|name| name.parse().ok()).collect();
+        }
+    }
+
+    fn hostname(config: &Config) -> &str {
+        config.hostname.as_str()
+    }
 }
 
 impl Listener {
-    /// Binds a socket. Port 0 takes a free one: see [`local_addr`](Self::local_addr).
-    ///
-    /// # Errors
-    ///
-    /// If the address cannot be bound.
-    pub async fn bind(address: impl ToSocketAddrs, config: Config) -> io::Result<Self> {
-        Ok(Self::new(Acceptor::bind(address).await?, config))
-    }
-
-    /// Takes a socket that listens already, such as one inherited from a supervisor.
-    ///
-    /// # Errors
-    ///
-    /// If the socket cannot be used without blocking.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime.
-    #[expect(
-        clippy::disallowed_types,
-        reason = "it is made a socket of the runtime's"
-    )]
-    pub fn from_std(socket: std::net::TcpListener, config: Config) -> io::Result<Self> {
-        Ok(Self::new(Acceptor::from_std(socket)?, config))
-    }
-
-    fn new(acceptor: Acceptor, config: Config) -> Self {
-        Self {
-            acceptor,
-            config,
-            tls: None,
-            implicit_tls: false,
-            authentication: None,
-            stop: Stop::new(),
-        }
-    }
-
-    /// Offers STARTTLS (RFC 3207).
-    #[must_use]
-    pub fn starttls(mut self, tls: Tls) -> Self {
-        self.config.starttls = true;
-        self.tls = Some(tls);
-        self
-    }
-
-    /// Connections begin with the TLS handshake, as on port 465 (RFC 8314 section 3.3).
-    #[must_use]
-    pub fn implicit_tls(mut self, tls: Tls) -> Self {
-        self.implicit_tls = true;
-        self.tls = Some(tls);
-        self
-    }
-
-    /// Lets clients authenticate (RFC 4954), with the mechanisms that the channel and the
-    /// [`Authenticator`](crate::auth::Authenticator) allow; if [`Config::mechanisms`] names
-    /// some, with those of them. Without this, nobody is let in.
-    #[must_use]
-    pub fn authentication(mut self, authentication: Authentication) -> Self {
-        if self.config.mechanisms.is_empty() {
-            let all = sasl::Mechanism::ALL.iter();
-            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
-            self.config.mechanisms = names.collect();
-        }
-        self.authentication = Some(authentication);
-        self
-    }
-
-    /// Sets the limits on connections.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.acceptor.set_limits(limits);
-        self
-    }
-
-    /// Stops when `stop` says so.
-    #[must_use]
-    pub fn stop_with(mut self, stop: Stop) -> Self {
-        self.stop = stop;
-        self
-    }
-
-    /// Where it listens.
-    pub fn local_addr(&self) -> SocketAddr {
-        self.acceptor.local_addr()
-    }
-
-    /// Serves every connection with a service of its own, until [stopped](Self::stop_with) and
-    /// the last session has ended or the [grace](Limits::grace) is over.
+    /// Serves every connection with a service of its own, until
+    /// [stopped](Self::stop_with) and the last session has ended or the
+    /// [grace](crate::Limits::grace) is over.
     ///
     /// A service that panics ends its own connection. Dropping the future drops all sessions.
     pub async fn serve<S: Service>(self, service: impl Fn(Peer) -> S) {
-        let shared = Arc::new(connection::Shared {
-            config: Arc::new(self.config),
-            tls: self.tls,
-            implicit_tls: self.implicit_tls,
-            handshake: self.acceptor.handshake(),
-            authentication: self.authentication,
-        });
-        let refusals = if self.implicit_tls {
-            NO_REFUSALS
-        } else {
-            REFUSALS
-        };
-        self.acceptor
-            .serve(self.stop, refusals, |stream, peer, stop| {
-                connection::run(Arc::clone(&shared), stream, peer, stop, service(peer))
-            })
-            .await;
+        self.serve_with(REFUSALS, |shared, stream, peer, stop| {
+            connection::run(Arc::clone(shared), stream, peer, stop, service(peer))
+        })
+        .await;
     }
 }
 
@@ -188,10 +108,4 @@ impl Listener {
 const REFUSALS: Refusals = Refusals {
     busy: b"421 4.7.0 Too many connections, try again later\r\n",
     stopping: b"421 4.3.2 Service is shutting down\r\n",
-};
-
-/// Before a TLS handshake nothing can be said.
-const NO_REFUSALS: Refusals = Refusals {
-    busy: b"",
-    stopping: b"",
 };

@@ -8,12 +8,12 @@ use mailwire::TlsInfo;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use sasl::server::Authenticated;
-use smtp_proto::command::{Hello, Mail, Rcpt, Verify};
+use smtp_proto::command::{ClientFacts, Hello, Mail, Node, Rcpt, Verify};
 use smtp_proto::server::{Event, Server};
-use smtp_proto::{Error, Reply};
+use smtp_proto::{Error, Extensions, Reply};
+use tracing::info;
 
-use super::connection::Transport;
-use crate::listener::Peer;
+use crate::listener::{Peer, Transport};
 
 /// An application's side of one connection: whom to serve, and what becomes of messages.
 ///
@@ -46,6 +46,13 @@ pub trait Service: Send + 'static {
     async fn hello(&mut self, session: &Session, hello: &Hello) -> Result<(), Reply> {
         let _ = (session, hello);
         Ok(())
+    }
+
+    /// Which extensions this client is offered, given those of the configuration: fewer to one that
+    /// uses them wrongly, XCLIENT and XFORWARD to one that is trusted. Asked before it is greeted.
+    fn extensions(&mut self, session: &Session, offered: Extensions) -> Extensions {
+        let _ = session;
+        offered
     }
 
     /// A message is announced.
@@ -100,6 +107,42 @@ pub trait Service: Send + 'static {
         let _ = (session, verify);
         Ok(())
     }
+
+    /// A client asks who is on a list, where EXPN is on offer. The default is "cannot expand" (252).
+    ///
+    /// # Errors
+    ///
+    /// The reply that is sent instead: 250 with a member each line, or a refusal.
+    async fn expand(&mut self, session: &Session, list: &Verify) -> Result<(), Reply> {
+        let _ = (session, list);
+        Ok(())
+    }
+
+    /// A client wants what waits for it, where ETRN is on offer. The default refuses.
+    ///
+    /// # Errors
+    ///
+    /// The reply that is sent instead of 250, be it another success or a refusal.
+    async fn etrn(&mut self, session: &Session, node: &Node) -> Result<(), Reply> {
+        let _ = (session, node);
+        Err(Reply::fixed(
+            458,
+            Some((4, 3, 0)),
+            "Unable to queue messages for this node",
+        ))
+    }
+
+    /// A client says that it speaks for another (XCLIENT), or where the next message comes from
+    /// (XFORWARD), where that is on offer. The default believes it, and
+    /// [`Session::speaks_for`] tells.
+    ///
+    /// # Errors
+    ///
+    /// The reply that refuses.
+    async fn facts(&mut self, session: &Session, facts: &ClientFacts) -> Result<(), Reply> {
+        let _ = (session, facts);
+        Ok(())
+    }
 }
 
 /// What is known of a connection.
@@ -114,6 +157,8 @@ pub struct Session {
     pub hello: Option<Hello>,
     /// Who has proven to be there.
     pub authenticated: Option<Authenticated>,
+    /// What a trusted client said last about the one it speaks for.
+    pub speaks_for: Option<ClientFacts>,
 }
 
 /// From whom a message comes and to whom it goes.
@@ -154,26 +199,33 @@ impl Body<'_> {
     ///
     /// If there will be no whole message. Throw away what there is.
     pub async fn next(&mut self) -> Result<Option<Bytes>, BodyEnded> {
-        let event = match &mut self.state {
+        let mut event = match &mut self.state {
             BodyState::Complete => return Ok(None),
             BodyState::Aborted | BodyState::Over(_) => return Err(BodyEnded),
             BodyState::Reading(event) => event.take(),
         };
-        let next = match event {
-            Some(event) => Ok(Next::Event(event)),
-            None => self.driver.next().await,
-        };
-        self.state = match next {
-            Ok(Next::Event(Event::Body(piece))) => return Ok(Some(piece)),
-            Ok(Next::Event(Event::EndOfData)) => {
-                self.state = BodyState::Complete;
-                return Ok(None);
-            }
-            Ok(Next::Event(Event::Aborted(_))) => BodyState::Aborted,
-            Ok(_) => BodyState::Over(DriveError::Protocol(Error::Disconnected)),
-            Err(error) => BodyState::Over(error),
-        };
-        Err(BodyEnded)
+        loop {
+            let next = match event.take() {
+                Some(event) => Ok(Next::Event(event)),
+                None => self.driver.next().await,
+            };
+            self.state = match next {
+                Ok(Next::Event(Event::Body(piece))) => return Ok(Some(piece)),
+                Ok(Next::Event(Event::EndOfData)) => {
+                    self.state = BodyState::Complete;
+                    return Ok(None);
+                }
+                // Between two chunks the client may say something else, or give the message up.
+                Ok(Next::Event(Event::Rejected(reply))) => {
+                    info!(%reply, "command refused");
+                    continue;
+                }
+                Ok(Next::Event(Event::Aborted(_) | Event::Reset)) => BodyState::Aborted,
+                Ok(_) => BodyState::Over(DriveError::Protocol(Error::Disconnected)),
+                Err(error) => BodyState::Over(error),
+            };
+            return Err(BodyEnded);
+        }
     }
 }
 

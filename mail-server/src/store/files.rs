@@ -14,7 +14,9 @@ use mailbox_formats::mbox::{self, FromLine, Mbox};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-use super::{Account, Copy, Delivery, Mailstore, StoreError};
+use super::maildir_inbox::MaildirInbox;
+use super::sessions::Sessions;
+use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError, lost};
 use crate::limits::GATHERED;
 
 /// A folder of mailboxes: `ROOT/<domain>/<name>/` is a Maildir, or holds the file `mbox`.
@@ -24,6 +26,7 @@ use crate::limits::GATHERED;
 pub struct FileStore {
     root: Arc<Path>,
     format: Format,
+    sessions: Sessions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,7 @@ impl FileStore {
         Self {
             root: root.into().into(),
             format: Format::Maildir,
+            sessions: Sessions::default(),
         }
     }
 
@@ -46,6 +50,7 @@ impl FileStore {
         Self {
             root: root.into().into(),
             format: Format::Mbox,
+            sessions: Sessions::default(),
         }
     }
 
@@ -99,6 +104,15 @@ impl Mailstore for FileStore {
                 open: Vec::new(),
             }),
         }))
+    }
+
+    async fn inbox(&self, account: &Account) -> Result<Box<dyn Inbox>, StoreError> {
+        let held = self.sessions.hold(account)?;
+        let path = self.path(account);
+        match self.format {
+            Format::Maildir => Ok(Box::new(MaildirInbox::open(path, held).await?)),
+            Format::Mbox => Err(StoreError::Failed("not yet".into())),
+        }
     }
 }
 
@@ -261,8 +275,4 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         Ok(()) | Err(_) => {}
     }
     File::open(parent)?.sync_all()
-}
-
-fn lost() -> StoreError {
-    StoreError::Failed("a thread was lost".into())
 }

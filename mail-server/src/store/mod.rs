@@ -1,18 +1,25 @@
 //! Where mail lives: the trait that stores implement, and the stores.
 //!
-//! Listeners deliver through [`Mailstore`]; reading comes with the protocols that read.
+//! Listeners deliver through [`Mailstore`] and read through the [`Inbox`] that it opens.
 
 mod files;
 pub use files::FileStore;
+
+mod maildir_inbox;
+
+mod sessions;
 
 mod memory;
 pub use memory::{MemoryStore, Stored};
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 use async_trait::async_trait;
-use mailbox_formats::{DeliveryError, Fault};
+use bytes::Bytes;
+use mailbox_formats::{DeliveryError, Fault, MailboxError};
+use pop3_proto::Maildrop;
 use smtp_proto::Reply;
 
 /// A place that holds a mailbox for each account.
@@ -28,6 +35,42 @@ pub trait Mailstore: Send + Sync + 'static {
         sender: &str,
         copies: Vec<Copy>,
     ) -> Result<Box<dyn Delivery>, StoreError>;
+
+    /// Opens a mailbox for one session, and keeps other sessions of the same kind out of it
+    /// until that is dropped. Mail is delivered meanwhile. One that nobody has delivered to yet is
+    /// empty.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::InUse`] if another session has it, or if it cannot be read.
+    async fn inbox(&self, account: &Account) -> Result<Box<dyn Inbox>, StoreError>;
+}
+
+/// A mailbox as it was when a session opened it: mail that comes later is not in it.
+///
+/// Dropping it gives it back as it is.
+#[async_trait]
+pub trait Inbox: Send {
+    /// The messages, oldest first, with their sizes and the names by which clients know them
+    /// again: a name is never that of another message, now or later. Told once: the next call may
+    /// find nothing left.
+    fn maildrop(&mut self) -> Maildrop;
+
+    /// A piece of a message from this place on, with LF or CRLF line ends: as much as is handy, and
+    /// nothing at its end. Messages are numbered from 1.
+    ///
+    /// # Errors
+    ///
+    /// If the message cannot be read; another session, or another program, may have removed it.
+    async fn read(&mut self, number: u32, from: u64) -> Result<Bytes, StoreError>;
+
+    /// Deletes messages and marks others as seen, both in ascending order. `Ok` once that is as
+    /// durable as the store promises.
+    ///
+    /// # Errors
+    ///
+    /// If not all could be deleted. Nothing but what was to be deleted ever is.
+    async fn update(self: Box<Self>, deleted: &[u32], seen: &[u32]) -> Result<(), StoreError>;
 }
 
 /// A message on its way into a store. Dropping it leaves no trace of it.
@@ -136,6 +179,18 @@ pub enum StoreError {
     /// The mailbox could not be written.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// The mailbox could not be read or changed.
+    #[error(transparent)]
+    Mailbox(#[from] MailboxError),
+    /// Another session has the mailbox.
+    #[error("the mailbox is in use")]
+    InUse,
+    /// There is no such message, or no more.
+    #[error("the message is gone")]
+    Gone,
+    /// A message could not be read.
+    #[error("cannot read the message: {0}")]
+    Read(#[from] io::Error),
     /// The store itself failed.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -147,7 +202,9 @@ impl StoreError {
     pub fn reply(&self) -> Reply {
         let fault = match self {
             Self::Delivery(error) => error.fault(),
-            Self::Failed(_) => Fault::Other,
+            Self::Mailbox(error) => error.fault(),
+            Self::InUse => Fault::Busy,
+            Self::Gone | Self::Read(_) | Self::Failed(_) => Fault::Other,
         };
         match fault {
             Fault::Full => Reply::fixed(452, Some((4, 3, 1)), "Insufficient system storage"),
@@ -161,4 +218,9 @@ impl StoreError {
             ),
         }
     }
+}
+
+/// A thread panicked, or its runtime is going down.
+fn lost() -> StoreError {
+    StoreError::Failed("a thread was lost".into())
 }

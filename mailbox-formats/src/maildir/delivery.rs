@@ -358,18 +358,18 @@ impl Drop for Temporary {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-fn rename_noreplace(_: &Path, _: &Path) -> io::Result<()> {
+pub(super) fn rename_noreplace(_: &Path, _: &Path) -> io::Result<()> {
     Err(Errno::NOSYS.into())
 }
 
 /// Whether the file system cannot rename without replacing, so that a link has to do.
-fn is_unsupported(error: &StepError) -> bool {
+pub(super) fn is_unsupported(error: &StepError) -> bool {
     let unsupported = [Errno::INVAL, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP];
     Errno::from_io_error(error.reason()).is_some_and(|errno| unsupported.contains(&errno))
 }

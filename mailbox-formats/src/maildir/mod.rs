@@ -4,6 +4,17 @@ mod name;
 
 mod delivery;
 
+mod file_name;
+mod letters;
+
+mod listing;
+mod message;
+
+mod uid_list;
+mod uids;
+
+mod keywords;
+
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -15,7 +26,14 @@ use crate::error::{DeliveryError, StepError};
 use crate::{Durability, LineEnds};
 
 pub use delivery::{Delivered, Delivery, Staged, publish_all};
+pub use file_name::{FileName, Separator};
+pub use keywords::Keywords;
+pub use letters::Letters;
+pub use listing::{Entry, Place};
+pub use message::Opened;
 pub use name::{Sizes, UniqueName};
+pub use uid_list::UidList;
+pub use uids::Uids;
 
 /// A Maildir: a directory with `tmp`, `new` and `cur`.
 ///
@@ -41,6 +59,7 @@ pub struct Maildir {
     /// `new/`, open since before anything is delivered: a sync of the file system by this
     /// handle tells of every write that failed meanwhile.
     new: Arc<File>,
+    separator: Separator,
 }
 
 impl Maildir {
@@ -74,6 +93,12 @@ impl Maildir {
         Self::create_with(path.into(), Effects::new(system))
     }
 
+    /// The same Maildir, in which names that have no flags yet get them behind this separator.
+    #[must_use]
+    pub fn separator(self, separator: Separator) -> Self {
+        Self { separator, ..self }
+    }
+
     /// Starts a delivery in `tmp/`.
     ///
     /// # Errors
@@ -101,6 +126,7 @@ impl Maildir {
             path: path.into(),
             effects,
             new: Arc::new(new),
+            separator: Separator::default(),
         })
     }
 

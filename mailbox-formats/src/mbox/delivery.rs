@@ -11,6 +11,7 @@ use crate::mbox::encoder::{Encoder, Layout};
 use crate::mbox::lock::Locked;
 use crate::mbox::spool::Spool;
 use crate::mbox::{Mbox, Options};
+use crate::path::parent;
 
 /// A message that comes in. Nothing of it is in the mbox; dropping it drops the message.
 #[derive(Debug)]
@@ -251,12 +252,5 @@ impl Append<'_> {
             Ok(()) => cause.into(),
             Err(rollback) => DeliveryError::Rollback { cause, rollback },
         }
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
     }
 }

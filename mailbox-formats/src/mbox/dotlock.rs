@@ -1,6 +1,5 @@
 //! The lock file `<mbox>.lock`: the one lock that every program for mbox knows.
 
-use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -15,6 +14,7 @@ use crate::effects::{Effects, Identity, Step};
 use crate::error::StepError;
 use crate::limits;
 use crate::maildir::UniqueName;
+use crate::path::suffixed;
 
 /// A lock file that is ours. It goes when this is dropped.
 #[derive(Debug)]
@@ -248,12 +248,6 @@ fn age(metadata: &Metadata, now: SystemTime) -> Duration {
     let seconds = Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
     now.duration_since(SystemTime::UNIX_EPOCH + seconds)
         .unwrap_or_default()
-}
-
-fn suffixed(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 /// Readable by all: others look for the owner inside.

@@ -169,26 +169,9 @@ impl Locked {
         mode: u32,
         policy: &LockPolicy,
     ) -> Result<Self, DeliveryError> {
-        let system = effects.system();
-        let start = system.uptime();
-        let mut attempt = 0_u32;
-        loop {
-            let holder = match Self::attempt(effects, path, mode, policy)? {
-                Ok(locked) => return Ok(locked),
-                Err(holder) => holder,
-            };
-            let waited = system.uptime().saturating_duration_since(start);
-            let left = policy.wait.saturating_sub(waited);
-            if left.is_zero() {
-                return Err(LockError::TimedOut {
-                    path: path.to_owned(),
-                    holder,
-                }
-                .into());
-            }
-            system.pause(pause(attempt).min(left));
-            attempt = attempt.saturating_add(1);
-        }
+        patiently(effects, path, policy.wait, || {
+            Self::attempt(effects, path, mode, policy)
+        })
     }
 
     /// Says that we still work, so that nobody takes the lock file for stale.
@@ -256,6 +239,32 @@ impl Locked {
             file,
             touched,
         }))
+    }
+}
+
+/// Tries again until it works or the time is up, with a pause between that differs for everybody.
+pub(crate) fn patiently<T, E: From<LockError>>(
+    effects: &Effects,
+    path: &Path,
+    wait: Duration,
+    mut attempt: impl FnMut() -> Result<Result<T, Holder>, E>,
+) -> Result<T, E> {
+    let system = effects.system();
+    let start = system.uptime();
+    let mut attempts = 0_u32;
+    loop {
+        let holder = match attempt()? {
+            Ok(locked) => return Ok(locked),
+            Err(holder) => holder,
+        };
+        let waited = system.uptime().saturating_duration_since(start);
+        let left = wait.saturating_sub(waited);
+        if left.is_zero() {
+            let path = path.to_owned();
+            return Err(LockError::TimedOut { path, holder }.into());
+        }
+        system.pause(pause(attempts).min(left));
+        attempts = attempts.saturating_add(1);
     }
 }
 

@@ -7,9 +7,9 @@ mod encoder;
 mod delivery;
 mod spool;
 
-mod lock;
+pub(crate) mod lock;
 
-mod dotlock;
+pub(crate) mod dotlock;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

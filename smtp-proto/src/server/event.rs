@@ -5,7 +5,7 @@ use mailwire::Secret;
 use mailwire::dot::Stray;
 
 use crate::Reply;
-use crate::command::{Auth, Hello, Mail, Rcpt, Verify};
+use crate::command::{Auth, ClientFacts, Hello, Mail, Node, Rcpt, Verify};
 
 /// Something the application should know, or decide.
 ///
@@ -29,7 +29,8 @@ pub enum Event {
     Mail(Mail),
     /// A recipient. Answer.
     Rcpt(Rcpt),
-    /// The client wants to send the message. Answer: `accept` says 354.
+    /// The client wants to send the message. Answer: `accept` says 354 to DATA and nothing to
+    /// BDAT, whose first chunk is on its way already.
     Data,
     /// A piece of the message: CRLF line ends, stuffing removed.
     Body(Bytes),
@@ -37,12 +38,23 @@ pub enum Event {
     /// 2xx has taken responsibility (section 4.2.5).
     EndOfData,
     /// The message that is being received will not be accepted; throw away what there is of it.
-    /// The client is told at its end, by the machine.
+    /// The client is told at its end, or that of its chunk, by the machine.
     Aborted(Aborted),
     /// The transaction was given up (RSET, a new hello, QUIT). Forget it.
     Reset,
     /// Does this address exist? Answer: `accept` says 252, "cannot verify" (section 3.5.3).
     Verify(Verify),
+    /// Who is on this list? Answer: with [`reply`](super::Server::reply), a member each line
+    /// (section 3.5.2); `accept` says 252, "cannot verify".
+    Expand(Verify),
+    /// The mail that waits for somebody should be sent now (RFC 1985). Answer.
+    Etrn(Node),
+    /// A trusted client speaks for another. Answer: `accept` greets anew, and all that was said
+    /// before is forgotten; whoever [logged in](crate::command::ClientAttribute::Login) there
+    /// is authenticated here.
+    XClient(ClientFacts),
+    /// A trusted client tells where the next message came from. Answer.
+    XForward(ClientFacts),
     /// A command was answered by the machine, and not with success.
     Rejected(Reply),
 }

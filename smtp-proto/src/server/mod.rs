@@ -1,7 +1,10 @@
 //! The server's side of SMTP and LMTP.
 
+mod clock;
 mod config;
 mod event;
+mod incoming;
+mod line;
 mod replies;
 mod session;
 
@@ -10,16 +13,20 @@ use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mailwire::dot::{Strays, Unstuffed, Unstuffer};
 use mailwire::line::{Found, LineReader};
-use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+use mailwire::{ApiMisuse, Input, Machine, Output, Step, TlsInfo};
 
 pub use config::{Config, Protocol};
 pub use event::{Aborted, Event};
 
-use self::session::Session;
-use crate::command::{Command, Hello, HelloVerb, MechanismName, Rcpt, SyntaxError, decode};
-use crate::{Error, Reply};
+use self::clock::{Clock, Phase};
+use self::incoming::Incoming;
+use self::line::{Line, TLS_HANDSHAKE};
+use self::session::{Chunks, Session};
+use crate::command::{
+    Chunk, ClientAttribute, Command, Hello, HelloVerb, MechanismName, Rcpt, SyntaxError,
+};
+use crate::{Error, Extension, Reply};
 
 /// A server session: one connection, from greeting to farewell.
 ///
@@ -31,10 +38,13 @@ use crate::{Error, Reply};
 /// | `Hello` | 250 and the extensions | 550, 421 |
 /// | `Mail` | 250 2.1.0 | 550 5.7.1, 451 4.3.0 |
 /// | `Rcpt` | 250 2.1.5 | 550 5.1.1, 554 5.7.1, 450 4.2.1 |
-/// | `Data` | 354 | 452 4.3.1 |
+/// | `Data` | 354, or nothing yet to a chunk | 452 4.3.1 |
 /// | `EndOfData` | 250 2.0.0 | 451 4.3.0, 452 4.3.1, 554 5.6.0 |
 /// | `Auth`, `AuthData` | 235 2.7.0 | 535 5.7.8, 454 4.7.0, 504 5.5.4 |
-/// | `Verify` | 252 2.1.5 | 550 5.1.1 |
+/// | `Verify`, `Expand` | 252 2.1.5 | 550 5.1.1 |
+/// | `Etrn` | 250 2.0.0 | 458, 459 |
+/// | `XClient` | 220, as a new greeting | 550 5.7.0 |
+/// | `XForward` | 250 2.0.0 | 550 5.7.0 |
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
@@ -42,15 +52,10 @@ pub struct Server {
     output: Output,
     lines: LineReader,
     state: State,
-    timer: Timer,
-    /// When the message must be complete.
-    message_timer: Timer,
+    clock: Clock,
     session: Session,
-    /// When the peer must have read something.
-    flush_timer: Timer,
-    /// What had come, and what had left, when the timers last moved.
-    octets_received: u64,
-    octets_left: u64,
+    /// The message that is being received, between its chunks too.
+    incoming: Option<Incoming>,
     ended: bool,
     stopping: bool,
     failed: Option<Error>,
@@ -59,22 +64,27 @@ pub struct Server {
 /// Where the session stands.
 ///
 /// ```text
-///  Greeting ── 554 ──► Refused
-///     │ 220
-///     ▼
+///  Silence ── in time ──► Greeting ── 554 ──► Refused
+///                            │ 220
+///                            ▼
 ///  Command ──┬── answered by the machine ───────────────► Command
 ///            ├──► Answering ── answer ──────────────────► Command
-///            │      │ ▲    └── 354 ──► Body
-///            │      │ └─────────────────┤ end
-///            │      │                   └ aborted, end ─► Statuses ──► Command
+///            │      │ ▲    └── 354, or yes to a chunk ──► Body
+///            │      │ ├─────────────────┤ end
+///            │      │ │                 ├ end of a chunk ► Command
+///            │      │ │                 └ aborted, end ─► Statuses ──► Command
+///            │      │ └── Resetting ◄── hello between chunks
 ///            │      └── challenge ──► AuthLine ── response ──► Answering
 ///            │                           └── `*` or no response ──► Command
+///            ├──► Skipping ── end of a refused chunk ───► Statuses
 ///            └──► StartingTls ── tls_started ───────────► Command
 ///
 ///  QUIT, a 421 or any failure, in any state ────────────► Closing
 /// ```
 #[derive(Debug)]
 enum State {
+    /// The peer has to be silent for a while.
+    Silence,
     /// Nothing was said yet; or this, instead of 220.
     Greeting(Option<Reply>),
     /// 554 was the greeting: only QUIT is served (section 3.1).
@@ -86,7 +96,9 @@ enum State {
     /// The response to a challenge comes next.
     AuthLine,
     /// The message comes.
-    Body(Body),
+    Body,
+    /// So many octets of a refused chunk come, and then these statuses are due.
+    Skipping { octets: u64, reply: Reply, due: u32 },
     /// A message gets the same status so many times more. One at a time, so that a thousand
     /// recipients in LMTP do not make the output larger than its mark.
     Statuses {
@@ -94,6 +106,8 @@ enum State {
         left: u32,
         is_error: bool,
     },
+    /// A hello has ended a message between its chunks, which was told; the hello itself was not.
+    Resetting(Hello),
     /// 220 was said to STARTTLS.
     StartingTls,
     /// All was said.
@@ -108,23 +122,18 @@ enum Question {
     Mail,
     Rcpt,
     Data,
+    /// This is the first chunk of a message.
+    Chunk(Chunk),
     /// So many statuses are still to be given.
     EndOfData(u32),
     Verify,
-}
-
-/// A message on its way in.
-#[derive(Debug)]
-struct Body {
-    unstuffer: Unstuffer,
-    /// What had been received before it.
-    start: u64,
-    octets: u64,
-    aborted: Option<Aborted>,
-    /// The application knows that it is aborted.
-    told: bool,
-    /// Its end was found.
-    complete: bool,
+    Expand,
+    Etrn,
+    /// Whether somebody is logged in there.
+    XClient {
+        login: bool,
+    },
+    XForward,
 }
 
 /// What advancing by one transition came to.
@@ -144,13 +153,13 @@ impl Server {
             input: Input::new(limits.input.max(longest + 1)),
             output: Output::new(limits.output),
             lines: LineReader::new(longest, limits.skipped_line),
-            state: State::Greeting(None),
-            timer: Timer::new(),
-            message_timer: Timer::new(),
-            session: Session::default(),
-            flush_timer: Timer::new(),
-            octets_received: 0,
-            octets_left: 0,
+            state: match limits.greeting_delay.is_zero() {
+                true => State::Greeting(None),
+                false => State::Silence,
+            },
+            clock: Clock::default(),
+            session: Session::new(config.allows()),
+            incoming: None,
             ended: false,
             stopping: false,
             failed: None,
@@ -173,6 +182,32 @@ impl Server {
         Ok(server)
     }
 
+    /// Offers this client an extension that is not among the
+    /// [configuration's](Config::extensions): XCLIENT and XFORWARD are for those that are trusted.
+    /// Before its hello; STARTTLS and AUTH cannot be had without what they need.
+    pub fn offer(&mut self, extension: Extension) {
+        let has_means = match extension {
+            Extension::StartTls => self.config.starttls,
+            Extension::Auth => !self.config.mechanisms.is_empty(),
+            _ => true,
+        };
+        if has_means {
+            self.session.allowed.insert(extension);
+        }
+    }
+
+    /// Does not offer this client an extension, say because it is known to use it wrongly. Its
+    /// parameters and commands are then refused. Before its hello.
+    pub fn hide(&mut self, extension: Extension) {
+        self.session.allowed.remove(extension);
+    }
+
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
+    /// which ones can be used may depend on the channel, or change with time.
+    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.mechanisms = Some(mechanisms.into());
+    }
+
     /// Says yes to the event that waits, in the words of the table above.
     ///
     /// # Errors
@@ -180,19 +215,23 @@ impl Server {
     /// If no event waits. Nothing has changed then.
     pub fn accept(&mut self) -> Result<(), ApiMisuse> {
         let question = self.question("accept")?;
+        let output = &mut self.output;
         match question {
-            Question::Hello(HelloVerb::Helo) => replies::helo(&self.config, &mut self.output),
+            Question::Hello(HelloVerb::Helo) => replies::helo(&self.config, output),
             Question::Hello(_) => {
-                replies::ehlo(&self.config, &self.session, &mut self.output);
+                replies::ehlo(&self.config, &self.session, output);
             }
-            Question::Mail => self.output.push(b"250 2.1.0 Ok\r\n"),
-            Question::Rcpt => self.output.push(b"250 2.1.5 Ok\r\n"),
-            Question::Data => self.output.push(b"354 End data with <CR><LF>.<CR><LF>\r\n"),
-            Question::EndOfData(_) => self.output.push(b"250 2.0.0 Ok\r\n"),
-            Question::Auth => self.output.push(b"235 2.7.0 Authentication successful\r\n"),
-            Question::Verify => self
-                .output
-                .push(b"252 2.1.5 Cannot verify, but will try\r\n"),
+            Question::Mail => output.push(b"250 2.1.0 Ok\r\n"),
+            Question::Rcpt => output.push(b"250 2.1.5 Ok\r\n"),
+            Question::Data => output.push(b"354 End data with <CR><LF>.<CR><LF>\r\n"),
+            Question::Chunk(_) => {}
+            Question::EndOfData(_) => output.push(b"250 2.0.0 Ok\r\n"),
+            Question::Auth => output.push(b"235 2.7.0 Authentication successful\r\n"),
+            Question::Verify => output.push(b"252 2.1.5 Cannot verify, but will try\r\n"),
+            Question::Expand => output.push(b"252 2.1.5 Cannot expand, but will try\r\n"),
+            Question::Etrn => output.push(b"250 2.0.0 Queuing started\r\n"),
+            Question::XClient { .. } => replies::greeting(&self.config, output),
+            Question::XForward => output.push(b"250 2.0.0 Ok\r\n"),
         }
         self.answered(question, true);
         Ok(())
@@ -203,13 +242,15 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If no event waits, or the reply does not fit it: `Hello` and `Data` take refusals only,
-    /// since their success has a form that clients rely on, and nothing takes 3xx. Nothing has
+    /// If no event waits, or the reply does not fit it: `Hello`, `Data` and `XClient` take refusals
+    /// only, since their success has a form that clients rely on, and nothing takes 3xx. Nothing has
     /// changed then.
     pub fn reply(&mut self, reply: Reply) -> Result<(), ApiMisuse> {
         let question = self.question("reply")?;
         let fits = match question {
-            Question::Hello(_) | Question::Data => !reply.is_positive(),
+            Question::Hello(_) | Question::Data | Question::Chunk(_) | Question::XClient { .. } => {
+                !reply.is_positive()
+            }
             _ => true,
         };
         if !fits || reply.is_intermediate() {
@@ -223,6 +264,12 @@ impl Server {
         let closes = reply.code() == 421;
         // Only 535 is a wrong guess: what was malformed or cancelled was none.
         if question == Question::Auth && reply.code() == 535 && self.is_last_auth_failure() {
+            return Ok(());
+        }
+        if let Question::Chunk(chunk) = question {
+            // Said behind the chunk, whose octets are on their way.
+            self.session.transaction.chunks = Chunks::Failed;
+            self.skip(chunk, reply);
             return Ok(());
         }
         reply.write(&mut self.output);
@@ -246,7 +293,7 @@ impl Server {
             return Err(misuse("reply_all", "a reply of another class is due"));
         }
         if reply.is_positive() {
-            self.session.idle_commands = 0;
+            self.session.spent.idle_commands = 0;
         }
         self.state = State::Statuses {
             reply: reply.clone(),
@@ -271,12 +318,6 @@ impl Server {
         self.output.push(b"\r\n");
         self.state = State::AuthLine;
         Ok(())
-    }
-
-    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
-    /// which ones can be used may depend on the channel, or change with time.
-    pub fn offer(&mut self, mechanisms: Vec<MechanismName>) {
-        self.session.offered = Some(mechanisms.into());
     }
 
     /// How many statuses are due: in LMTP one for each accepted recipient.
@@ -314,36 +355,48 @@ impl Server {
                 // As if RSET had been said; a hello that is refused changes nothing (section 4.1.4).
                 self.drop_transaction();
             }
-            Question::Mail => session.transaction = yes,
-            Question::Rcpt => session.recipients += u32::from(yes),
+            Question::Mail => session.transaction.open = yes,
+            Question::Rcpt => session.transaction.recipients += u32::from(yes),
             Question::Data if yes => {
-                self.state = State::Body(Body {
-                    unstuffer: Unstuffer::new(self.config.strays),
-                    start: self.input.octets_received() - self.input.len() as u64,
-                    octets: 0,
-                    aborted: None,
-                    told: false,
-                    complete: false,
-                });
-                self.input.expect_bulk(true);
+                self.incoming = Some(Incoming::dots(&self.input, &self.config));
+                self.receive();
+            }
+            Question::Chunk(chunk) => {
+                session.transaction.chunks = Chunks::Coming;
+                let binary = session.transaction.binary;
+                let mut incoming = Incoming::chunks(&self.input, &self.config, binary);
+                incoming.begin(chunk, &self.config.limits);
+                self.incoming = Some(incoming);
+                self.receive();
             }
             Question::EndOfData(due) => {
                 if yes {
-                    session.idle_commands = 0;
+                    session.spent.idle_commands = 0;
                 }
                 if due > 1 {
                     self.state = State::Answering(Question::EndOfData(due - 1));
                 }
             }
             Question::Auth => session.authenticated = yes,
-            Question::Hello(_) | Question::Data | Question::Verify => {}
+            Question::XClient { login } if yes => {
+                // As if it had just connected, but for TLS.
+                session.hello = None;
+                session.authenticated = login;
+            }
+            Question::Hello(_)
+            | Question::Data
+            | Question::Verify
+            | Question::Expand
+            | Question::Etrn
+            | Question::XClient { .. }
+            | Question::XForward => {}
         }
     }
 
     /// Counts a refused authentication. The last one that is put up with is answered by 421.
     fn is_last_auth_failure(&mut self) -> bool {
-        self.session.auth_failures += 1;
-        if self.session.auth_failures < self.config.limits.auth_failures {
+        self.session.spent.auth_failures += 1;
+        if self.session.spent.auth_failures < self.config.limits.auth_failures {
             return false;
         }
         self.fail(Error::TooManyAuthFailures);
@@ -366,6 +419,7 @@ impl Server {
     /// One transition. Nothing but this and the answers above changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         match &mut self.state {
+            State::Silence => self.silence(now),
             State::Greeting(refusal) => {
                 match refusal.take() {
                     None => {
@@ -383,8 +437,16 @@ impl Server {
                 Turn::Go
             }
             State::Command | State::AuthLine | State::Refused => self.line(now),
-            State::Body(_) => self.body(now),
+            State::Body => self.body(now),
+            State::Skipping { .. } => self.skip_on(now),
             State::Statuses { .. } => self.status(),
+            State::Resetting(_) => {
+                let State::Resetting(hello) = std::mem::replace(&mut self.state, State::Command)
+                else {
+                    unreachable!("it was just looked at");
+                };
+                self.hello(hello)
+            }
             State::Answering(_) => Turn::Step(Step::Paused),
             State::StartingTls => {
                 if !self.input.is_empty() {
@@ -392,11 +454,22 @@ impl Server {
                     return Turn::Go;
                 }
                 // For the 220 to be taken and the handshake to be made.
-                self.timer.arm_if_idle(now, self.config.limits.command_time);
+                let limits = &self.config.limits;
+                let phase = Phase::Whole(limits.command_time);
+                self.clock.wait(now, phase, &self.input, limits);
                 Turn::Step(Step::StartTls)
             }
             State::Closing => Turn::Step(Step::Close),
         }
+    }
+
+    /// Nothing may come before the greeting.
+    fn silence(&mut self, now: Instant) -> Turn {
+        if !self.input.is_empty() {
+            self.fail(Error::EarlyTalker);
+            return Turn::Go;
+        }
+        self.need_input(now)
     }
 
     /// The next line, in the three states that are waiting for one.
@@ -405,6 +478,12 @@ impl Server {
             replies::STOPPING.write(&mut self.output);
             self.state = State::Closing;
             return Turn::Go;
+        }
+        let is_tls = self.input.first() == Some(&TLS_HANDSHAKE) && !self.lines.is_skipping();
+        if is_tls && !matches!(self.state, State::AuthLine) {
+            let turn = self.reject(replies::NOT_TLS.clone());
+            self.fail(Error::AnotherProtocol);
+            return turn;
         }
         let found = self.lines.next(&self.input);
         let line = match found {
@@ -432,7 +511,7 @@ impl Server {
                 _ => line,
             }
         });
-        self.timer.disarm();
+        self.clock.arrived();
         self.input.consume(found.consume());
         match (&self.state, line) {
             (State::Refused, Ok(Line::Command(Command::Quit))) => self.command(Command::Quit),
@@ -449,8 +528,10 @@ impl Server {
             (_, Ok(_)) => unreachable!("a command line is read as a command"),
             (_, Err(error)) => {
                 let turn = self.reject(error.reply());
-                if error == SyntaxError::Chunk {
-                    self.fail(Error::OutOfStep);
+                match error {
+                    SyntaxError::Chunk => self.fail(Error::OutOfStep),
+                    SyntaxError::Foreign => self.fail(Error::AnotherProtocol),
+                    _ => {}
                 }
                 turn
             }
@@ -459,28 +540,58 @@ impl Server {
 
     /// A command that is legal by itself: is it legal here?
     fn command(&mut self, command: Command) -> Turn {
+        if self.config.forbid_early_commands
+            && !self.input.is_empty()
+            && line::must_be_last(&command, self.session.hello)
+        {
+            self.fail(Error::Unsynchronised);
+            return Turn::Go;
+        }
         let moves_no_mail = match &command {
-            Command::Rset | Command::Noop | Command::Help | Command::Verify(_) => true,
+            Command::Rset
+            | Command::Noop
+            | Command::Help
+            | Command::Verify(_)
+            | Command::Expand(_)
+            | Command::Etrn(_)
+            | Command::XForward(_)
+            | Command::Bdat(Chunk {
+                size: 0,
+                last: false,
+            }) => true,
             Command::Hello(_) => self.session.hello.is_some(),
             _ => false,
         };
         if moves_no_mail && !self.affords_idle_command() {
             return Turn::Go;
         }
+        let (session, config) = (&mut self.session, &self.config);
         match command {
             Command::Hello(hello) => self.hello(hello),
-            Command::Mail(mail) => match self.session.refuses_mail(&mail, &self.config) {
-                Some(reply) => self.reject(reply.clone()),
-                None => {
-                    self.session.smtputf8 = mail.parameters.smtputf8;
-                    self.ask(Question::Mail, Event::Mail(mail))
+            Command::Mail(mail) => {
+                session.spent.messages = session.spent.messages.saturating_add(1);
+                if config
+                    .limits
+                    .messages
+                    .is_some_and(|most| session.spent.messages > most)
+                {
+                    self.fail(Error::TooManyMessages);
+                    return Turn::Go;
                 }
-            },
+                match session.refuses_mail(&mail, config) {
+                    Some(reply) => self.reject(reply.clone()),
+                    None => {
+                        session.transaction.prepare(&mail.parameters);
+                        self.ask(Question::Mail, Event::Mail(mail))
+                    }
+                }
+            }
             Command::Rcpt(rcpt) => self.rcpt(rcpt),
-            Command::Data => match self.session.refuses_data(&self.config) {
+            Command::Data => match session.refuses_data(config) {
                 Some(reply) => self.reject(reply.clone()),
                 None => self.ask(Question::Data, Event::Data),
             },
+            Command::Bdat(chunk) => self.chunk(chunk),
             Command::Rset => {
                 replies::OK.write(&mut self.output);
                 self.reset()
@@ -493,29 +604,38 @@ impl Server {
                 replies::HELP.write(&mut self.output);
                 Turn::Go
             }
-            Command::Verify(verify) => match self.session.refuses_strangers(&self.config) {
+            Command::Verify(verify) => match session.refuses_question(Extension::Verify, config) {
                 Some(reply) => self.reject(reply.clone()),
                 None => self.ask(Question::Verify, Event::Verify(verify)),
+            },
+            Command::Expand(list) => match session.refuses_question(Extension::Expand, config) {
+                Some(reply) => self.reject(reply.clone()),
+                None => self.ask(Question::Expand, Event::Expand(list)),
+            },
+            Command::Etrn(node) => match session.refuses_question(Extension::Etrn, config) {
+                Some(reply) => self.reject(reply.clone()),
+                None => self.ask(Question::Etrn, Event::Etrn(node)),
             },
             Command::Quit => {
                 replies::BYE.write(&mut self.output);
                 self.state = State::Closing;
                 self.reset()
             }
-            Command::StartTls => {
-                if !self.config.starttls {
-                    return self.reject(SyntaxError::NotImplemented.reply());
-                }
-                if self.session.tls.is_some() {
-                    return self.reject(replies::TLS_ALREADY.clone());
-                }
-                replies::START_TLS.write(&mut self.output);
-                self.state = State::StartingTls;
-                self.reset()
-            }
-            Command::Auth(auth) => match self.session.refuses_auth(&auth, &self.config) {
+            Command::StartTls => self.start_tls(),
+            Command::Auth(auth) => match session.refuses_auth(&auth, config) {
                 Some(reply) => self.reject(reply.clone()),
                 None => self.ask(Question::Auth, Event::Auth(auth)),
+            },
+            Command::XClient(facts) => match session.refuses_facts(Extension::XClient) {
+                Some(reply) => self.reject(reply.clone()),
+                None => {
+                    let login = facts.known(ClientAttribute::Login).is_some();
+                    self.ask(Question::XClient { login }, Event::XClient(facts))
+                }
+            },
+            Command::XForward(facts) => match session.refuses_facts(Extension::XForward) {
+                Some(reply) => self.reject(reply.clone()),
+                None => self.ask(Question::XForward, Event::XForward(facts)),
             },
         }
     }
@@ -530,91 +650,163 @@ impl Server {
             };
             return self.reject(reply.clone());
         }
+        if self.session.transaction.chunks != Chunks::NotBegun {
+            self.state = State::Resetting(hello);
+            return self.reset();
+        }
         self.ask(Question::Hello(hello.verb), Event::Hello(hello))
+    }
+
+    fn start_tls(&mut self) -> Turn {
+        if !self.session.allowed.contains(Extension::StartTls) {
+            return self.reject(replies::NOT_IMPLEMENTED.clone());
+        }
+        if self.session.tls.is_some() {
+            return self.reject(replies::TLS_ALREADY.clone());
+        }
+        replies::START_TLS.write(&mut self.output);
+        self.state = State::StartingTls;
+        self.reset()
     }
 
     fn rcpt(&mut self, rcpt: Rcpt) -> Turn {
         if let Some(reply) = self.session.refuses_rcpt(&rcpt, &self.config) {
             return self.reject(reply.clone());
         }
-        let (session, most) = (&mut self.session, self.config.limits.recipients);
-        session.recipients_asked = session.recipients_asked.saturating_add(1);
-        if session.recipients < most {
+        let transaction = &mut self.session.transaction;
+        let most = self.config.limits.recipients;
+        transaction.recipients_asked = transaction.recipients_asked.saturating_add(1);
+        let reply = if transaction.recipients >= most {
+            &replies::TOO_MANY_RECIPIENTS
+        } else if transaction.exceeds_domains(&rcpt, &self.config) {
+            &replies::TOO_MANY_DOMAINS
+        } else {
             return self.ask(Question::Rcpt, Event::Rcpt(rcpt));
-        }
-        let reply = replies::TOO_MANY_RECIPIENTS.clone();
-        if session.recipients_asked / 2 > most {
-            return self.reject(reply);
+        };
+        if transaction.recipients_asked / 2 > most {
+            return self.reject(reply.clone());
         }
         // Not yet an error of the client's: it sends the rest in another transaction.
         reply.write(&mut self.output);
-        Turn::Step(Step::Event(Event::Rejected(reply)))
+        Turn::Step(Step::Event(Event::Rejected(reply.clone())))
+    }
+
+    /// Octets follow, whatever is said to this (RFC 3030 section 2).
+    fn chunk(&mut self, chunk: Chunk) -> Turn {
+        if let Some(reply) = self.session.refuses_chunk(&self.config) {
+            self.skip(chunk, reply.clone());
+            return Turn::Step(Step::Event(Event::Rejected(reply.clone())));
+        }
+        let Some(incoming) = &mut self.incoming else {
+            return self.ask(Question::Chunk(chunk), Event::Data);
+        };
+        incoming.begin(chunk, &self.config.limits);
+        self.receive();
+        Turn::Go
+    }
+
+    /// Takes no notice of a chunk's octets, and says this behind them.
+    fn skip(&mut self, chunk: Chunk, reply: Reply) {
+        let limits = &self.config.limits;
+        let spent = &mut self.session.spent;
+        spent.skipped = spent.skipped.saturating_add(chunk.size);
+        let most = limits.message.unwrap_or(0);
+        if spent.skipped > most.saturating_add(limits.skipped_message) {
+            reply.write(&mut self.output);
+            self.fail(Error::EndlessMessage);
+            return;
+        }
+        let ends = chunk.last && self.session.transaction.chunks == Chunks::Failed;
+        self.state = State::Skipping {
+            octets: chunk.size,
+            reply,
+            due: self.statuses_after(ends),
+        };
+        self.input.expect_bulk(true);
+        if ends {
+            self.drop_transaction();
+        }
+    }
+
+    fn skip_on(&mut self, now: Instant) -> Turn {
+        let State::Skipping { octets, reply, due } = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        *octets -= incoming::skip(&mut self.input, *octets);
+        if *octets > 0 {
+            return self.need_input(now);
+        }
+        let state = State::Statuses {
+            reply: reply.clone(),
+            left: *due,
+            is_error: true,
+        };
+        self.clock.message_over();
+        self.input.expect_bulk(false);
+        self.state = state;
+        Turn::Go
+    }
+
+    /// Waits for the octets of a message.
+    fn receive(&mut self) {
+        self.state = State::Body;
+        self.input.expect_bulk(true);
     }
 
     /// The next piece of the message.
     fn body(&mut self, now: Instant) -> Turn {
-        let limits = &self.config.limits;
-        let State::Body(body) = &mut self.state else {
-            unreachable!("called in this state alone");
-        };
-        let mut used_up = false;
-        loop {
-            if let (Some(aborted), false) = (body.aborted, body.told) {
-                body.told = true;
-                return Turn::Step(Step::Event(Event::Aborted(aborted)));
+        let incoming = self.incoming.as_mut().expect("a message is coming");
+        match incoming.next(&mut self.input, &self.config.limits) {
+            incoming::Found::Piece(piece) => Turn::Step(Step::Event(Event::Body(piece))),
+            incoming::Found::Refused(aborted) => Turn::Step(Step::Event(Event::Aborted(aborted))),
+            incoming::Found::NeedInput => self.need_input(now),
+            incoming::Found::ChunkEnd => {
+                let (octets, refused) = (incoming.announced(), incoming.refused());
+                self.end_of_chunk(octets, refused)
             }
-            if let Some(aborted) = body.aborted {
-                let read = self.input.octets_received() - self.input.len() as u64 - body.start;
-                let most = limits
-                    .message
-                    .unwrap_or(0)
-                    .saturating_add(limits.skipped_message);
-                if read > most {
-                    replies::aborted(aborted).write(&mut self.output);
-                    self.fail(Error::EndlessMessage);
-                    return Turn::Go;
-                }
+            incoming::Found::End => {
+                let refused = incoming.refused();
+                self.end_of_data(refused)
             }
-            if body.complete {
-                let aborted = body.aborted;
-                return self.end_of_data(aborted);
-            }
-            if used_up {
-                return self.need_input(now);
-            }
-            let found = body.unstuffer.next(&mut self.input);
-            if body.aborted.is_none() && self.config.strays == Strays::Reject {
-                body.aborted = body.unstuffer.stray().map(Aborted::Stray);
-            }
-            match found {
-                Unstuffed::Data(_) if body.aborted.is_some() => {}
-                Unstuffed::Data(mut piece) => {
-                    let left = limits.message.unwrap_or(u64::MAX) - body.octets;
-                    if piece.len() as u64 > left {
-                        // What fits is still handed out, so that the cut does not depend on
-                        // how the bytes arrived.
-                        piece.truncate(usize::try_from(left).expect("less than a piece"));
-                        body.aborted = Some(Aborted::TooLarge);
-                    }
-                    if !piece.is_empty() {
-                        body.octets += piece.len() as u64;
-                        return Turn::Step(Step::Event(Event::Body(piece)));
-                    }
-                }
-                Unstuffed::NeedInput => used_up = true,
-                Unstuffed::End => body.complete = true,
+            incoming::Found::Endless(aborted) => {
+                replies::aborted(aborted).write(&mut self.output);
+                self.fail(Error::EndlessMessage);
+                Turn::Go
             }
         }
     }
 
-    fn end_of_data(&mut self, aborted: Option<Aborted>) -> Turn {
-        let due = match self.config.protocol {
-            Protocol::Smtp => 1,
-            // RFC 2033 section 4.2: one for each RCPT that was accepted.
-            Protocol::Lmtp => self.session.recipients,
+    /// The end of a chunk that is not the last.
+    fn end_of_chunk(&mut self, octets: u64, refused: Option<Aborted>) -> Turn {
+        self.clock.arrived();
+        self.input.expect_bulk(false);
+        let Some(refused) = refused else {
+            replies::chunk(octets, &mut self.output);
+            self.state = State::Command;
+            return Turn::Go;
         };
-        self.timer.disarm();
-        self.message_timer.disarm();
+        self.incoming = None;
+        self.clock.message_over();
+        self.session.transaction.chunks = Chunks::Failed;
+        self.state = State::Statuses {
+            reply: replies::aborted(refused),
+            left: 1,
+            is_error: true,
+        };
+        Turn::Go
+    }
+
+    /// How many statuses a message has at its end.
+    fn statuses_after(&self, last: bool) -> u32 {
+        match self.config.protocol {
+            // RFC 2033 section 4.2: one for each RCPT that was accepted.
+            Protocol::Lmtp if last => self.session.transaction.recipients.max(1),
+            _ => 1,
+        }
+    }
+
+    fn end_of_data(&mut self, aborted: Option<Aborted>) -> Turn {
+        let due = self.statuses_after(true);
         self.input.expect_bulk(false);
         // The transaction is over, whatever the reply will be.
         self.drop_transaction();
@@ -676,8 +868,8 @@ impl Server {
     }
 
     fn count_error(&mut self) {
-        self.session.errors += 1;
-        if self.session.errors >= self.config.limits.errors {
+        self.session.spent.errors += 1;
+        if self.session.spent.errors >= self.config.limits.errors {
             self.fail(Error::TooManyErrors);
         }
     }
@@ -685,8 +877,9 @@ impl Server {
     /// Counts a command that moves no mail. Says no if it was the last straw: then the farewell
     /// is its answer.
     fn affords_idle_command(&mut self) -> bool {
-        self.session.idle_commands = self.session.idle_commands.saturating_add(1);
-        if self.session.idle_commands > self.config.limits.idle_commands {
+        let spent = &mut self.session.spent;
+        spent.idle_commands = spent.idle_commands.saturating_add(1);
+        if spent.idle_commands > self.config.limits.idle_commands {
             self.count_error();
         }
         self.failed.is_none()
@@ -701,9 +894,9 @@ impl Server {
     }
 
     fn drop_transaction(&mut self) -> bool {
-        self.session.recipients = 0;
-        self.session.recipients_asked = 0;
-        std::mem::take(&mut self.session.transaction)
+        self.clock.message_over();
+        self.incoming = None;
+        std::mem::take(&mut self.session.transaction).open
     }
 
     /// Nothing complete is there: wait, but not for ever; or it is over.
@@ -720,44 +913,29 @@ impl Server {
             return Turn::Go;
         }
         let limits = &self.config.limits;
-        match self.state {
-            State::Body(_) => {
-                self.message_timer.arm_if_idle(now, limits.message_time);
-                let received = self.input.octets_received();
-                if std::mem::replace(&mut self.octets_received, received) != received {
-                    self.timer.arm(now, limits.data_time);
-                }
-                self.timer.arm_if_idle(now, limits.data_time);
-            }
-            State::AuthLine => self.timer.arm_if_idle(now, limits.auth_time),
-            _ => self.timer.arm_if_idle(now, limits.command_time),
-        }
+        let phase = match self.state {
+            State::Body | State::Skipping { .. } => Phase::Message,
+            State::AuthLine => Phase::Whole(limits.auth_time),
+            State::Silence => Phase::Whole(limits.greeting_delay),
+            _ => Phase::Whole(limits.command_time),
+        };
+        self.clock.wait(now, phase, &self.input, limits);
         Turn::Step(Step::NeedInput)
     }
 
-    /// More waits to be sent than may be: the peer has to read, in time.
-    fn need_flush(&mut self, now: Instant) {
-        let left = self.output.octets_left();
-        if std::mem::replace(&mut self.octets_left, left) != left {
-            self.flush_timer.disarm();
-        }
-        self.flush_timer
-            .arm_if_idle(now, self.config.limits.command_time);
-    }
-
     fn expire(&mut self, now: Instant) {
-        if self.flush_timer.has_expired(now) {
-            self.fail(Error::WriteTimeout);
-        } else if self.message_timer.has_expired(now) {
-            self.fail(Error::MessageTimeout);
-        } else if self.timer.has_expired(now) {
-            match self.state {
-                // What came since we last waited is progress, even if it came in the last moment or
-                // the application took long over it.
-                State::Body(_) if self.input.octets_received() != self.octets_received => {}
-                State::Body(_) => self.fail(Error::MessageTimeout),
-                _ => self.fail(Error::CommandTimeout),
+        let within_message = matches!(self.state, State::Body | State::Skipping { .. });
+        match self.clock.expired(now, within_message, &self.input) {
+            // It was silent for long enough, if it was.
+            Some(Error::CommandTimeout) if matches!(self.state, State::Silence) => {
+                self.clock.arrived();
+                match self.input.is_empty() {
+                    true => self.state = State::Greeting(None),
+                    false => self.fail(Error::EarlyTalker),
+                }
             }
+            Some(error) => self.fail(error),
+            None => {}
         }
     }
 }
@@ -775,10 +953,11 @@ impl Machine for Server {
                 return Err(error);
             }
             if self.output.is_over() {
-                self.need_flush(now);
+                let limits = &self.config.limits;
+                self.clock.wait_for_reader(now, &self.output, limits);
                 return Ok(Step::NeedFlush);
             }
-            self.flush_timer.disarm();
+            self.clock.is_read();
             if let Turn::Step(step) = self.advance(now) {
                 return Ok(step);
             }
@@ -798,10 +977,7 @@ impl Machine for Server {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [&self.timer, &self.message_timer, &self.flush_timer]
-            .into_iter()
-            .filter_map(Timer::deadline)
-            .min()
+        self.clock.deadline()
     }
 
     fn tls_started(&mut self, tls: TlsInfo) {
@@ -809,51 +985,25 @@ impl Machine for Server {
             self.fail(Error::PlaintextBehindStartTls);
             return;
         }
-        self.timer.disarm();
+        self.clock.message_over();
+        self.incoming = None;
         // All that was said in clear text is forgotten (RFC 3207 section 4.2); what it cost us
         // is not.
         self.session = Session {
             tls: Some(tls),
-            errors: self.session.errors,
-            idle_commands: self.session.idle_commands,
-            auth_failures: self.session.auth_failures,
-            ..Session::default()
+            spent: self.session.spent,
+            ..Session::new(self.session.allowed)
         };
-        if !matches!(self.state, State::Greeting(_)) {
+        if !matches!(self.state, State::Greeting(_) | State::Silence) {
             self.state = State::Command;
         }
     }
 
     fn shutdown(&mut self) {
         self.stopping = true;
-        if matches!(self.state, State::Greeting(None)) {
+        if matches!(self.state, State::Greeting(None) | State::Silence) {
+            self.clock.arrived();
             self.state = State::Greeting(Some(replies::STOPPING.clone()));
-        }
-    }
-}
-
-/// What a line is, in the state in which it comes.
-enum Line {
-    Command(Command),
-    Response(Secret),
-    /// `*`: no response, and no more of them.
-    Cancel,
-}
-
-impl Line {
-    fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
-        let command = Command::parse(line, &config.strictness)?;
-        // Only AUTH may need more than a command line holds.
-        if line.len() + 2 > config.limits.command_line && !matches!(command, Command::Auth(_)) {
-            return Err(SyntaxError::TooLong);
-        }
-        Ok(Self::Command(command))
-    }
-
-    fn response(line: &[u8]) -> Result<Self, SyntaxError> {
-        match line {
-            b"*" => Ok(Self::Cancel),
-            _ => decode(line).map(Self::Response),
         }
     }
 }

@@ -5,8 +5,8 @@ use mailwire::dot::Stray;
 
 use super::session::Session;
 use super::{Aborted, Config, Protocol};
-use crate::command::MechanismName;
-use crate::{Error, Reply};
+use crate::command::{XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
+use crate::{Error, Extension, Reply};
 
 pub(super) static OK: Reply = Reply::fixed(250, Some((2, 0, 0)), "Ok");
 pub(super) static BYE: Reply = Reply::fixed(221, Some((2, 0, 0)), "Bye");
@@ -14,7 +14,7 @@ pub(super) static START_TLS: Reply = Reply::fixed(220, Some((2, 0, 0)), "Ready t
 pub(super) static HELP: Reply = Reply::fixed(
     214,
     Some((2, 0, 0)),
-    "EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT STARTTLS AUTH",
+    "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT STARTTLS AUTH",
 );
 
 pub(super) static HELLO_FIRST: Reply = Reply::fixed(503, Some((5, 5, 1)), "Say hello first");
@@ -28,6 +28,44 @@ pub(super) static ONLY_QUIT: Reply = Reply::fixed(503, Some((5, 5, 1)), "No serv
 // No answers to a hello, but to a verb that the protocol does not have: with enhanced codes.
 pub(super) static USE_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is LMTP: say LHLO");
 pub(super) static NO_LHLO: Reply = Reply::fixed(500, Some((5, 5, 1)), "This is SMTP: say EHLO");
+
+pub(super) static NOT_IN_TRANSACTION: Reply =
+    Reply::fixed(503, Some((5, 5, 1)), "Not in a transaction");
+pub(super) static NOT_IMPLEMENTED: Reply =
+    Reply::fixed(502, Some((5, 5, 1)), "Command not implemented");
+pub(super) static NOT_RECOGNISED: Reply =
+    Reply::fixed(500, Some((5, 5, 2)), "Command not recognised");
+
+pub(super) static NO_CHUNKING: Reply =
+    Reply::fixed(502, Some((5, 5, 1)), "CHUNKING is not announced");
+pub(super) static CHUNKS_HAVE_BEGUN: Reply =
+    Reply::fixed(503, Some((5, 5, 1)), "The message has begun: BDAT or RSET");
+pub(super) static CHUNKS_HAVE_FAILED: Reply = Reply::fixed(
+    503,
+    Some((5, 5, 1)),
+    "A chunk of this message was refused: RSET",
+);
+pub(super) static BINARY_NEEDS_BDAT: Reply =
+    Reply::fixed(503, Some((5, 5, 1)), "BODY=BINARYMIME needs BDAT");
+
+pub(super) static HOLD_TOO_LONG: Reply =
+    Reply::fixed(501, Some((5, 5, 4)), "Messages are not held for so long");
+pub(super) static TOO_SOON: Reply = Reply::fixed(
+    554,
+    Some((5, 4, 7)),
+    "Delivery within that time is not promised",
+);
+pub(super) static NO_SOLICITING: Reply = Reply::fixed(
+    550,
+    Some((5, 7, 1)),
+    "Solicitation of this kind is not wanted",
+);
+pub(super) static TOO_MANY_DOMAINS: Reply = Reply::fixed(
+    452,
+    Some((4, 5, 3)),
+    "Too many domains among the recipients",
+);
+pub(super) static NOT_TLS: Reply = Reply::fixed(500, Some((5, 5, 2)), "This is not TLS");
 
 pub(super) static UNKNOWN_PARAMETER: Reply = Reply::fixed(
     555,
@@ -87,41 +125,100 @@ pub(super) fn helo(config: &Config, output: &mut Output) {
 
 /// The answer to EHLO and LHLO: our name, then what is on offer now.
 pub(super) fn ehlo(config: &Config, session: &Session, output: &mut Output) {
-    let tls = session.tls.is_some();
-    let mechanisms = session.mechanisms(config);
-    output.push(b"250-");
+    let mut offered = session.offered(config).iter().peekable();
+    let open = |output: &mut Output, is_last| match is_last {
+        true => output.push(b"250 "),
+        false => output.push(b"250-"),
+    };
+    open(output, offered.peek().is_none());
     output.push(config.hostname.as_str().as_bytes());
-    output.push(b"\r\n250-PIPELINING\r\n250-SIZE");
-    if let Some(limit) = config.limits.message {
-        output.push(b" ");
-        output.push_number(limit);
-    }
     output.push(b"\r\n");
-    if config.starttls && !tls {
-        output.push(b"250-STARTTLS\r\n");
-    }
-    if !mechanisms.is_empty() && !session.authenticated && (tls || config.auth_without_tls) {
-        auth(mechanisms, b"250-AUTH", b" ", output);
-        if config.old_auth_line {
-            auth(mechanisms, b"250-AUTH", b"=", output);
+    while let Some(extension) = offered.next() {
+        if extension == Extension::Auth && config.old_auth_line {
+            output.push(b"250-AUTH");
+            mechanisms(config, session, b"=", output);
+            output.push(b"\r\n");
         }
+        open(output, offered.peek().is_none());
+        output.push(extension.keyword().as_bytes());
+        detail(extension, config, session, output);
+        output.push(b"\r\n");
     }
-    output.push(b"250-VRFY\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n");
 }
 
-fn auth(
-    mechanisms: &[MechanismName],
-    keyword: &[u8],
+/// What stands behind a keyword.
+fn detail(extension: Extension, config: &Config, session: &Session, output: &mut Output) {
+    match extension {
+        Extension::Size => {
+            if let Some(limit) = config.limits.message {
+                output.push(b" ");
+                output.push_number(limit);
+            }
+        }
+        Extension::Auth => mechanisms(config, session, b" ", output),
+        Extension::DeliverBy => {
+            if let Some(least) = config.deliver_by_at_least {
+                output.push(b" ");
+                output.push_number(least.seconds().into());
+            }
+        }
+        Extension::FutureRelease => {
+            output.push(b" ");
+            output.push_number(config.hold_for_at_most.seconds().into());
+            output.push(format!(" {}", config.hold_until_at_most).as_bytes());
+        }
+        Extension::Limits => limits(config, output),
+        Extension::NoSoliciting => {
+            if let Some(refused) = &config.no_soliciting {
+                output.push(b" ");
+                output.push(refused.as_str().as_bytes());
+            }
+        }
+        Extension::XClient => {
+            output.push(b" ");
+            output.push(XCLIENT_ATTRIBUTES.as_bytes());
+        }
+        Extension::XForward => {
+            output.push(b" ");
+            output.push(XFORWARD_ATTRIBUTES.as_bytes());
+        }
+        _ => {}
+    }
+}
+
+/// RFC 9422 section 3: numbers of up to six digits.
+fn limits(config: &Config, output: &mut Output) {
+    let limits = &config.limits;
+    for (name, limit) in [
+        (&b" MAILMAX="[..], limits.messages),
+        (b" RCPTMAX=", Some(limits.recipients)),
+        (b" RCPTDOMAINMAX=", limits.recipient_domains),
+    ] {
+        if let Some(limit) = limit {
+            output.push(name);
+            output.push_number(limit.min(999_999).into());
+        }
+    }
+}
+
+fn mechanisms(
+    config: &Config,
+    session: &Session,
     mut separator: &'static [u8],
     output: &mut Output,
 ) {
-    output.push(keyword);
-    for mechanism in mechanisms {
+    for mechanism in session.mechanisms(config) {
         output.push(separator);
         output.push(mechanism.as_str().as_bytes());
         separator = b" ";
     }
-    output.push(b"\r\n");
+}
+
+/// What is said to a chunk that is not the last.
+pub(super) fn chunk(octets: u64, output: &mut Output) {
+    output.push(b"250 2.0.0 ");
+    output.push_number(octets);
+    output.push(b" octets received so far\r\n");
 }
 
 /// What a client is told at the end of a message that was refused on its way.
@@ -168,8 +265,21 @@ pub(super) fn farewell(error: Error) -> Option<Reply> {
         Error::OutOfStep => {
             Reply::fixed(421, Some((4, 5, 0)), "Out of step, closing the connection")
         }
-        // The reason why the message was refused is said instead.
-        Error::EndlessMessage => return None,
+        Error::EarlyTalker => {
+            Reply::fixed(554, Some((5, 5, 0)), "You spoke before you were greeted")
+        }
+        Error::Unsynchronised => Reply::fixed(
+            554,
+            Some((5, 5, 0)),
+            "You sent on without waiting for an answer",
+        ),
+        Error::TooManyMessages => Reply::fixed(
+            421,
+            Some((4, 5, 3)),
+            "Too many messages, use another connection",
+        ),
+        // The reason why the message or the line was refused is said instead.
+        Error::EndlessMessage | Error::AnotherProtocol => return None,
         Error::WriteTimeout | Error::Disconnected | Error::PlaintextBehindStartTls => return None,
     })
 }

@@ -1,10 +1,12 @@
 //! What a session remembers between commands, and what it refuses for it.
 
+use compact_str::CompactString;
 use mailwire::TlsInfo;
 
 use super::{Config, Protocol, replies};
-use crate::Reply;
 use crate::command::{Auth, HelloVerb, Mail, MechanismName, Rcpt};
+use crate::parameter::{BodyType, ByMode, Hold, MailParameters, MailTerms};
+use crate::{Extension, Extensions, ForwardPath, Reply};
 
 /// What is remembered between commands.
 #[derive(Debug, Default)]
@@ -13,28 +15,127 @@ pub(super) struct Session {
     pub(super) hello: Option<HelloVerb>,
     pub(super) authenticated: bool,
     /// The mechanisms on offer, if they are not those of the configuration.
-    pub(super) offered: Option<Box<[MechanismName]>>,
-    /// MAIL was accepted.
-    pub(super) transaction: bool,
-    /// MAIL said SMTPUTF8, so that recipients may be international.
-    pub(super) smtputf8: bool,
-    /// RCPT commands, and those that were accepted.
-    pub(super) recipients_asked: u32,
-    pub(super) recipients: u32,
+    pub(super) mechanisms: Option<Box<[MechanismName]>>,
+    pub(super) transaction: Transaction,
+    /// What this client is offered, as far as the state of the session allows it.
+    pub(super) allowed: Extensions,
+    pub(super) spent: Spent,
+}
+
+/// What a session has cost us. It is never forgotten.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Spent {
     pub(super) errors: u32,
     pub(super) idle_commands: u32,
     pub(super) auth_failures: u32,
+    /// MAIL commands.
+    pub(super) messages: u32,
+    /// Octets of chunks that were not wanted.
+    pub(super) skipped: u64,
+}
+
+/// What is remembered of a message that is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    /// MAIL was accepted.
+    pub(super) open: bool,
+    /// MAIL said SMTPUTF8, so that recipients may be international.
+    pub(super) smtputf8: bool,
+    /// MAIL said BODY=BINARYMIME.
+    pub(super) binary: bool,
+    /// RCPT commands, and those that were accepted.
+    pub(super) recipients_asked: u32,
+    pub(super) recipients: u32,
+    /// The domains of recipients, where they are counted.
+    domains: Vec<CompactString>,
+    pub(super) chunks: Chunks,
+}
+
+/// How far a message is that comes in chunks.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chunks {
+    #[default]
+    NotBegun,
+    Coming,
+    /// One was refused: so are all that follow (RFC 3030 section 2).
+    Failed,
+}
+
+impl Transaction {
+    /// What MAIL says about it.
+    pub(super) fn prepare(&mut self, parameters: &MailParameters) {
+        self.smtputf8 = parameters.smtputf8;
+        self.binary = parameters.body == Some(BodyType::Binary);
+    }
+
+    /// Whether a recipient is one too many domains. If not, its domain is remembered.
+    pub(super) fn exceeds_domains(&mut self, rcpt: &Rcpt, config: &Config) -> bool {
+        let Some(most) = config.limits.recipient_domains else {
+            return false;
+        };
+        let domain = match &rcpt.path {
+            ForwardPath::Postmaster => config.hostname.as_str(),
+            ForwardPath::Mailbox(mailbox) => mailbox.domain(),
+        };
+        if self
+            .domains
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(domain))
+        {
+            return false;
+        }
+        let exceeds = self.domains.len() as u64 >= u64::from(most);
+        if !exceeds {
+            self.domains.push(domain.into());
+        }
+        exceeds
+    }
 }
 
 /// Why a command that is legal by itself is not legal here, if so: the order of commands (RFC
 /// 5321 section 4.1.4), what was announced, and what the configuration insists on.
 impl Session {
+    /// A session of somebody who is offered this.
+    pub(super) fn new(allowed: Extensions) -> Self {
+        Self {
+            allowed,
+            ..Self::default()
+        }
+    }
+
+    /// What is announced now.
+    pub(super) fn offered(&self, config: &Config) -> Extensions {
+        let mut offered = self.understood();
+        if self.tls.is_some() {
+            offered.remove(Extension::StartTls);
+        }
+        let clear = self.tls.is_none() && !config.auth_without_tls;
+        if self.authenticated || clear || self.mechanisms(config).is_empty() {
+            offered.remove(Extension::Auth);
+        }
+        offered
+    }
+
+    /// Whose parameters are understood now.
+    fn understood(&self) -> Extensions {
+        let mut understood = self.allowed;
+        if self.tls.is_none() {
+            // RFC 8689 section 2.
+            understood.remove(Extension::RequireTls);
+        }
+        if !understood.contains(Extension::Chunking) {
+            understood.remove(Extension::BinaryMime);
+        }
+        understood
+    }
+
     pub(super) fn refuses_mail(&self, mail: &Mail, config: &Config) -> Option<&'static Reply> {
         let parameters = &mail.parameters;
+        let needs = parameters.needs();
         let unknown = match self.hello {
             Some(HelloVerb::Helo) => !parameters.is_empty(),
             _ => {
-                (parameters.auth.is_some() && config.mechanisms.is_empty())
+                self.understood().first_missing(needs).is_some()
                     || (!parameters.other.is_empty() && !config.unknown_parameters)
             }
         };
@@ -46,24 +147,35 @@ impl Session {
             Some(&replies::HELLO_FIRST)
         } else if let Some(refusal) = self.refuses_strangers(config) {
             Some(refusal)
-        } else if self.transaction {
+        } else if self.transaction.open {
             Some(&replies::NESTED_MAIL)
         } else if unknown {
             Some(&replies::UNKNOWN_PARAMETER)
         } else if too_large {
             Some(&replies::TOO_LARGE)
         } else {
-            None
+            refuses_terms(parameters.terms(), config)
         }
     }
 
     pub(super) fn refuses_rcpt(&self, rcpt: &Rcpt, config: &Config) -> Option<&'static Reply> {
-        let unknown = self.hello == Some(HelloVerb::Helo) || !config.unknown_parameters;
-        if !self.transaction {
+        let parameters = &rcpt.parameters;
+        let unknown = match self.hello {
+            Some(HelloVerb::Helo) => !parameters.is_empty(),
+            _ => {
+                self.understood()
+                    .first_missing(parameters.needs())
+                    .is_some()
+                    || (!parameters.other.is_empty() && !config.unknown_parameters)
+            }
+        };
+        if !self.transaction.open {
             Some(&replies::MAIL_FIRST)
-        } else if unknown && !rcpt.parameters.other.is_empty() {
+        } else if self.transaction.chunks != Chunks::NotBegun {
+            Some(&replies::CHUNKS_HAVE_BEGUN)
+        } else if unknown {
             Some(&replies::UNKNOWN_PARAMETER)
-        } else if rcpt.path.is_international() && !self.smtputf8 {
+        } else if rcpt.path.is_international() && !self.transaction.smtputf8 {
             Some(&replies::RECIPIENT_NEEDS_SMTPUTF8)
         } else {
             None
@@ -71,25 +183,47 @@ impl Session {
     }
 
     pub(super) fn refuses_data(&self, config: &Config) -> Option<&'static Reply> {
-        if !self.transaction {
+        let transaction = &self.transaction;
+        if !transaction.open {
             Some(&replies::MAIL_FIRST)
-        } else if self.recipients > 0 {
-            None
-        } else if self.recipients_asked > 0 && config.protocol == Protocol::Smtp {
-            Some(&replies::NO_VALID_RECIPIENTS)
+        } else if transaction.chunks != Chunks::NotBegun {
+            Some(&replies::CHUNKS_HAVE_BEGUN)
+        } else if transaction.recipients == 0 {
+            if transaction.recipients_asked > 0 && config.protocol == Protocol::Smtp {
+                Some(&replies::NO_VALID_RECIPIENTS)
+            } else {
+                Some(&replies::RCPT_FIRST)
+            }
+        } else if transaction.binary {
+            // RFC 3030 section 3.
+            Some(&replies::BINARY_NEEDS_BDAT)
         } else {
-            Some(&replies::RCPT_FIRST)
+            None
+        }
+    }
+
+    pub(super) fn refuses_chunk(&self, config: &Config) -> Option<&'static Reply> {
+        if !self.allowed.contains(Extension::Chunking) {
+            return Some(&replies::NO_CHUNKING);
+        }
+        match self.transaction.chunks {
+            Chunks::NotBegun => match self.refuses_data(config) {
+                Some(reply) if *reply == replies::BINARY_NEEDS_BDAT => None,
+                refusal => refusal,
+            },
+            Chunks::Coming => None,
+            Chunks::Failed => Some(&replies::CHUNKS_HAVE_FAILED),
         }
     }
 
     pub(super) fn refuses_auth(&self, auth: &Auth, config: &Config) -> Option<&'static Reply> {
-        if config.mechanisms.is_empty() {
+        if config.mechanisms.is_empty() || !self.allowed.contains(Extension::Auth) {
             Some(&replies::NO_AUTH)
         } else if matches!(self.hello, None | Some(HelloVerb::Helo)) {
             Some(&replies::HELLO_FIRST)
         } else if self.authenticated {
             Some(&replies::ALREADY_AUTHENTICATED)
-        } else if self.transaction {
+        } else if self.transaction.open {
             Some(&replies::AUTH_IN_TRANSACTION)
         } else if config.require_tls && self.tls.is_none() {
             Some(&replies::STARTTLS_FIRST)
@@ -104,7 +238,34 @@ impl Session {
 
     /// The mechanisms on offer.
     pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
-        self.offered.as_deref().unwrap_or(&config.mechanisms)
+        self.mechanisms.as_deref().unwrap_or(&config.mechanisms)
+    }
+
+    /// Commands of extensions that ask something, which are legal whenever they are on offer, but
+    /// not between two chunks: their answer would be the application's, which is at a message.
+    pub(super) fn refuses_question(
+        &self,
+        extension: Extension,
+        config: &Config,
+    ) -> Option<&'static Reply> {
+        if extension != Extension::Verify && !self.allowed.contains(extension) {
+            Some(&replies::NOT_IMPLEMENTED)
+        } else if self.transaction.chunks != Chunks::NotBegun {
+            Some(&replies::CHUNKS_HAVE_BEGUN)
+        } else {
+            self.refuses_strangers(config)
+        }
+    }
+
+    /// XCLIENT and XFORWARD: for those who are trusted, between transactions.
+    pub(super) fn refuses_facts(&self, extension: Extension) -> Option<&'static Reply> {
+        if !self.allowed.contains(extension) {
+            Some(&replies::NOT_RECOGNISED)
+        } else if self.transaction.open {
+            Some(&replies::NOT_IN_TRANSACTION)
+        } else {
+            None
+        }
     }
 
     /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).
@@ -117,4 +278,32 @@ impl Session {
             None
         }
     }
+}
+
+/// Why a message is not taken on the terms that its sender wants, if so.
+fn refuses_terms(terms: &MailTerms, config: &Config) -> Option<&'static Reply> {
+    let held_too_long = match terms.hold {
+        Some(Hold::For(interval)) => interval > config.hold_for_at_most,
+        Some(Hold::Until(time)) => time > config.hold_until_at_most,
+        None => false,
+    };
+    if held_too_long {
+        return Some(&replies::HOLD_TOO_LONG);
+    }
+    if let (Some(by), Some(least)) = (&terms.deliver_by, &config.deliver_by_at_least) {
+        if by.mode() == ByMode::Return && i64::from(by.seconds()) < i64::from(least.seconds()) {
+            return Some(&replies::TOO_SOON);
+        }
+    }
+    if let (Some(said), Some(refused)) = (&terms.solicitation, &config.no_soliciting) {
+        let mut said = said.keywords();
+        if said.any(|one| {
+            refused
+                .keywords()
+                .any(|other| one.eq_ignore_ascii_case(other))
+        }) {
+            return Some(&replies::NO_SOLICITING);
+        }
+    }
+    None
 }

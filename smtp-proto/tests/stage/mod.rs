@@ -6,8 +6,9 @@ use mailwire::dot::Strays;
 use mailwire::testing::laws::Answers;
 use mailwire::testing::{Said, Settings, Stage};
 use mailwire::{Machine, TlsInfo};
+use smtp_proto::parameter::Interval;
 use smtp_proto::server::{Config, Event, Protocol, Server};
-use smtp_proto::{Reply, Strictness};
+use smtp_proto::{Extension, Reply, Strictness};
 
 /// Builds servers from settings and speaks their events.
 pub(crate) struct ServerStage;
@@ -36,6 +37,9 @@ impl Stage for ServerStage {
                 }
                 "skipped_message" => limits.skipped_message = number()? as u64,
                 "recipients" => limits.recipients = number()? as u32,
+                "domains" => limits.recipient_domains = Some(number()? as u32),
+                "messages" => limits.messages = Some(number()? as u32),
+                "greeting_delay" => limits.greeting_delay = seconds()?,
                 "errors" => limits.errors = number()? as u32,
                 "idle_commands" => limits.idle_commands = number()? as u32,
                 "auth_failures" => limits.auth_failures = number()? as u32,
@@ -70,6 +74,27 @@ impl Stage for ServerStage {
                 "require_auth" => config.require_auth = yes,
                 "old_auth_line" => config.old_auth_line = yes,
                 "unknown_parameters" => config.unknown_parameters = yes,
+                "offer" | "hide" => {
+                    for keyword in value.split(',') {
+                        let extension = Extension::from_keyword(keyword).ok_or(keyword)?;
+                        match key {
+                            "offer" => config.extensions.insert(extension),
+                            _ => config.extensions.remove(extension),
+                        }
+                    }
+                }
+                "by_at_least" => {
+                    let least = Interval::new(number()? as u32);
+                    config.deliver_by_at_least = Some(least.map_err(|_| value)?);
+                }
+                "hold_for" => {
+                    let most = Interval::new(number()? as u32);
+                    config.hold_for_at_most = most.map_err(|_| value)?;
+                }
+                "hold_until" => config.hold_until_at_most = value.parse().map_err(|_| value)?,
+                "no_soliciting" => {
+                    config.no_soliciting = Some(value.parse().map_err(|_| value)?);
+                }
                 "refuse" => refusal = Some(value.replace('_', " ")),
                 _ => return Err(format!("unknown setting {key}")),
             }
@@ -104,6 +129,10 @@ impl Stage for ServerStage {
             Event::Aborted(aborted) => format!("aborted {aborted:?}"),
             Event::Reset => "reset".into(),
             Event::Verify(verify) => format!("verify {}", verify.as_str()),
+            Event::Expand(list) => format!("expand {}", list.as_str()),
+            Event::Etrn(node) => format!("etrn {}", node.as_str()),
+            Event::XClient(facts) => format!("xclient{facts}"),
+            Event::XForward(facts) => format!("xforward{facts}"),
             Event::Rejected(reply) => format!("rejected {}", reply.code()),
             other => format!("unknown {other:?}"),
         })
@@ -139,6 +168,9 @@ pub(crate) const CONFIGURATIONS: &[&str] = &[
     "command_line=80 auth_line=30 skipped_line=20 input=16 message=none bare=normalise output=0",
     "lmtp bare=reject message=20 auth=X auth_without_tls output=100 lenient",
     "refuse=554_5.7.1_Not_you errors=3",
+    "offer=BINARYMIME,DSN,DELIVERBY,FUTURERELEASE,MT-PRIORITY,RRVS,LIMITS,EXPN,ETRN domains=1 messages=3",
+    "offer=BINARYMIME,XCLIENT,XFORWARD,NO-SOLICITING message=30 skipped_message=40 lmtp bare=normalise",
+    "hide=CHUNKING,SIZE skipped_message=9 errors=3 tls offer=REQUIRETLS",
 ];
 
 /// An application of many moods: its answers follow from a number and from how many it gave.
@@ -173,7 +205,15 @@ impl Answers<ServerStage> for Whims {
         let is_auth = matches!(event, Event::Auth(_) | Event::AuthData(_));
         let is_command = matches!(
             event,
-            Event::Hello(_) | Event::Mail(_) | Event::Rcpt(_) | Event::Data | Event::Verify(_)
+            Event::Hello(_)
+                | Event::Mail(_)
+                | Event::Rcpt(_)
+                | Event::Data
+                | Event::Verify(_)
+                | Event::Expand(_)
+                | Event::Etrn(_)
+                | Event::XClient(_)
+                | Event::XForward(_)
         );
         if !is_auth && !is_command && !matches!(event, Event::EndOfData) {
             return;

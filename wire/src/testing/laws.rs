@@ -11,6 +11,12 @@ use crate::{Machine, Step};
 pub trait Answers<S: Stage> {
     /// Reacts to an event. Events that want no answer are left alone.
     fn answer(&mut self, machine: &mut S::Machine, event: &<S::Machine as Machine>::Event);
+
+    /// Goes on with a body that the machine waits for. Says whether there was anything to do.
+    fn proceed(&mut self, machine: &mut S::Machine) -> bool {
+        let _ = machine;
+        false
+    }
 }
 
 impl<S: Stage, F> Answers<S> for F
@@ -159,7 +165,7 @@ impl<S: Stage> Run<'_, S> {
                     deadline.is_none(),
                     "a deadline while the application thinks"
                 );
-                self.end("paused")
+                answers.proceed(&mut self.machine) || self.end("paused")
             }
             Ok(Step::StartTls) => {
                 self.assert_stays("StartTls", |step| matches!(step, Ok(Step::StartTls)));

@@ -1,15 +1,20 @@
 //! Commands: what a client says (RFC 5321 section 4.1).
 
+mod client_facts;
+pub use client_facts::{ClientAttribute, ClientFact, ClientFacts};
+pub(crate) use client_facts::{XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
+
 use std::fmt;
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use client_facts::About;
 use compact_str::CompactString;
 use mailwire::Secret;
 
 use crate::parameter::{MailParameters, RcptParameters};
-use crate::path::{self, ForwardPath, ReversePath};
+use crate::path::{self, Domain, ForwardPath, ReversePath};
 use crate::{Reply, Strictness, limits};
 
 /// A command with its argument, both legal by the grammar.
@@ -24,6 +29,8 @@ pub enum Command {
     Rcpt(Rcpt),
     /// `DATA`
     Data,
+    /// `BDAT` (RFC 3030)
+    Bdat(Chunk),
     /// `RSET`
     Rset,
     /// `NOOP`
@@ -34,10 +41,18 @@ pub enum Command {
     Help,
     /// `VRFY`
     Verify(Verify),
+    /// `EXPN`
+    Expand(Verify),
+    /// `ETRN` (RFC 1985)
+    Etrn(Node),
     /// `STARTTLS` (RFC 3207)
     StartTls,
     /// `AUTH` (RFC 4954)
     Auth(Auth),
+    /// `XCLIENT` (Postfix)
+    XClient(ClientFacts),
+    /// `XFORWARD` (Postfix)
+    XForward(ClientFacts),
 }
 
 /// How a client introduces itself.
@@ -117,7 +132,43 @@ pub struct Rcpt {
     pub parameters: RcptParameters,
 }
 
-/// A question about an address, as free text.
+/// The head of a chunk: so many octets of the message follow (RFC 3030 section 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "the grammar has these two")]
+pub struct Chunk {
+    /// How many octets follow the line.
+    pub size: u64,
+    /// Whether they are the last.
+    pub last: bool,
+}
+
+/// Whose mail is to be sent now: a domain, `@domain` with all below it, or `#queue`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node(CompactString);
+
+impl Node {
+    /// The argument of ETRN as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Node {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        let name = text.strip_prefix('@').unwrap_or(text);
+        let is_queue = text.strip_prefix('#').is_some_and(|queue| {
+            !queue.is_empty() && queue.bytes().all(|octet| octet.is_ascii_graphic())
+        });
+        match is_queue && text.len() <= limits::DOMAIN || name.parse::<Domain>().is_ok() {
+            true => Ok(Self(text.into())),
+            false => Err(SyntaxError::Argument),
+        }
+    }
+}
+
+/// A question about an address or a list, as free text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verify(CompactString);
 
@@ -188,28 +239,26 @@ impl Command {
         // is none.
         let letters = line.first_chunk::<4>();
         let letters = letters.map(|letters| letters.map(|octet| octet & !0x20));
-        // First of all, since its octets follow whatever else is wrong with the line.
-        if letters == Some(*b"BDAT") && line.get(4).is_none_or(|octet| !octet.is_ascii_graphic()) {
-            return Err(SyntaxError::Chunk);
-        }
         // Section 4.1.1: white space before the line end is tolerated. No other is white.
         let mut line = line;
         while let [rest @ .., b' ' | b'\t'] = line {
             line = rest;
         }
-        let end = line.iter().position(|&octet| octet == b' ');
-        let (verb, argument) = line.split_at(end.unwrap_or(line.len()));
-        let argument = argument.get(1..).unwrap_or_default();
+        // First of all, since its octets follow whatever else is wrong with the line.
+        if letters == Some(*b"BDAT") && line.get(4).is_none_or(|octet| !octet.is_ascii_graphic()) {
+            return Chunk::parse(&line[4..]).map(Self::Bdat);
+        }
+        // Nearly all verbs have four letters.
+        let (verb, argument) = match (letters, line.get(4)) {
+            (Some(letters), None) if line.len() == 4 => (letters, &[][..]),
+            (Some(letters), Some(b' ')) => (letters, &line[5..]),
+            _ => return Self::read_long(line),
+        };
         let alone = |command| match argument {
             [] => Ok(command),
             _ => Err(SyntaxError::Argument),
         };
-        let letters = match letters {
-            Some(letters) if verb.len() == letters.len() => letters,
-            _ if verb.eq_ignore_ascii_case(b"STARTTLS") => return alone(Self::StartTls),
-            _ => return Err(SyntaxError::Unknown),
-        };
-        match &letters {
+        match &verb {
             b"MAIL" => Mail::parse(argument, strictness).map(Self::Mail),
             b"RCPT" => Rcpt::parse(argument, strictness).map(Self::Rcpt),
             b"DATA" => alone(Self::Data),
@@ -222,13 +271,45 @@ impl Command {
             b"HELP" if !has_control(argument) => Ok(Self::Help),
             b"NOOP" | b"HELP" => Err(SyntaxError::Control),
             b"VRFY" => Verify::parse(argument).map(Self::Verify),
+            b"EXPN" => Verify::parse(argument).map(Self::Expand),
+            b"ETRN" => text(argument)?.parse().map(Self::Etrn),
             b"AUTH" => Auth::parse(argument).map(Self::Auth),
-            b"EXPN" | b"ETRN" | b"TURN" | b"ATRN" | b"SEND" | b"SOML" | b"SAML" | b"BURL" => {
+            b"TURN" | b"ATRN" | b"SEND" | b"SOML" | b"SAML" | b"BURL" => {
                 Err(SyntaxError::NotImplemented)
             }
+            b"POST" | b"HEAD" => Err(SyntaxError::Foreign),
             _ => Err(SyntaxError::Unknown),
         }
     }
+
+    /// The same for verbs that do not have four letters.
+    fn read_long(line: &[u8]) -> Result<Self, SyntaxError> {
+        let end = line.iter().position(|&octet| octet == b' ');
+        let (verb, argument) = line.split_at(end.unwrap_or(line.len()));
+        let argument = argument.get(1..).unwrap_or_default();
+        if verb.eq_ignore_ascii_case(b"STARTTLS") {
+            return match argument {
+                [] => Ok(Self::StartTls),
+                _ => Err(SyntaxError::Argument),
+            };
+        }
+        if verb.eq_ignore_ascii_case(b"XCLIENT") {
+            return ClientFacts::parse(argument, About::XClient).map(Self::XClient);
+        }
+        if verb.eq_ignore_ascii_case(b"XFORWARD") {
+            return ClientFacts::parse(argument, About::XForward).map(Self::XForward);
+        }
+        // A browser that was made to talk to us. As HTTP has them, in upper case.
+        match verb {
+            b"GET" | b"PUT" | b"CONNECT" | b"OPTIONS" | b"DELETE" | b"PATCH" | b"TRACE"
+            | b"PRI" => Err(SyntaxError::Foreign),
+            _ => Err(SyntaxError::Unknown),
+        }
+    }
+}
+
+fn text(argument: &[u8]) -> Result<&str, SyntaxError> {
+    std::str::from_utf8(argument).map_err(|_| SyntaxError::Argument)
 }
 
 impl fmt::Display for Command {
@@ -239,14 +320,26 @@ impl fmt::Display for Command {
             Self::Mail(mail) => write!(f, "MAIL FROM:{}{}", mail.path, mail.parameters),
             Self::Rcpt(rcpt) => write!(f, "RCPT TO:{}{}", rcpt.path, rcpt.parameters),
             Self::Data => f.write_str("DATA"),
+            Self::Bdat(chunk) => chunk.fmt(f),
             Self::Rset => f.write_str("RSET"),
             Self::Noop => f.write_str("NOOP"),
             Self::Quit => f.write_str("QUIT"),
             Self::Help => f.write_str("HELP"),
             Self::Verify(verify) => write!(f, "VRFY {}", verify.0),
+            Self::Expand(list) => write!(f, "EXPN {}", list.0),
+            Self::Etrn(node) => write!(f, "ETRN {}", node.0),
             Self::StartTls => f.write_str("STARTTLS"),
             Self::Auth(auth) => write!(f, "AUTH {}", auth.mechanism),
+            Self::XClient(facts) => write!(f, "XCLIENT{facts}"),
+            Self::XForward(facts) => write!(f, "XFORWARD{facts}"),
         }
+    }
+}
+
+impl fmt::Display for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let last = if self.last { " LAST" } else { "" };
+        write!(f, "BDAT {}{last}", self.size)
     }
 }
 
@@ -266,6 +359,30 @@ fn has_control(line: &[u8]) -> bool {
     let control = |octet: u8| (octet < b' ') & (octet != b'\t') | (octet == 0x7f);
     line.iter()
         .fold(false, |found, &octet| found | control(octet))
+}
+
+impl Chunk {
+    /// Reads what follows the verb. A number that is not understood must not be guessed at: what
+    /// follows the line would be taken for commands.
+    fn parse(argument: &[u8]) -> Result<Self, SyntaxError> {
+        let argument = argument.strip_prefix(b" ").ok_or(SyntaxError::Chunk)?;
+        let mut words = argument.split(|&octet| octet == b' ');
+        let size = words.next().unwrap_or_default();
+        let last = match words.next() {
+            None => false,
+            Some(word) if word.eq_ignore_ascii_case(b"LAST") => true,
+            Some(_) => return Err(SyntaxError::Chunk),
+        };
+        if words.next().is_some() || !(1..=20).contains(&size.len()) {
+            return Err(SyntaxError::Chunk);
+        }
+        let size = size.iter().try_fold(0u64, |sum, octet| match octet {
+            b'0'..=b'9' => sum.checked_mul(10)?.checked_add(u64::from(octet - b'0')),
+            _ => None,
+        });
+        let size = size.ok_or(SyntaxError::Chunk)?;
+        Ok(Self { size, last })
+    }
 }
 
 impl Hello {
@@ -330,8 +447,7 @@ fn behind_colon<'a>(
 
 impl Verify {
     fn parse(argument: &[u8]) -> Result<Self, SyntaxError> {
-        let text = std::str::from_utf8(argument).map_err(|_| SyntaxError::Argument)?;
-        match text.trim_matches(' ') {
+        match text(argument)?.trim_matches(' ') {
             "" => Err(SyntaxError::Argument),
             text if has_control(text.as_bytes()) => Err(SyntaxError::Control),
             text => Ok(Self(text.into())),
@@ -375,9 +491,12 @@ pub enum SyntaxError {
     /// A verb of the standards that is not for us.
     #[error("command not implemented")]
     NotImplemented,
-    /// BDAT, though CHUNKING is not announced: the octets that follow cannot be told from commands.
-    #[error("chunk without the extension")]
+    /// BDAT without a size that is understood: the octets that follow cannot be told from commands.
+    #[error("malformed chunk size")]
     Chunk,
+    /// A command of HTTP.
+    #[error("command of another protocol")]
+    Foreign,
     /// NUL, a lone CR or another control character.
     #[error("control character in a command")]
     Control,
@@ -402,9 +521,6 @@ pub enum SyntaxError {
     /// A parameter is malformed, or given twice.
     #[error("malformed parameter")]
     Parameter,
-    /// A parameter is not one that was announced.
-    #[error("unknown parameter")]
-    UnknownParameter,
     /// An address beyond ASCII without SMTPUTF8.
     #[error("internationalised address without SMTPUTF8")]
     International,
@@ -419,7 +535,8 @@ impl SyntaxError {
         match self {
             Self::Unknown => Reply::fixed(500, Some((5, 5, 2)), "Command not recognised"),
             Self::NotImplemented => Reply::fixed(502, Some((5, 5, 1)), "Command not implemented"),
-            Self::Chunk => Reply::fixed(502, Some((5, 5, 1)), "CHUNKING is not announced"),
+            Self::Chunk => Reply::fixed(501, Some((5, 5, 4)), "Malformed chunk size"),
+            Self::Foreign => Reply::fixed(500, Some((5, 5, 2)), "This is not HTTP"),
             Self::Control => Reply::fixed(500, Some((5, 5, 2)), "Control character in command"),
             Self::BareLineFeed => {
                 Reply::fixed(500, Some((5, 5, 2)), "Lines must end with <CR><LF>")
@@ -431,7 +548,6 @@ impl SyntaxError {
             Self::Sender => Reply::fixed(501, Some((5, 1, 7)), "Malformed sender address"),
             Self::Recipient => Reply::fixed(501, Some((5, 1, 3)), "Malformed recipient address"),
             Self::Parameter => Reply::fixed(501, Some((5, 5, 4)), "Malformed parameter"),
-            Self::UnknownParameter => Reply::fixed(555, Some((5, 5, 4)), "Unknown parameter"),
             // RFC 6531 section 3.5.
             Self::International => Reply::fixed(550, Some((5, 6, 7)), "Address needs SMTPUTF8"),
             Self::Base64 => Reply::fixed(501, Some((5, 5, 2)), "Malformed base64"),
@@ -457,6 +573,20 @@ mod tests {
         ("MAIL FROM:<ü@b> SMTPUTF8", "MAIL FROM:<ü@b> SMTPUTF8"),
         ("RCPT TO:<POSTMASTER>", "RCPT TO:<postmaster>"),
         ("rcpt to:<a@b> NOTIFY=NEVER", "RCPT TO:<a@b> NOTIFY=NEVER"),
+        ("bdat 0 last", "BDAT 0 LAST"),
+        ("BDAT 18446744073709551615", "BDAT 18446744073709551615"),
+        ("BDAT 007 ", "BDAT 7"),
+        ("expn the list", "EXPN the list"),
+        ("ETRN @b.test", "ETRN @b.test"),
+        ("etrn #queue", "ETRN #queue"),
+        (
+            "xclient name=[unavailable] addr=IPV6:::1",
+            "XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:::1",
+        ),
+        (
+            "XFORWARD IDENT=a+20b SOURCE=LOCAL",
+            "XFORWARD IDENT=a+20b SOURCE=LOCAL",
+        ),
         ("DATA  ", "DATA"),
         ("data\t", "DATA"),
         ("rset", "RSET"),
@@ -490,8 +620,30 @@ mod tests {
             (b"\xd0\x9cAIL", SyntaxError::Unknown),
             (b"MA\rIL FROM:<a@b>", SyntaxError::Control),
             (b"NOOP\0", SyntaxError::Control),
-            (b"EXPN list", SyntaxError::NotImplemented),
-            (b"BDAT 5 LAST", SyntaxError::Chunk),
+            (b"TURN", SyntaxError::NotImplemented),
+            (b"EXPN", SyntaxError::Argument),
+            (b"ETRN", SyntaxError::Argument),
+            (b"ETRN #", SyntaxError::Argument),
+            (b"ETRN a b", SyntaxError::Argument),
+            (b"GET / HTTP/1.1", SyntaxError::Foreign),
+            (b"POST / HTTP/1.1", SyntaxError::Foreign),
+            (b"get / http/1.1", SyntaxError::Unknown),
+            (b"BDAT 5 FIRST", SyntaxError::Chunk),
+            (b"BDAT 5 LAST now", SyntaxError::Chunk),
+            (b"BDAT -5", SyntaxError::Chunk),
+            (b"BDAT +5", SyntaxError::Chunk),
+            (b"BDAT 5x", SyntaxError::Chunk),
+            (b"BDAT  5", SyntaxError::Chunk),
+            (b"BDAT 5\r", SyntaxError::Chunk),
+            (b"BDAT 18446744073709551616", SyntaxError::Chunk),
+            (b"BDAT 99999999999999999999999", SyntaxError::Chunk),
+            (b"XCLIENT", SyntaxError::Argument),
+            (b"XCLIENT ADDR", SyntaxError::Argument),
+            (b"XCLIENT ADDR=", SyntaxError::Argument),
+            (b"XCLIENT ADDR=a+0Ab", SyntaxError::Argument),
+            (b"XCLIENT ADDR=1 ADDR=2", SyntaxError::Argument),
+            (b"XCLIENT IDENT=a", SyntaxError::Argument),
+            (b"XFORWARD LOGIN=a", SyntaxError::Argument),
             (b"bdat", SyntaxError::Chunk),
             (b"BDAT\t5", SyntaxError::Chunk),
             (b"BDATE", SyntaxError::Unknown),
@@ -508,10 +660,6 @@ mod tests {
             (b"MAIL FROM: <a@b>", SyntaxError::Sender),
             (b"MAIL FROM:a@b", SyntaxError::Sender),
             (b"MAIL FROM:<a@b>SIZE=1", SyntaxError::Sender),
-            (
-                b"MAIL FROM:<a@b> BODY=BINARYMIME",
-                SyntaxError::UnknownParameter,
-            ),
             (b"MAIL FROM:<\xc3\xbc@b>", SyntaxError::International),
             (b"RCPT TO:<>", SyntaxError::Recipient),
             (b"RCPT TO:<a@b> =", SyntaxError::Parameter),

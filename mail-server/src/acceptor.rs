@@ -1,0 +1,234 @@
+//! Accepting connections, within limits.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
+use crate::listener::{Peer, Stop};
+
+/// A bound TCP socket that hands out connections within its limits.
+#[derive(Debug)]
+pub(crate) struct Acceptor {
+    socket: TcpListener,
+    local: SocketAddr,
+    limits: Limits,
+    counts: Arc<Mutex<Counts>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// What connections are told that get no session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refusals {
+    /// There are too many.
+    pub(crate) busy: &'static [u8],
+    /// The listener stops.
+    pub(crate) stopping: &'static [u8],
+}
+
+impl Refusals {
+    /// Before a TLS handshake nothing can be said.
+    pub(crate) const SILENT: Self = Self {
+        busy: b"",
+        stopping: b"",
+    };
+}
+
+/// A connection that counts while it lives.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    counts: Arc<Mutex<Counts>>,
+    address: IpAddr,
+}
+
+impl Acceptor {
+    pub(crate) async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in lookup_host(address).await? {
+            match listen(address).and_then(Self::new) {
+                Ok(acceptor) => return Ok(acceptor),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    #[expect(
+        clippy::disallowed_types,
+        reason = "it is made a socket of the runtime's"
+    )]
+    pub(crate) fn from_std(socket: std::net::TcpListener) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        Self::new(TcpListener::from_std(socket)?)
+    }
+
+    fn new(socket: TcpListener) -> io::Result<Self> {
+        Ok(Self {
+            local: socket.local_addr()?,
+            socket,
+            limits: Limits::default(),
+            counts: Arc::default(),
+        })
+    }
+
+    pub(crate) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    pub(crate) fn handshake(&self) -> Duration {
+        self.limits.handshake
+    }
+
+    /// Runs `session` for every connection, until stopped and all sessions have ended. Those
+    /// that are left when the grace is over, or when this future is dropped, are dropped too.
+    pub(crate) async fn serve<F>(
+        self,
+        stop: Stop,
+        refusals: Refusals,
+        session: impl Fn(TcpStream, Peer, Stop) -> F,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let sessions = TaskTracker::new();
+        let abandoned = CancellationToken::new();
+        let _abandons = abandoned.clone().drop_guard();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.socket.accept() => accepted,
+                () = stop.stopped() => break,
+            };
+            let (stream, address) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of descriptors, or the client has gone already.
+                    warn!(%error, "cannot accept");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(counted) = self.count(address.ip()) else {
+                debug!(%address, "one connection too many");
+                // Nobody is waited for: the socket's buffer takes a line, or it is not sent.
+                let _ = stream.try_write(refusals.busy);
+                continue;
+            };
+            // Replies are gathered before they are sent, so nothing is won by waiting for more.
+            let _ = stream.set_nodelay(true);
+            let local = stream.local_addr().unwrap_or(self.local);
+            let session = session(stream, Peer { address, local }, stop.clone());
+            let abandoned = abandoned.clone();
+            sessions.spawn(async move {
+                abandoned.run_until_cancelled_owned(session).await;
+                drop(counted);
+            });
+        }
+        // Those who came in while we were stopping are told so.
+        for _ in 0..BACKLOG {
+            let Some(stream) = self.waiting().await else {
+                break;
+            };
+            let _ = stream.try_write(refusals.stopping);
+        }
+        drop(self.socket);
+        sessions.close();
+        if timeout(self.limits.grace, sessions.wait()).await.is_err() {
+            warn!(left = sessions.len(), "sessions did not end in time");
+            abandoned.cancel();
+            sessions.wait().await;
+        }
+    }
+
+    /// A connection that is there already.
+    async fn waiting(&self) -> Option<TcpStream> {
+        tokio::select! {
+            biased;
+            accepted = self.socket.accept() => accepted.ok().map(|(stream, _)| stream),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    fn count(&self, address: IpAddr) -> Option<Counted> {
+        let address = network(address);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let here = counts.by_address.get(&address).copied().unwrap_or(0);
+        let fits =
+            counts.all < self.limits.connections && here < self.limits.connections_per_address;
+        if !fits {
+            return None;
+        }
+        counts.all += 1;
+        counts.by_address.insert(address, here + 1);
+        Some(Counted {
+            counts: Arc::clone(&self.counts),
+            address,
+        })
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.all -= 1;
+        if let Some(here) = counts.by_address.get_mut(&self.address) {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: one of IPv4, or a network of IPv6, since whoever has one address
+/// there has 2^64 of them (RFC 4291 section 2.5.4).
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
+        v4 => v4,
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A restart must not wait for old connections to fade.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_counts_as_its_network() {
+        for (address, counts_as) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ] {
+            let address = address.parse().expect("an address");
+            assert_eq!(network(address).to_string(), counts_as);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! One connection: the driver's events go to the service, its answers to the machine.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use mailwire::drive::tokio::Driver;
+use mailwire::drive::{DriveError, Next};
+use mailwire::{ApiMisuse, Machine};
+use pop3_proto::server::{Event, Server};
+use pop3_proto::{Error, Refusal, ResponseCode};
+use sasl::Mechanism;
+use sasl::server::{Failure, Outcome};
+use tokio::net::TcpStream;
+use tracing::{Instrument, debug, error, info, info_span};
+
+use super::Pop3;
+use super::service::{Service, Session, refusal};
+use crate::auth::{Login, Turn};
+use crate::listener::{Entered, Peer, Shared, Stop, Transport};
+
+/// Serves one connection to its end.
+pub(super) async fn run<S: Service>(
+    shared: Arc<Shared<Pop3>>,
+    stream: TcpStream,
+    peer: Peer,
+    stop: Stop,
+    service: S,
+) {
+    let span = info_span!("pop3", peer = %peer.address);
+    let served = async {
+        match serve(&shared, stream, peer, stop, service).await {
+            Ok(()) => debug!("closed"),
+            Err(DriveError::Protocol(error)) => info!(%error, "session ended"),
+            Err(DriveError::Transport(error)) => info!(%error, "connection lost"),
+        }
+    };
+    served.instrument(span).await;
+}
+
+async fn serve<S: Service>(
+    shared: &Shared<Pop3>,
+    stream: TcpStream,
+    peer: Peer,
+    stop: Stop,
+    mut service: S,
+) -> Result<(), DriveError<Error>> {
+    let Entered {
+        transport,
+        peer,
+        tls,
+    } = shared.enter(stream, peer, &stop).await?;
+    let session = Session {
+        peer,
+        tls,
+        authenticated: None,
+    };
+    let mut machine = match service.connect(&session).await {
+        Ok(()) => Server::new(Arc::clone(&shared.config)),
+        Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
+    };
+    let mut login = shared.login(peer);
+    if let Some(tls) = &session.tls {
+        machine.tls_started(tls.clone());
+        if let Some(login) = &mut login {
+            login.tls_started(tls);
+        }
+    }
+    let mut stopping = stop.is_stopped();
+    if stopping {
+        // Before it greets.
+        machine.shutdown();
+    }
+    let mut connection = Connection {
+        driver: Driver::new(machine, transport),
+        session,
+        service,
+        login,
+    };
+    connection.offer_mechanisms();
+    let mut stopped = pin!(stop.stopped());
+    let mut sending = None;
+    loop {
+        let next = tokio::select! {
+            // A client that is never short of commands must not keep us from stopping.
+            biased;
+            () = &mut stopped, if !stopping => {
+                stopping = true;
+                connection.driver.machine().shutdown();
+                continue;
+            }
+            next = connection.driver.next() => next?,
+        };
+        match next {
+            Next::Event(Event::Retrieve(retrieve)) => {
+                sending = connection.begin(retrieve.number).await;
+            }
+            Next::Event(event) => connection.event(event).await,
+            // The machine has room for more of the message that is being sent.
+            Next::Paused => match &mut sending {
+                Some(message) => connection.send(message).await,
+                None => {
+                    // Every event is answered before the driver goes on.
+                    error!("an event was left without an answer");
+                    return Ok(());
+                }
+            },
+            Next::StartTls => {
+                let (mut machine, transport) = connection.driver.into_parts();
+                let (transport, info) = shared.upgrade(transport, &stop).await?;
+                if let Some(login) = &mut connection.login {
+                    login.tls_started(&info);
+                }
+                connection.session.tls = Some(info.clone());
+                machine.tls_started(info);
+                connection.driver = Driver::new(machine, transport);
+                connection.offer_mechanisms();
+            }
+            Next::Closed => return Ok(()),
+        }
+    }
+}
+
+struct Connection<S> {
+    driver: Driver<Server, Transport>,
+    session: Session,
+    service: S,
+    /// Its way in, if there is one.
+    login: Option<Login>,
+}
+
+/// A message on its way out.
+struct Message {
+    number: u32,
+    /// What was read and is not sent yet.
+    piece: Bytes,
+    /// Where the next piece begins.
+    from: u64,
+}
+
+impl<S: Service> Connection<S> {
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::Login(given) => {
+                let outcome = match &mut self.login {
+                    Some(login) => {
+                        let name = given.name.as_str().as_bytes();
+                        login.password(name, given.password.expose()).await
+                    }
+                    None => Err(Failure::Unavailable),
+                };
+                self.logged_in(outcome).await;
+            }
+            Event::Auth(auth) => {
+                let turn = match &mut self.login {
+                    Some(login) => {
+                        let initial = auth.initial.as_ref().map(|initial| initial.expose());
+                        login.start(auth.mechanism.as_str(), initial).await
+                    }
+                    None => Turn::Done(Err(Failure::Unavailable)),
+                };
+                self.take_turn(turn).await;
+            }
+            Event::AuthData(response) => {
+                let turn = match &mut self.login {
+                    Some(login) => login.respond(response.expose()).await,
+                    None => Turn::Done(Err(Failure::Unavailable)),
+                };
+                self.take_turn(turn).await;
+            }
+            Event::AuthCancelled => {
+                if let Some(login) = &mut self.login {
+                    login.cancel();
+                }
+            }
+            Event::Update(update) => {
+                let told = match self.service.update(&self.session, update).await {
+                    Ok(()) => self.driver.machine().ok(),
+                    Err(refusal) => self.driver.machine().err(refusal),
+                };
+                check(told);
+            }
+            Event::Rejected(refusal) => info!(%refusal, "command refused"),
+            // Not offered, so it does not come.
+            _ => {
+                let told = self.driver.machine().err(refused(Failure::Unavailable));
+                check(told);
+            }
+        }
+    }
+
+    /// Announces what can be used on this channel.
+    fn offer_mechanisms(&mut self) {
+        if let Some(login) = &self.login {
+            let machine = self.driver.machine();
+            let wanted = &machine.config().mechanisms;
+            let names = login.mechanisms().into_iter().map(Mechanism::name);
+            let names = names.filter_map(|name| name.parse().ok());
+            let mechanisms = names.filter(|name| wanted.contains(name)).collect();
+            machine.offer_mechanisms(mechanisms);
+        }
+    }
+
+    async fn take_turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Challenge(challenge) => {
+                let told = self.driver.machine().challenge(&challenge);
+                check(told);
+            }
+            Turn::Done(outcome) => self.logged_in(outcome).await,
+        }
+    }
+
+    /// Somebody has proven who they are, or not.
+    async fn logged_in(&mut self, outcome: Outcome) {
+        let opened = match outcome {
+            Ok(identity) => {
+                self.session.authenticated = Some(identity);
+                self.service.open(&self.session).await
+            }
+            Err(failure) => Err(refused(failure)),
+        };
+        let told = match opened {
+            Ok(maildrop) => self.driver.machine().open(maildrop),
+            Err(refusal) => {
+                self.session.authenticated = None;
+                self.driver.machine().err(refusal)
+            }
+        };
+        check(told);
+    }
+
+    /// Reads the beginning of a message before it is promised.
+    async fn begin(&mut self, number: u32) -> Option<Message> {
+        match self.service.read(&self.session, number, 0).await {
+            Ok(piece) => {
+                let told = self.driver.machine().ok();
+                check(told);
+                let from = piece.len() as u64;
+                let mut message = Message {
+                    number,
+                    piece,
+                    from,
+                };
+                self.write(&mut message);
+                Some(message)
+            }
+            Err(refusal) => {
+                let told = self.driver.machine().err(refusal);
+                check(told);
+                None
+            }
+        }
+    }
+
+    /// Sends more of a message, or its end.
+    async fn send(&mut self, message: &mut Message) {
+        if message.piece.is_empty() {
+            let machine = self.driver.machine();
+            if !machine.wants_body() {
+                let told = machine.finish_body();
+                return check(told);
+            }
+            let (number, from) = (message.number, message.from);
+            match self.service.read(&self.session, number, from).await {
+                Ok(piece) if piece.is_empty() => {
+                    let told = self.driver.machine().finish_body();
+                    return check(told);
+                }
+                Ok(piece) => {
+                    message.from += piece.len() as u64;
+                    message.piece = piece;
+                }
+                Err(refusal) => {
+                    error!(%refusal, "a message could not be sent to its end");
+                    let told = self.driver.machine().abort_body();
+                    return check(told);
+                }
+            }
+        }
+        self.write(message);
+    }
+
+    /// Gives the machine what it has room for.
+    fn write(&mut self, message: &mut Message) {
+        match self.driver.machine().write_body(message.piece.clone()) {
+            Ok(accepted) => message.piece.advance(accepted),
+            Err(error) => check(Err(error)),
+        }
+    }
+}
+
+/// What does not fit is our mistake, not the client's.
+fn check(told: Result<(), ApiMisuse>) {
+    if let Err(error) = told {
+        error!(%error, "an impossible answer");
+    }
+}
+
+/// What a client is told whose authentication failed.
+fn refused(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Malformed => plain("Malformed authentication data"),
+        Failure::TooLong => plain("Authentication data is too long"),
+        Failure::Cancelled => plain("Authentication cancelled"),
+        Failure::NotOffered => plain("This mechanism is not offered"),
+        Failure::EncryptionRequired => plain("Passwords need TLS"),
+        Failure::Expired => refusal(ResponseCode::Auth, "The password has expired"),
+        Failure::Disabled => refusal(ResponseCode::Auth, "The account is disabled"),
+        failure if failure.is_temporary() => {
+            refusal(ResponseCode::SysTemp, "Temporary authentication failure")
+        }
+        _ => refusal(ResponseCode::Auth, "Authentication failed"),
+    }
+}
+
+fn plain(text: &'static str) -> Refusal {
+    Refusal::new(None, text).expect("a short text without control characters")
+}

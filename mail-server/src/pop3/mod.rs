@@ -1,0 +1,94 @@
+//! POP3 listeners.
+//!
+//! Give [`Listener::serve`] a [`Service`], most often one that serves a
+//! [`Mailstore`](crate::store::Mailstore):
+//!
+//! ```no_run
+//! use mail_server::auth::{Authentication, Passwords};
+//! use mail_server::pop3::{Config, FromStore, Listener};
+//! use mail_server::store::FileStore;
+//! use sasl::PasswordFile;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let users = PasswordFile::parse("alice@example.org:{PLAIN}rabbit hole\n").unwrap();
+//! let mut config = Config::new();
+//! config.auth_without_tls = true; // it is only for this host
+//! let listener = Listener::bind("127.0.0.1:2110", config)
+//!     .await?
+//!     .authentication(Authentication::new(Passwords::from(users)));
+//! let service = FromStore::new(FileStore::maildir("/var/mail"), |user| user.parse().ok());
+//! listener.serve(|_peer| service.clone()).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod service;
+pub use service::{Service, Session};
+
+mod from_store;
+pub use from_store::FromStore;
+
+mod connection;
+
+pub use pop3_proto::server::Config;
+
+use std::sync::Arc;
+
+use sasl::Mechanism;
+
+use crate::acceptor::Refusals;
+use crate::listener::{self, Peer};
+
+/// A TCP socket on which POP3 is served.
+pub type Listener = crate::Listener<Pop3>;
+
+/// What makes a [`Listener`](crate::Listener) one of POP3.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Pop3;
+
+impl listener::Protocol for Pop3 {
+    type Config = Config;
+
+    const SERVICE: &'static str = "pop3";
+
+    fn offer_tls(config: &mut Config) {
+        config.stls = true;
+    }
+
+    fn allows_clear_passwords(config: &Config) -> bool {
+        config.auth_without_tls
+    }
+
+    fn default_mechanisms(config: &mut Config) {
+        if config.mechanisms.is_empty() {
+            let all = Mechanism::ALL.iter().map(|mechanism| mechanism.name());
+            config.mechanisms = all.filter_map(|name| name.parse().ok()).collect();
+        }
+    }
+
+    fn hostname(_: &Config) -> &str {
+        "localhost"
+    }
+}
+
+impl Listener {
+    /// Serves every connection with a service of its own, until
+    /// [stopped](Self::stop_with) and the last session has ended or the
+    /// [grace](crate::Limits::grace) is over.
+    ///
+    /// A service that panics ends its own connection. Dropping the future drops all sessions;
+    /// they delete nothing then.
+    pub async fn serve<S: Service>(self, service: impl Fn(Peer) -> S) {
+        self.serve_with(REFUSALS, |shared, stream, peer, stop| {
+            connection::run(Arc::clone(shared), stream, peer, stop, service(peer))
+        })
+        .await;
+    }
+}
+
+/// Said in place of a greeting.
+const REFUSALS: Refusals = Refusals {
+    busy: b"-ERR [SYS/TEMP] Too many connections, try again later\r\n",
+    stopping: b"-ERR [SYS/TEMP] Server is shutting down\r\n",
+};

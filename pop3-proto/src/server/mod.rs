@@ -1,0 +1,859 @@
+//! The server's side of POP3.
+
+mod body;
+mod config;
+mod event;
+mod replies;
+mod session;
+mod texts;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use mailwire::line::{Found, LineReader};
+use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+
+pub use config::{Config, Timestamp};
+pub use event::{Event, Login, Retrieve, Update};
+pub use texts::{Language, Text};
+
+use self::body::Body;
+use self::session::{Marked, Session};
+use crate::command::{Command, LanguageRange, MechanismName, SyntaxError, UserName, decode};
+use crate::{Error, Maildrop, Refusal, ResponseCode};
+
+/// A server session: one connection, from greeting to farewell.
+///
+/// Drive it as any [`Machine`] and answer its [`Event`]s. It owns what RFC 1939 says about states,
+/// numbers, deletions and framing; the application knows whose password is whose and has the
+/// messages.
+///
+/// | event | yes | usual refusals |
+/// |---|---|---|
+/// | `Login`, `Apop`, `Auth`, `AuthData` | `open(maildrop)` | `[AUTH]`, `[IN-USE]`, `[LOGIN-DELAY]`, `[SYS/TEMP]` |
+/// | `Auth`, `AuthData` | `challenge(data)` | |
+/// | `Retrieve` | `ok()`, `write_body`…, `finish_body()` | `[SYS/TEMP]`, `[UTF8]` |
+/// | `Update` | `ok()` | `[SYS/TEMP]` |
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    timestamp: Option<Timestamp>,
+    input: Input,
+    output: Output,
+    lines: LineReader,
+    state: State,
+    timer: Timer,
+    /// When somebody must have logged in.
+    login_timer: Timer,
+    session: Session,
+    /// When the peer must have read something.
+    flush_timer: Timer,
+    /// What had left when that timer last moved.
+    octets_left: u64,
+    ended: bool,
+    stopping: bool,
+    failed: Option<Error>,
+}
+
+/// Where the session stands.
+///
+/// Whether it is in AUTHORIZATION or in TRANSACTION (RFC 1939 section 3) is told by the maildrop
+/// of the session: there is one, or not yet.
+///
+/// ```text
+///  Greeting ── -ERR ──► Closing
+///     │ +OK
+///     ▼
+///  Command ──┬── answered by the machine ───────────────► Command
+///            ├──► Listing ── its last line ─────────────► Command
+///            ├──► Answering ── answer ──────────────────► Command
+///            │      │ ▲    ├── ok to RETR, TOP ──► Body ── finish_body ──► Command
+///            │      │ │    └── answer to QUIT ──► Closing
+///            │      │ └─────────────────┐
+///            │      └── challenge ──► AuthLine ── response ──► Answering
+///            │                           └── `*` or no response ──► Command
+///            └──► StartingTls ── tls_started ───────────► Command
+///
+///  QUIT before the login, and any failure in any state ─► Closing
+/// ```
+#[derive(Debug)]
+enum State {
+    /// Nothing was said yet; or this, instead of `+OK`.
+    Greeting(Option<Refusal>),
+    /// A command comes next.
+    Command,
+    /// An event waits for its answer.
+    Answering(Question),
+    /// The response to a challenge comes next.
+    AuthLine,
+    /// A list is being sent, from this message on. One piece at a time, so that a hundred thousand
+    /// messages do not make the output larger than its mark.
+    Listing(List, u32),
+    /// A message is being sent.
+    Body(Body),
+    /// `+OK` was said to STLS.
+    StartingTls,
+    /// All was said.
+    Closing,
+}
+
+/// What the application was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    Login,
+    Auth,
+    Retrieve { number: u32, lines: Option<u32> },
+    Update { deletes: bool },
+}
+
+/// Which column of the maildrop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Sizes,
+    UniqueIds,
+}
+
+/// What advancing by one transition came to.
+enum Turn {
+    /// The state has changed, or something was consumed: look again.
+    Go,
+    Step(Step<Event>),
+}
+
+impl Server {
+    /// A session that greets without offering APOP.
+    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
+        let limits = &config.limits;
+        let longest = limits.auth_line.max(limits.command_line);
+        Self {
+            timestamp: None,
+            input: Input::new(limits.input.max(longest + 1)),
+            output: Output::new(limits.output),
+            lines: LineReader::new(longest, limits.skipped_line),
+            state: State::Greeting(None),
+            timer: Timer::new(),
+            login_timer: Timer::new(),
+            session: Session::default(),
+            flush_timer: Timer::new(),
+            octets_left: 0,
+            ended: false,
+            stopping: false,
+            failed: None,
+            config,
+        }
+    }
+
+    /// A session whose greeting offers APOP with this timestamp.
+    ///
+    /// Only offer it to those who can have it: clients prefer it, and some fail if it does.
+    pub fn with_apop(config: impl Into<Arc<Config>>, timestamp: Timestamp) -> Self {
+        Self {
+            timestamp: Some(timestamp),
+            ..Self::new(config)
+        }
+    }
+
+    /// A session that greets with a refusal and closes.
+    pub fn refusing(config: impl Into<Arc<Config>>, refusal: Refusal) -> Self {
+        let mut server = Self::new(config);
+        server.state = State::Greeting(Some(refusal));
+        server
+    }
+
+    /// Says yes to a login: this is the mailbox. It should be locked by now (RFC 1939 section 4),
+    /// and stay so to the end of the session.
+    ///
+    /// # Errors
+    ///
+    /// If no login waits. Nothing has changed then.
+    pub fn open(&mut self, maildrop: Maildrop) -> Result<(), ApiMisuse> {
+        match self.question("open")? {
+            Question::Login | Question::Auth => {}
+            _ => return Err(misuse("open", "no login waits")),
+        }
+        self.session.user = None;
+        self.session.maildrop = Some(Marked::new(maildrop));
+        self.login_timer.disarm();
+        self.say(Text::LoggedIn);
+        self.state = State::Command;
+        Ok(())
+    }
+
+    /// Says yes to `Retrieve`, behind which the message is owed, or to `Update`.
+    ///
+    /// # Errors
+    ///
+    /// If neither waits. Nothing has changed then.
+    pub fn ok(&mut self) -> Result<(), ApiMisuse> {
+        match self.question("ok")? {
+            Question::Retrieve { number, lines } => {
+                let marked = self.session.maildrop.as_ref();
+                let size = marked.and_then(|marked| marked.maildrop.size(number));
+                match size {
+                    Some(size) if lines.is_none() => replies::octets(size, &mut self.output),
+                    _ => self.say(Text::MessageFollows),
+                }
+                self.state = State::Body(Body::new(number, lines));
+            }
+            Question::Update { deletes } => {
+                self.say(match deletes {
+                    true => Text::ByeDeleted,
+                    false => Text::Bye,
+                });
+                self.state = State::Closing;
+            }
+            Question::Login | Question::Auth => {
+                return Err(misuse("ok", "a login is answered with its maildrop"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says no to the event that waits, whatever it is.
+    ///
+    /// A login that is refused with the code `AUTH` counts as a wrong guess, and the last one that
+    /// is put up with ends the session; one without a code counts as an error of the client's. So
+    /// say `AUTH` where the credentials were wrong. The refusal of `Update` ends the session.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits. Nothing has changed then.
+    pub fn err(&mut self, refusal: Refusal) -> Result<(), ApiMisuse> {
+        let question = self.question("err")?;
+        refusal.write(&mut self.output);
+        self.state = match question {
+            Question::Update { .. } => State::Closing,
+            _ => State::Command,
+        };
+        if matches!(question, Question::Login | Question::Auth) {
+            self.session.user = None;
+            match refusal.code() {
+                Some(ResponseCode::Auth) => self.session.auth_failures += 1,
+                None => self.count_error(),
+                Some(_) => {}
+            }
+            if self.session.auth_failures >= self.config.limits.auth_failures {
+                self.fail(Error::TooManyAuthFailures);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends a challenge of the authentication that is going on.
+    ///
+    /// # Errors
+    ///
+    /// If no authentication waits. Nothing has changed then.
+    pub fn challenge(&mut self, challenge: &[u8]) -> Result<(), ApiMisuse> {
+        if self.question("challenge")? != Question::Auth {
+            return Err(misuse("challenge", "no authentication waits"));
+        }
+        // The space stays even if nothing follows it (RFC 5034 section 4).
+        self.output.push(b"+ ");
+        self.output.push(STANDARD.encode(challenge).as_bytes());
+        self.output.push(b"\r\n");
+        self.state = State::AuthLine;
+        Ok(())
+    }
+
+    /// Sends the next piece of the message, with LF or CRLF line ends, and says how many octets of
+    /// it were taken: what there was room for. The rest is offered again when the machine has
+    /// been flushed.
+    ///
+    /// # Errors
+    ///
+    /// If no message is being sent.
+    pub fn write_body(&mut self, piece: Bytes) -> Result<usize, ApiMisuse> {
+        match &mut self.state {
+            State::Body(body) => Ok(body.write(piece, &mut self.output)),
+            _ => Err(misuse("write_body", "no message is being sent")),
+        }
+    }
+
+    /// Whether more of the message would be sent: not if TOP has all its lines.
+    pub fn wants_body(&self) -> bool {
+        matches!(&self.state, State::Body(body) if body.wants_more())
+    }
+
+    /// Ends the message.
+    ///
+    /// # Errors
+    ///
+    /// If no message is being sent.
+    pub fn finish_body(&mut self) -> Result<(), ApiMisuse> {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Body(body) => {
+                if let (true, Some(marked)) = (body.is_whole(), &mut self.session.maildrop) {
+                    marked.retrieved(body.number);
+                }
+                body.finish(&mut self.output);
+                Ok(())
+            }
+            other => {
+                self.state = other;
+                Err(misuse("finish_body", "no message is being sent"))
+            }
+        }
+    }
+
+    /// Gives up a message that cannot be read to its end. The session is over: an ending
+    /// would make the client believe that it has all.
+    ///
+    /// # Errors
+    ///
+    /// If no message is being sent.
+    pub fn abort_body(&mut self) -> Result<(), ApiMisuse> {
+        match self.state {
+            State::Body(_) => {
+                self.fail(Error::BodyAborted);
+                Ok(())
+            }
+            _ => Err(misuse("abort_body", "no message is being sent")),
+        }
+    }
+
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
+    /// which ones can be used may depend on the channel, or change with time.
+    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.mechanisms = Some(mechanisms.into());
+    }
+
+    /// The TLS session, if there is one.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.session.tls.as_ref()
+    }
+
+    /// The timestamp that was offered for APOP.
+    pub fn timestamp(&self) -> Option<&Timestamp> {
+        self.timestamp.as_ref()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn question(&self, call: &'static str) -> Result<Question, ApiMisuse> {
+        match self.state {
+            State::Answering(question) => Ok(question),
+            _ => Err(misuse(call, "no event waits for an answer")),
+        }
+    }
+
+    /// Ends the session, for the first reason that there is. Nothing is said: a client that was
+    /// silent for too long gets no answer (RFC 1939 section 3), others have had theirs.
+    fn fail(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.input.clear();
+            self.state = State::Closing;
+            self.failed = Some(error);
+        }
+    }
+
+    /// One transition. Nothing but this and the answers above changes the state.
+    fn advance(&mut self, now: Instant) -> Turn {
+        match &mut self.state {
+            State::Greeting(refusal) => {
+                self.login_timer.arm(now, self.config.limits.login_time);
+                self.state = match refusal.take() {
+                    Some(refusal) => {
+                        refusal.write(&mut self.output);
+                        State::Closing
+                    }
+                    None => {
+                        let text = self.language().say(Text::Ready);
+                        replies::greeting(text, self.timestamp.as_ref(), &mut self.output);
+                        State::Command
+                    }
+                };
+                Turn::Go
+            }
+            State::Command | State::AuthLine => self.line(now),
+            State::Listing(..) => self.listing(),
+            State::Answering(_) | State::Body(_) => Turn::Step(Step::Paused),
+            State::StartingTls => {
+                if !self.input.is_empty() {
+                    self.fail(Error::PlaintextBehindStls);
+                    return Turn::Go;
+                }
+                // For the answer to be taken and the handshake to be made.
+                self.timer.arm_if_idle(now, self.config.limits.idle_time);
+                Turn::Step(Step::StartTls)
+            }
+            State::Closing => Turn::Step(Step::Close),
+        }
+    }
+
+    /// The next line, in the two states that are waiting for one.
+    fn line(&mut self, now: Instant) -> Turn {
+        if self.stopping {
+            let refusal = self
+                .language()
+                .refuse(Some(ResponseCode::SysTemp), Text::Stopping);
+            refusal.write(&mut self.output);
+            self.state = State::Closing;
+            return Turn::Go;
+        }
+        let found = self.lines.next(&self.input);
+        let line = match found {
+            Found::Incomplete { consume } => {
+                self.input.consume(consume);
+                return self.need_input(now);
+            }
+            Found::Endless => {
+                let refusal = self.language().refuse(None, Text::TooLong);
+                refusal.write(&mut self.output);
+                self.fail(Error::EndlessLine);
+                return Turn::Go;
+            }
+            Found::TooLong { .. } => Err(SyntaxError::TooLong),
+            Found::Line { crlf: false, .. } if !self.config.strictness.bare_lf_commands => {
+                Err(SyntaxError::BareLineFeed)
+            }
+            Found::Line { length, .. } => match self.state {
+                State::AuthLine => Line::response(&self.input[..length]),
+                _ => Line::command(&self.input[..length], &self.config),
+            },
+        };
+        self.timer.disarm();
+        self.input.consume(found.consume());
+        match (&self.state, line) {
+            (State::AuthLine, Ok(Line::Response(response))) => {
+                self.ask(Question::Auth, Event::AuthData(response))
+            }
+            (State::AuthLine, Ok(_)) => self.cancel_auth(Text::AuthCancelled),
+            (State::AuthLine, Err(error)) => self.cancel_auth(replies::syntax(error)),
+            (_, Ok(Line::Command(command))) => self.command(command),
+            (_, Ok(_)) => unreachable!("a command line is read as a command"),
+            (_, Err(error)) => self.reject(None, replies::syntax(error)),
+        }
+    }
+
+    /// A command that is legal by itself: is it legal here?
+    fn command(&mut self, command: Command) -> Turn {
+        // USER goes with the PASS right behind it and with no other (RFC 1939 section 7).
+        let user = self.session.user.take();
+        match command {
+            Command::Capa => self.capabilities(),
+            Command::Lang(range) => self.lang(range),
+            Command::Quit => match &self.session.maildrop {
+                None => {
+                    self.say(Text::Bye);
+                    self.state = State::Closing;
+                    Turn::Go
+                }
+                Some(marked) => {
+                    let (deleted, retrieved) = (marked.all_deleted(), marked.all_retrieved());
+                    let deletes = !deleted.is_empty();
+                    let update = Update { deleted, retrieved };
+                    self.ask(Question::Update { deletes }, Event::Update(update))
+                }
+            },
+            command if self.session.maildrop.is_some() => self.transaction(command),
+            command => self.authorization(command, user),
+        }
+    }
+
+    /// A command that is served before the login.
+    fn authorization(&mut self, command: Command, user: Option<UserName>) -> Turn {
+        let config = &self.config;
+        let secured = self.session.tls.is_some() || config.auth_without_tls;
+        match command {
+            Command::User(_) | Command::Pass(_) if !config.user => {
+                self.reject(None, Text::UnknownCommand)
+            }
+            // Refused before the password has been sent.
+            Command::User(_) | Command::Pass(_) if !secured => self.reject(None, Text::TlsFirst),
+            Command::User(name) if !config.utf8 && !name.as_str().is_ascii() => {
+                self.reject(Some(ResponseCode::Auth), Text::NotAscii)
+            }
+            Command::User(name) => {
+                // Known or not: nobody learns here who has a mailbox.
+                self.session.user = Some(name);
+                self.say(Text::NowPassword);
+                Turn::Go
+            }
+            Command::Pass(password) => match user {
+                Some(name) => self.ask(Question::Login, Event::Login(Login { name, password })),
+                None => self.reject(None, Text::UserFirst),
+            },
+            Command::Apop(_) if self.timestamp.is_none() => self.reject(None, Text::UnknownCommand),
+            Command::Apop(apop) => self.ask(Question::Login, Event::Apop(apop)),
+            Command::Mechanisms | Command::Auth(_) if config.mechanisms.is_empty() => {
+                self.reject(None, Text::UnknownCommand)
+            }
+            Command::Mechanisms => {
+                let text = self.language().say(Text::Mechanisms);
+                let offered = self.session.mechanisms(config);
+                replies::list(text, offered, &mut self.output);
+                Turn::Go
+            }
+            Command::Auth(auth) if !config.mechanisms.contains(&auth.mechanism) => {
+                self.reject(None, Text::NoMechanism)
+            }
+            Command::Auth(_) if !secured => self.reject(None, Text::TlsFirst),
+            Command::Auth(auth) if !self.session.mechanisms(config).contains(&auth.mechanism) => {
+                self.reject(None, Text::NoMechanism)
+            }
+            Command::Auth(auth) => self.ask(Question::Auth, Event::Auth(auth)),
+            Command::Stls if self.session.tls.is_some() => self.reject(None, Text::TlsAlready),
+            Command::Stls if !config.stls => self.reject(None, Text::UnknownCommand),
+            Command::Stls if self.session.utf8 => self.reject(None, Text::TlsBehindUtf8),
+            Command::Stls => {
+                self.say(Text::BeginTls);
+                self.state = State::StartingTls;
+                Turn::Go
+            }
+            Command::Utf8 if config.utf8 => {
+                self.session.utf8 = true;
+                self.say(Text::Utf8);
+                Turn::Go
+            }
+            Command::Utf8 => self.reject(None, Text::UnknownCommand),
+            _ => self.reject(None, Text::LogInFirst),
+        }
+    }
+
+    /// A command that is served behind the login.
+    fn transaction(&mut self, command: Command) -> Turn {
+        let Some(marked) = &mut self.session.maildrop else {
+            unreachable!("called behind the login alone");
+        };
+        if let Command::List(Some(number))
+        | Command::Uidl(Some(number))
+        | Command::Retr(number)
+        | Command::Top(number, _)
+        | Command::Dele(number) = command
+        {
+            // Messages that are deleted are not there (RFC 1939 section 5).
+            if marked.is_deleted(number) {
+                return self.reject(None, Text::IsDeleted);
+            }
+            if marked.maildrop.size(number).is_none() {
+                return self.reject(None, Text::NoSuchMessage);
+            }
+        }
+        match command {
+            Command::Stat => {
+                replies::pair(marked.count.into(), marked.octets, &mut self.output);
+                Turn::Go
+            }
+            Command::List(Some(number)) => {
+                let size = marked.maildrop.size(number).unwrap_or(0);
+                replies::pair(number.into(), size, &mut self.output);
+                Turn::Go
+            }
+            Command::List(None) => {
+                replies::listing(marked.count, marked.octets, &mut self.output);
+                self.state = State::Listing(List::Sizes, 1);
+                Turn::Go
+            }
+            Command::Uidl(Some(number)) => {
+                self.output.push(b"+OK ");
+                let unique_id = marked.maildrop.unique_id(number).unwrap_or("");
+                replies::unique_id(number, unique_id, &mut self.output);
+                Turn::Go
+            }
+            Command::Uidl(None) => {
+                self.say(Text::UniqueIds);
+                self.state = State::Listing(List::UniqueIds, 1);
+                Turn::Go
+            }
+            Command::Retr(number) => self.retrieve(number, None),
+            Command::Top(number, lines) => self.retrieve(number, Some(lines)),
+            Command::Dele(number) => {
+                marked.delete(number);
+                self.say(Text::Deleted);
+                Turn::Go
+            }
+            Command::Rset => {
+                marked.reset();
+                self.say(Text::Restored);
+                Turn::Go
+            }
+            Command::Noop => {
+                self.say(Text::Nothing);
+                Turn::Go
+            }
+            Command::Last => {
+                self.output.push(b"+OK ");
+                self.output.push_number(marked.last.into());
+                self.output.push(b"\r\n");
+                Turn::Go
+            }
+            _ => self.reject(None, Text::LoggedInAlready),
+        }
+    }
+
+    fn retrieve(&mut self, number: u32, lines: Option<u32>) -> Turn {
+        let utf8 = self.session.utf8;
+        let retrieve = Retrieve {
+            number,
+            lines,
+            utf8,
+        };
+        self.ask(
+            Question::Retrieve { number, lines },
+            Event::Retrieve(retrieve),
+        )
+    }
+
+    /// The next lines of a list, as many as the output should hold.
+    fn listing(&mut self) -> Turn {
+        let (State::Listing(list, next), Some(marked)) = (&mut self.state, &self.session.maildrop)
+        else {
+            unreachable!("called in this state alone");
+        };
+        while !self.output.is_over() {
+            let number = *next;
+            let Some(size) = marked.maildrop.size(number) else {
+                self.output.push(b".\r\n");
+                self.state = State::Command;
+                break;
+            };
+            *next += 1;
+            if marked.is_deleted(number) {
+                continue;
+            }
+            match list {
+                List::Sizes => replies::entry(number, size, &mut self.output),
+                List::UniqueIds => {
+                    let unique_id = marked.maildrop.unique_id(number).unwrap_or("");
+                    replies::unique_id(number, unique_id, &mut self.output);
+                }
+            }
+        }
+        Turn::Go
+    }
+
+    /// What we can do, here and now (RFC 2449 section 5).
+    fn capabilities(&mut self) -> Turn {
+        let text = self.language().say(Text::Capabilities);
+        let offered = replies::capabilities(&self.config, &self.session);
+        replies::list(text, &offered, &mut self.output);
+        Turn::Go
+    }
+
+    fn lang(&mut self, range: Option<LanguageRange>) -> Turn {
+        let languages = &self.config.languages;
+        if languages.len() < 2 {
+            return self.reject(None, Text::UnknownCommand);
+        }
+        let Some(range) = range else {
+            let text = self.language().say(Text::Languages);
+            replies::languages(text, languages, &mut self.output);
+            return Turn::Go;
+        };
+        match languages
+            .iter()
+            .position(|language| range.matches(language.tag()))
+        {
+            Some(index) => {
+                self.session.language = index;
+                let language = self.language();
+                let (tag, text) = (
+                    language.tag().to_owned(),
+                    language.say(Text::LanguageChanged),
+                );
+                replies::language(&tag, text, &mut self.output);
+                Turn::Go
+            }
+            None => self.reject(None, Text::NoLanguage),
+        }
+    }
+
+    fn ask(&mut self, question: Question, event: Event) -> Turn {
+        self.state = State::Answering(question);
+        Turn::Step(Step::Event(event))
+    }
+
+    fn say(&mut self, text: Text) {
+        let text = self.language().say(text);
+        replies::ok(text, &mut self.output);
+    }
+
+    /// Refuses a command, as an error of the client's.
+    fn reject(&mut self, code: Option<ResponseCode>, text: Text) -> Turn {
+        let refusal = self.language().refuse(code, text);
+        refusal.write(&mut self.output);
+        self.count_error();
+        Turn::Step(Step::Event(Event::Rejected(refusal)))
+    }
+
+    /// Ends an authentication that the client gave up or got wrong.
+    fn cancel_auth(&mut self, text: Text) -> Turn {
+        let refusal = self.language().refuse(None, text);
+        refusal.write(&mut self.output);
+        self.state = State::Command;
+        self.count_error();
+        Turn::Step(Step::Event(Event::AuthCancelled))
+    }
+
+    fn count_error(&mut self) {
+        self.session.errors += 1;
+        if self.session.errors >= self.config.limits.errors {
+            self.fail(Error::TooManyErrors);
+        }
+    }
+
+    fn language(&self) -> &Language {
+        static ENGLISH: Language = texts::ENGLISH;
+        let languages = &self.config.languages;
+        languages.get(self.session.language).unwrap_or(&ENGLISH)
+    }
+
+    /// Nothing complete is there: wait, but not for ever; or it is over.
+    fn need_input(&mut self, now: Instant) -> Turn {
+        if self.ended {
+            let between = self.input.is_empty() && !self.lines.is_within_line();
+            match self.state {
+                // To leave without QUIT is allowed, and deletes nothing (RFC 1939 section 6).
+                State::Command if between => self.state = State::Closing,
+                _ => self.fail(Error::Disconnected),
+            }
+            return Turn::Go;
+        }
+        let limits = &self.config.limits;
+        match self.state {
+            State::AuthLine => self.timer.arm_if_idle(now, limits.auth_time),
+            _ => self.timer.arm_if_idle(now, limits.idle_time),
+        }
+        Turn::Step(Step::NeedInput)
+    }
+
+    /// More waits to be sent than may be: the peer has to read, in time.
+    fn need_flush(&mut self, now: Instant) {
+        let left = self.output.octets_left();
+        if std::mem::replace(&mut self.octets_left, left) != left {
+            self.flush_timer.disarm();
+        }
+        self.flush_timer
+            .arm_if_idle(now, self.config.limits.write_time);
+    }
+
+    fn expire(&mut self, now: Instant) {
+        if self.flush_timer.has_expired(now) {
+            // What has left meanwhile is progress, even if nobody looked.
+            if self.output.octets_left() == self.octets_left {
+                self.fail(Error::WriteTimeout);
+            }
+        } else if self.timer.has_expired(now) || self.is_late(now) {
+            self.fail(Error::CommandTimeout);
+        }
+    }
+
+    /// Whether the login has taken too long. Not while the application thinks about it.
+    fn is_late(&self, now: Instant) -> bool {
+        self.login_timer.has_expired(now) && !matches!(self.state, State::Answering(_))
+    }
+}
+
+impl Machine for Server {
+    type Event = Event;
+    type Error = Error;
+
+    fn step(&mut self, now: Instant) -> Result<Step<Event>, Error> {
+        if self.failed.is_none() {
+            self.expire(now);
+        }
+        loop {
+            if let Some(error) = self.failed {
+                return Err(error);
+            }
+            if self.output.is_over() {
+                self.need_flush(now);
+                return Ok(Step::NeedFlush);
+            }
+            self.flush_timer.disarm();
+            if let Turn::Step(step) = self.advance(now) {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    fn eof(&mut self) {
+        self.ended = true;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let login = match self.state {
+            State::Answering(_) => None,
+            _ => self.login_timer.deadline(),
+        };
+        [self.timer.deadline(), self.flush_timer.deadline(), login]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn tls_started(&mut self, tls: TlsInfo) {
+        if !self.input.is_empty() {
+            self.fail(Error::PlaintextBehindStls);
+            return;
+        }
+        self.timer.disarm();
+        // All that was said in clear text is forgotten (RFC 2595 section 4); what it cost us is
+        // not.
+        self.session = Session {
+            tls: Some(tls),
+            errors: self.session.errors,
+            auth_failures: self.session.auth_failures,
+            ..Session::default()
+        };
+        if !matches!(self.state, State::Greeting(_)) {
+            self.state = State::Command;
+        }
+    }
+
+    fn shutdown(&mut self) {
+        self.stopping = true;
+        if matches!(self.state, State::Greeting(None)) {
+            let refusal = self
+                .language()
+                .refuse(Some(ResponseCode::SysTemp), Text::Stopping);
+            self.state = State::Greeting(Some(refusal));
+        }
+    }
+}
+
+/// What a line is, in the state in which it comes.
+enum Line {
+    Command(Command),
+    Response(Secret),
+    /// `*`: no response, and no more of them.
+    Cancel,
+}
+
+impl Line {
+    fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
+        let command = Command::parse(line, &config.strictness)?;
+        // Only AUTH may need more than a command line holds.
+        if line.len() + 2 > config.limits.command_line && !matches!(command, Command::Auth(_)) {
+            return Err(SyntaxError::TooLong);
+        }
+        Ok(Self::Command(command))
+    }
+
+    fn response(line: &[u8]) -> Result<Self, SyntaxError> {
+        match line {
+            b"*" => Ok(Self::Cancel),
+            _ => decode(line).map(Self::Response),
+        }
+    }
+}
+
+fn misuse(call: &'static str, state: &'static str) -> ApiMisuse {
+    ApiMisuse { call, state }
+}

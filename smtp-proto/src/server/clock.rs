@@ -1,0 +1,107 @@
+//! The timers of a session.
+
+use std::time::{Duration, Instant};
+
+use mailwire::{Input, Output, Timer};
+
+use crate::{Error, Limits};
+
+/// What a session waits for, and how long.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    /// For the next line, or the next octets of a message.
+    input: Timer,
+    /// For the whole message.
+    message: Timer,
+    /// For the peer to read something.
+    flush: Timer,
+    /// What had come, and what had left, when the timers last moved.
+    octets_received: u64,
+    octets_left: u64,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// A line, or a handshake: not prolonged by single octets.
+    Whole(Duration),
+    /// A message: prolonged by what comes.
+    Message,
+}
+
+impl Clock {
+    /// Nothing complete is there.
+    pub(super) fn wait(&mut self, now: Instant, phase: Phase, input: &Input, limits: &Limits) {
+        match phase {
+            Phase::Whole(time) => self.input.arm_if_idle(now, time),
+            Phase::Message => {
+                self.message.arm_if_idle(now, limits.message_time);
+                let received = input.octets_received();
+                if std::mem::replace(&mut self.octets_received, received) != received {
+                    self.input.arm(now, limits.data_time);
+                }
+                self.input.arm_if_idle(now, limits.data_time);
+            }
+        }
+    }
+
+    /// What was waited for has come.
+    #[inline]
+    pub(super) fn arrived(&mut self) {
+        self.input.disarm();
+    }
+
+    /// There is no message any more.
+    #[inline]
+    pub(super) fn message_over(&mut self) {
+        self.input.disarm();
+        self.message.disarm();
+    }
+
+    /// More waits to be sent than may be: the peer has to read, in time.
+    pub(super) fn wait_for_reader(&mut self, now: Instant, output: &Output, limits: &Limits) {
+        let left = output.octets_left();
+        if std::mem::replace(&mut self.octets_left, left) != left {
+            self.flush.disarm();
+        }
+        self.flush.arm_if_idle(now, limits.command_time);
+    }
+
+    /// The peer reads.
+    #[inline]
+    pub(super) fn is_read(&mut self) {
+        self.flush.disarm();
+    }
+
+    /// What has taken too long, if so. `within_message` says that its octets are waited for.
+    #[inline]
+    pub(super) fn expired(
+        &self,
+        now: Instant,
+        within_message: bool,
+        input: &Input,
+    ) -> Option<Error> {
+        if self.flush.has_expired(now) {
+            Some(Error::WriteTimeout)
+        } else if self.message.has_expired(now) {
+            Some(Error::MessageTimeout)
+        } else if !self.input.has_expired(now) {
+            None
+        } else if !within_message {
+            Some(Error::CommandTimeout)
+        } else if input.octets_received() == self.octets_received {
+            Some(Error::MessageTimeout)
+        } else {
+            // What came since we last waited is progress, even if it came in the last moment or
+            // the application took long over it.
+            None
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        [&self.input, &self.message, &self.flush]
+            .into_iter()
+            .filter_map(Timer::deadline)
+            .min()
+    }
+}
