@@ -7,6 +7,8 @@ pub use files::FileStore;
 
 mod maildir_inbox;
 
+mod mbox_inbox;
+
 mod sessions;
 
 mod memory;
