@@ -96,6 +96,9 @@ pub use listener::{Listener, Peer, Protocol, Stop};
 
 mod acceptor;
 
+mod connect;
+pub use connect::{Security, Trust};
+
 mod limits;
 pub use limits::Limits;
 

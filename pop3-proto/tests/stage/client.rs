@@ -67,7 +67,7 @@ impl Stage for ClientStage {
             Event::Language { tag, name } => format!("language {tag} {name}").trim_end().to_owned(),
             Event::Last(number) => format!("last {number}"),
             Event::Unreadable => "unreadable".into(),
-            Event::Message { number, octets } => {
+            Event::Message { number, octets, .. } => {
                 let octets = octets.map(|octets| format!(" {octets}"));
                 format!("message {number}{}", octets.unwrap_or_default())
             }
