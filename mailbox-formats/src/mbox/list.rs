@@ -386,7 +386,7 @@ fn open(effects: &Effects, path: &Path) -> Result<(File, Metadata), StepError> {
 }
 
 /// Reads a file from a place of its own.
-struct FileAt<'a>(&'a File, u64);
+pub(super) struct FileAt<'a>(pub(super) &'a File, pub(super) u64);
 
 impl Read for FileAt<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

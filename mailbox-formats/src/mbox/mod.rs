@@ -13,6 +13,8 @@ mod decoder;
 mod detect;
 mod reader;
 
+mod index;
+
 mod delivery;
 mod spool;
 
@@ -38,6 +40,7 @@ pub use delivery::{Delivered, Delivery, Staged};
 pub use detect::Detected;
 pub use encoder::{Encoder, Layout, Variant};
 pub use from_line::{Date, FromLine};
+pub use index::{Index, Update};
 pub use list::{Content, List, Listed};
 pub use lock::{Dotlock, Holder, LockError, LockPolicy};
 pub use postmark::Postmark;
