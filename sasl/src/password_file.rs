@@ -9,9 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::{Credential, CredentialError};
 use crate::scram::{DecoyKey, Hash, SALT_LENGTH, Verifier};
-#[cfg(any(feature = "cram-md5", feature = "apop"))]
-use crate::server::LookupSharedSecret;
-use crate::server::{Failure, LookupScram, Need, Step, Verdict};
+use crate::server::{Failure, Need, Step, Verdict};
 use crate::{Mechanism, PrepareError, Prepared, limits};
 
 /// Users and their credentials, from a text in the manner of Dovecot's passwd-file or from
@@ -36,8 +34,9 @@ use crate::{Mechanism, PrepareError, Prepared, limits};
 /// assert_eq!(file.verify("mallory", "rabbit hole"), Verdict::Reject);
 /// ```
 ///
-/// It answers the other needs that passwords are stored for too: what SCRAM wants, and what
-/// CRAM-MD5 and APOP want. Users whose password is stored in another form, and those who do not
+/// It answers the other needs that passwords are stored for too: what SCRAM wants (a plain
+/// password is made into a verifier each time, which in a file with such a password costs some
+/// milliseconds for everybody), and what CRAM-MD5 and APOP want. Users whose password is stored in another form, and those who do not
 /// exist, get decoys there, which look like what other users of the file have.
 #[derive(Clone)]
 pub struct PasswordFile {
@@ -102,57 +101,49 @@ impl PasswordFile {
     /// Everybody is but themselves; what it does not know ends the exchange with
     /// [`Failure::Unavailable`].
     pub fn answer(&self, need: Need) -> Step {
+        let user = need.username().unwrap_or_default().to_owned();
+        self.answer_as(&user, need)
+    }
+
+    /// The same by the name that the user has in the file, if that is another one.
+    pub fn answer_as(&self, user: &str, need: Need) -> Step {
         match need {
             Need::VerifyPassword(need) => {
-                let verdict = self.verify(need.username(), need.password());
+                let verdict = self.verify(user, need.password());
                 need.answer(verdict)
             }
             Need::LookupScram(need) => {
-                let user = need.username().to_owned();
-                self.lookup_scram(&user, need)
+                let (verifier, verdict) =
+                    self.verifier_with(user, need.hash(), Credential::verifier);
+                need.barred(verifier, verdict)
             }
             #[cfg(any(feature = "cram-md5", feature = "apop"))]
             Need::LookupSharedSecret(need) => {
-                let user = need.username().to_owned();
-                self.lookup_shared_secret(&user, need)
+                let known = self.find(user);
+                match known.and_then(|user| user.credential.shared_secret()) {
+                    Some(secret) => need.found(secret),
+                    None => need.unknown(),
+                }
             }
             Need::Authorize(need) => need.refuse(),
             _ => Step::Done(Err(Failure::Unavailable)),
         }
     }
 
-    /// Answers what a user's verifier looks like. The name is that of the file, if it is
-    /// another one than the peer said.
-    ///
-    /// A plain password is made into a verifier each time: some milliseconds of work, which in
-    /// a file with such a password everybody costs.
-    pub fn lookup_scram(&self, user: &str, need: LookupScram) -> Step {
-        let (verifier, verdict) = self.verifier_with(user, need.hash(), Credential::verifier);
-        need.barred(verifier, verdict)
-    }
-
-    /// Answers what a user's password is. The name is that of the file, if it is another one
-    /// than the peer said.
-    #[cfg(any(feature = "cram-md5", feature = "apop"))]
-    pub fn lookup_shared_secret(&self, user: &str, need: LookupSharedSecret) -> Step {
-        let secret = self
-            .find(user)
-            .and_then(|user| user.credential.shared_secret());
-        match secret {
-            Some(secret) => need.found(secret),
-            None => need.unknown(),
-        }
-    }
-
-    /// The mechanisms that the stored credentials allow: PLAIN and LOGIN always; SCRAM where
-    /// somebody has a verifier for it or a plain password; CRAM-MD5 where somebody has one.
+    /// The mechanisms that the stored credentials allow to all users: PLAIN and LOGIN always;
+    /// SCRAM where everybody has a verifier for it or a plain password; CRAM-MD5 where everybody
+    /// has that. A client takes the strongest of the offer, and must not be led to one in which
+    /// its user cannot get in.
     #[must_use]
     pub fn mechanisms(&self) -> Vec<Mechanism> {
         let can = |mechanism: &Mechanism| match *mechanism {
             Mechanism::Plain | Mechanism::Login => true,
-            Mechanism::Scram(hash) | Mechanism::ScramPlus(hash) => self.shapes.contains_key(&hash),
+            Mechanism::Scram(hash) | Mechanism::ScramPlus(hash) => {
+                let able = self.shapes.get(&hash).map(|shapes| shapes.values().sum());
+                able == Some(self.users.len() as u64)
+            }
             #[cfg(feature = "cram-md5")]
-            Mechanism::CramMd5 => self.has_plain,
+            Mechanism::CramMd5 => self.has_plain && self.users.values().all(User::is_plain),
             _ => false,
         };
         Mechanism::ALL.iter().copied().filter(can).collect()
@@ -357,6 +348,13 @@ struct User {
     cost: usize,
 }
 
+impl User {
+    #[cfg(feature = "cram-md5")]
+    fn is_plain(&self) -> bool {
+        self.credential.shared_secret().is_some()
+    }
+}
+
 fn user_and_credential(line: &str) -> Result<(Prepared, Credential), LineReason> {
     let (user, rest) = line.split_once(':').ok_or(LineReason::NoColon)?;
     let stored = rest.split_once(':').map_or(rest, |(stored, _)| stored);
@@ -525,6 +523,9 @@ mod tests {
             names(format!("tim:{}", verifier.to_stored())),
             ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN"]
         );
+        let other = Verifier::derive(Hash::Sha256, "x", b"0123", 4096).unwrap();
+        let mixed = format!("tim:{}\ntom:{}", verifier.to_stored(), other.to_stored());
+        assert_eq!(names(mixed), ["PLAIN", "LOGIN"]);
         let all = names("tim:{PLAIN}x".to_owned());
         assert!(all.len() >= 8, "{all:?}");
     }
