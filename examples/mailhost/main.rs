@@ -1,11 +1,12 @@
 //! A working mail host in one command: `cargo run --release --example mailhost`.
 //!
 //! SMTP, submission and LMTP on loopback, into Maildirs or mbox files that any mail reader
-//! opens. It shows how the crates are put together; `--help` shows what can be chosen.
+//! opens, and POP3 out of them. It shows how the crates are put together; `--help` shows what can be chosen.
 
 mod access;
 mod accounts;
 mod aliases;
+mod listeners;
 mod options;
 mod policy;
 
@@ -16,14 +17,14 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 use mail_server::auth::{Authentication, Authenticator};
-use mail_server::smtp::{Config, Listener, Protocol};
 use mail_server::store::{Account, FileStore, Mailstore, MemoryStore};
-use mail_server::{Limits, Stop, Tls};
-use smtp_proto::{Domain, Strictness};
+use mail_server::{Stop, Tls};
+use smtp_proto::Domain;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
+use crate::listeners::{Kind, Surroundings, start};
 use crate::options::{Options, Store};
 use crate::policy::Host;
 
@@ -70,40 +71,34 @@ async fn run(options: Options) -> Result<(), Error> {
         Some(files) => Arc::new(files.clone()),
         None => Arc::new(MemoryStore::new()),
     };
-    let tls = certificate(&options)?;
     let host = Arc::new(Host::new(&options, store)?);
-    let authentication = Authentication::from(Arc::clone(&host) as Arc<dyn Authenticator>);
     let stop = Stop::new();
-    let (mut listeners, mut smtp) = (JoinSet::new(), None);
+    let (mut listeners, mut smtp, mut pop3) = (JoinSet::new(), None, None);
     println!("mail is kept in  {}", place(options.store, folder.path()));
+    let around = Surroundings {
+        options: &options,
+        host: &host,
+        authentication: Authentication::from(Arc::clone(&host) as Arc<dyn Authenticator>),
+        tls: certificate(&options)?,
+        stop: &stop,
+    };
     for (name, address, kind) in options.listeners() {
         let Some(address) = address.0 else { continue };
-        let config = config(&options, kind, address);
-        let listener = Listener::bind(address, config).await;
-        let mut listener = listener
-            .map_err(|error| format!("cannot listen on {address} for --{name}: {error}"))?
-            .limits(limits(&options))
-            .stop_with(stop.clone());
-        listener = match kind {
-            Kind::Smtps => listener.implicit_tls(tls.clone()),
-            Kind::Smtp | Kind::Submission => listener.starttls(tls.clone()),
-            Kind::Lmtp => listener,
-        };
-        if kind != Kind::Lmtp {
-            listener = listener.authentication(authentication.clone());
+        let started = start(&around, kind, address, &mut listeners).await;
+        let bound =
+            started.map_err(|error| format!("cannot listen on {address} for --{name}: {error}"))?;
+        println!("{name:<15}  {bound}  {}", kind.account());
+        match kind {
+            Kind::Smtp => smtp = Some(bound),
+            Kind::Pop3 => pop3 = Some(bound),
+            _ => {}
         }
-        println!("{name:<15}  {}  {}", listener.local_addr(), kind.account());
-        if kind == Kind::Smtp {
-            smtp = Some(listener.local_addr());
-        }
-        let host = Arc::clone(&host);
-        listeners.spawn(listener.serve(move |_peer| host.service()));
     }
     if listeners.is_empty() {
         return Err("every listener is off".into());
     }
     let mailbox = files.map(|files| files.path(host.somebody()));
-    introduce(host.somebody(), smtp, mailbox);
+    introduce(host.somebody(), smtp, pop3, mailbox);
     folder.keep();
     println!("mailhost ready");
 
@@ -158,7 +153,12 @@ fn place(store: Store, root: &Path) -> String {
 }
 
 /// Says how to send a mail, and how to read it.
-fn introduce(account: &Account, smtp: Option<SocketAddr>, mailbox: Option<PathBuf>) {
+fn introduce(
+    account: &Account,
+    smtp: Option<SocketAddr>,
+    pop3: Option<SocketAddr>,
+    mailbox: Option<PathBuf>,
+) {
     if let Some(smtp) = smtp {
         println!(
             "send a mail      curl smtp://{smtp} --mail-from you@example.net --mail-rcpt {account} -T FILE"
@@ -167,52 +167,9 @@ fn introduce(account: &Account, smtp: Option<SocketAddr>, mailbox: Option<PathBu
     if let Some(mailbox) = mailbox {
         println!("read it          s-nail -f {}", mailbox.display());
     }
-}
-
-/// What a listener is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Smtp,
-    Submission,
-    Smtps,
-    Lmtp,
-}
-
-impl Kind {
-    fn account(self) -> &'static str {
-        match self {
-            Self::Smtp => "mail for our domains, from anybody; STARTTLS, AUTH",
-            Self::Submission => "mail from our users: AUTH needed; STARTTLS",
-            Self::Smtps => "the same, TLS from the start",
-            Self::Lmtp => "mail from another server: a reply for each recipient",
-        }
+    if let Some(pop3) = pop3 {
+        println!("fetch it         curl -u {account}:PASSWORD pop3://{pop3}/1");
     }
-}
-
-fn config(options: &Options, kind: Kind, address: SocketAddr) -> Config {
-    let mut config = Config::new(options.hostname.clone());
-    config.limits.message = Some(options.max_size);
-    if kind == Kind::Lmtp {
-        // Only programs speak LMTP: they have no excuse.
-        config.protocol = Protocol::Lmtp;
-        return config;
-    }
-    // What people type, and what devices send, is taken as it is meant.
-    config.strictness = Strictness::lenient(options.domains()[0].clone());
-    config.mechanisms = ["PLAIN", "LOGIN"]
-        .map(|name| name.parse().expect("a name"))
-        .into();
-    config.auth_without_tls = options.allow_plaintext_auth || address.ip().is_loopback();
-    config.old_auth_line = true;
-    config.require_auth = kind != Kind::Smtp;
-    config
-}
-
-fn limits(options: &Options) -> Limits {
-    let mut limits = Limits::default();
-    limits.connections = options.max_connections;
-    limits.connections_per_address = options.max_connections_per_address;
-    limits
 }
 
 /// The certificate of the options, or one made now, which nobody has reason to trust.

@@ -8,9 +8,11 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use smtp_proto::Domain;
 
-use crate::{Kind, default_domains};
+use crate::default_domains;
+use crate::listeners::Kind;
 
-/// A working mail host on loopback: SMTP, submission, SMTPS and LMTP into Maildirs or mbox files.
+/// A working mail host on loopback: SMTP, submission, SMTPS and LMTP into Maildirs or mbox files, and POP3
+/// out of them.
 #[derive(Debug, Parser)]
 #[command(name = "mailhost", version)]
 pub(crate) struct Options {
@@ -44,6 +46,12 @@ pub(crate) struct Options {
     /// LMTP: ADDR:PORT or off
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2424")]
     lmtp: Address,
+    /// POP3: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2110")]
+    pop3: Address,
+    /// POP3 over TLS: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2995")]
+    pop3s: Address,
     /// Certificate chain, PEM (default: self-signed, made at start)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -83,12 +91,14 @@ impl Options {
     }
 
     /// The listeners: the option's name, where, and what for.
-    pub(crate) fn listeners(&self) -> [(&'static str, Address, Kind); 4] {
+    pub(crate) fn listeners(&self) -> [(&'static str, Address, Kind); 6] {
         [
             ("smtp", self.smtp, Kind::Smtp),
             ("submission", self.submission, Kind::Submission),
             ("smtps", self.smtps, Kind::Smtps),
             ("lmtp", self.lmtp, Kind::Lmtp),
+            ("pop3", self.pop3, Kind::Pop3),
+            ("pop3s", self.pop3s, Kind::Pop3s),
         ]
     }
 }

@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 
 use ipnet::IpNet;
 use mail_server::auth::{Authenticator, Origin};
+use mail_server::pop3::FromStore;
 use mail_server::smtp::{self, Body, Envelope, Service, Session, Statuses};
 use mail_server::store::{Account, Mailstore};
 use sasl::Mechanism;
@@ -76,6 +77,13 @@ impl Host {
             host: Arc::clone(self),
             accounts: Vec::new(),
         }
+    }
+
+    /// The service of those who fetch their mail.
+    pub(crate) fn mailboxes(self: &Arc<Self>) -> FromStore {
+        let host = Arc::clone(self);
+        let account = move |user: &str| host.accounts.find(user).cloned();
+        FromStore::shared(Arc::clone(&self.store), account).offer_apop(&self.hostname)
     }
 
     /// Whoever is there for certain.

@@ -92,7 +92,7 @@ pub mod auth;
 pub mod store;
 
 mod listener;
-pub use listener::{Listener, Peer, Stop};
+pub use listener::{Listener, Peer, Protocol, Stop};
 
 mod acceptor;
 

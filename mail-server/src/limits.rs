@@ -42,9 +42,6 @@ pub(crate) const BACKLOG: u32 = 1024;
 /// `mailbox_formats` buffers for each copy.
 pub(crate) const GATHERED: usize = 256 * 1024;
 
-/// Addresses whose failed authentications are remembered. Stops a network of many from taking
-/// memory without bound: the one that has guessed least is forgotten.
-pub(crate) const FAILED_ADDRESSES: usize = 4096;
 /// Octets of a stored message that are read at a time: what a client downloads is in memory in
 /// pieces of this size, however large it is.
 pub(crate) const PIECE: usize = 64 * 1024;
@@ -76,3 +73,7 @@ pub(crate) const SQL_CONNECTIONS: u32 = 8;
 /// How long it is believed what a table of users is like as a whole.
 #[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
 pub(crate) const SQL_OFFER_AGE: Duration = Duration::from_secs(60);
+
+/// Addresses whose failed authentications are remembered. Stops a network of many from taking
+/// memory without bound: the one that has guessed least is forgotten.
+pub(crate) const FAILED_ADDRESSES: usize = 4096;

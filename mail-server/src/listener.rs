@@ -34,11 +34,7 @@ pub struct Listener<P: Protocol> {
     stop: Stop,
 }
 
-/// What listeners need to know of a protocol. Sealed: those there are.
-#[expect(
-    unnameable_types,
-    reason = "a parameter of the listener, for nobody else"
-)]
+/// What listeners need to know of a protocol. Not for implementing: those that there are do.
 pub trait Protocol {
     /// How the sessions of the protocol are configured.
     type Config;
@@ -49,14 +45,14 @@ pub trait Protocol {
     /// Has STARTTLS announced, or what the protocol calls it.
     fn offer_tls(config: &mut Self::Config);
 
+    /// Has the mechanisms announced that can be used, if the configuration chooses none.
+    fn offer_mechanisms(config: &mut Self::Config);
+
+    /// The name of this host, if the configuration has it.
+    fn hostname(config: &Self::Config) -> Option<&str>;
+
     /// Whether passwords may cross the network in clear text.
     fn allows_clear_passwords(config: &Self::Config) -> bool;
-
-    /// Fills in all mechanisms that there are, if the configuration names none.
-    fn default_mechanisms(config: &mut Self::Config);
-
-    /// The name of this host.
-    fn hostname(config: &Self::Config) -> &str;
 }
 
 impl<P: Protocol> Listener<P> {
@@ -125,11 +121,11 @@ impl<P: Protocol> Listener<P> {
     }
 
     /// Lets clients authenticate, with the mechanisms that the channel and the
-    /// [`Authenticator`](crate::auth::Authenticator) allow; if the configuration names some, with
-    /// those of them. Without this, nobody is let in.
+    /// [`Authenticator`](crate::auth::Authenticator) allow; if the configuration names
+    /// some, with those of them. Without this, nobody is let in.
     #[must_use]
     pub fn authentication(mut self, authentication: Authentication) -> Self {
-        P::default_mechanisms(&mut self.config);
+        P::offer_mechanisms(&mut self.config);
         self.authentication = Some(authentication);
         self
     }
@@ -299,8 +295,10 @@ impl<P: Protocol> Shared<P> {
     /// A connection's way to authenticate, if there is one.
     pub(crate) fn login(&self, peer: Peer) -> Option<Login> {
         let authentication = self.authentication.as_ref()?;
-        let login = authentication.login(P::SERVICE, peer);
-        let login = login.hostname(P::hostname(&self.config));
+        let mut login = authentication.login(P::SERVICE, peer);
+        if let Some(hostname) = P::hostname(&self.config) {
+            login = login.hostname(hostname);
+        }
         Some(login.allow_clear_passwords(P::allows_clear_passwords(&self.config)))
     }
 }

@@ -15,7 +15,7 @@ pub enum DeliveryError {
     Step(#[from] StepError),
     /// The mbox stayed locked by others; nothing of the message is visible.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     /// Every name that was tried is taken: the clock or the random source is broken.
     #[error("no free name in {0:?}")]
     NoFreeName(PathBuf),
@@ -76,10 +76,17 @@ pub enum MailboxError {
     Step(#[from] StepError),
     /// The mailbox, or a list that belongs to it, stayed locked by others.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     /// The message is not there any more: somebody has removed it.
     #[error("no longer there: {0:?}")]
     Vanished(PathBuf),
+    /// The mbox was changed by another program in a way that what was known of its messages
+    /// no longer holds: they have to be listed again.
+    #[error("the mbox was changed by another program")]
+    Changed,
+    /// The mbox is a directory, a device, or a file with a second name.
+    #[error("not a regular file with one name: {0:?}")]
+    NotMbox(PathBuf),
     /// All 26 letters for keywords are taken, or this cannot be the name of one.
     #[error("no keyword can be added in {0:?}")]
     NoKeyword(PathBuf),
@@ -94,6 +101,8 @@ impl MailboxError {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Vanished(_) | Self::NoKeyword(_) | Self::NoNumber(_) => false,
+            Self::NotMbox(_) => false,
+            Self::Changed => true,
             Self::Lock(error) => error.is_temporary(),
             Self::Step(error) => error.is_temporary(),
         }
@@ -104,9 +113,28 @@ impl MailboxError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Vanished(_) => Fault::Missing,
-            Self::NoKeyword(_) | Self::NoNumber(_) => Fault::Other,
+            Self::Changed => Fault::Busy,
+            Self::NoKeyword(_) | Self::NoNumber(_) | Self::NotMbox(_) => Fault::Other,
             Self::Lock(error) => error.fault(),
             Self::Step(error) => error.fault(),
+        }
+    }
+}
+
+impl From<LockError> for DeliveryError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::NotMbox(path) => Self::NotMbox(path),
+            error => Self::Lock(error),
+        }
+    }
+}
+
+impl From<LockError> for MailboxError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::NotMbox(path) => Self::NotMbox(path),
+            error => Self::Lock(error),
         }
     }
 }

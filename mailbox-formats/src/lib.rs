@@ -48,6 +48,13 @@
 //! - A [`Maildir`](maildir::Maildir) is listed without a look at any file, its messages are
 //!   opened, flagged and removed although other programs rename them meanwhile, and they
 //!   have numbers and keywords that Dovecot shares.
+//! - An mbox is read [from memory](mbox::Messages) or [from a stream](mbox::Reader) of any
+//!   size: the messages in place, every kind of `From_` line, by a
+//!   [rule](mbox::Separators) that is given or [learnt](mbox::Detected) from the file. No
+//!   message ends the reading, and doubtful places are reported.
+//! - [`Mbox::list`](mbox::Mbox::list) numbers the messages of an mbox, and
+//!   [`Mbox::change`](mbox::Mbox::change) flags and removes them, by atomic replacement or in
+//!   place with a journal, while other programs append.
 //! - [`Durability`] says what a delivery waits for.
 //! - [`DeliveryError`] tells faults apart, so that a server answers 451, 452 or 550;
 //!   [`MailboxError`] does it for reading and changing.
@@ -58,7 +65,7 @@
 //! server calls it where blocking is allowed. Delivery is for Unix; network file systems
 //! are as safe as their `rename`, `link` and locks are.
 //!
-//! Not supported yet: reading an mbox, folders and indexes.
+//! Not supported yet: folders and indexes.
 
 pub mod maildir;
 pub mod mbox;

@@ -79,3 +79,32 @@ pub const SIDE_FILE_STALE: Duration = Duration::from_secs(120);
 /// Bytes of the name of a keyword: more than any mail reader offers, and a list of 26 stays
 /// small.
 pub const KEYWORD: usize = 255;
+
+/// Bytes of a `From_` line that is read: a sender of [`FROM_SENDER`] in any encoding, and a
+/// date. A longer line is body, so that a file of one line costs no memory.
+pub const FROM_LINE: usize = 1024;
+
+/// Bytes of a header in which `Content-Length` and flags are looked for.
+pub const HEADER: u64 = 1 << 20;
+
+/// Bytes for which a separator within a `Content-Length` waits until the length is proven:
+/// what a reader has to hold meanwhile. A message that holds an mbox and is longer than
+/// this behind its first separator is split.
+pub const LENGTH_WINDOW: u64 = 8 << 20;
+
+/// Separators that wait within a `Content-Length`.
+pub const LENGTH_HELD: usize = 4096;
+
+/// Bytes that are read of an mbox at once: large enough that the system call no longer
+/// counts, small enough to stay in the cache of the processor.
+pub const READ_BUFFER: usize = 128 * 1024;
+
+/// Bytes from the start of an mbox from which its kind is learnt: some messages at least.
+pub const SAMPLE: usize = 256 * 1024;
+
+/// The greatest last number that an mbox is believed to have given. It stands in the first
+/// message, and a stranger who wrote it there could leave no number for the next ones.
+pub const BELIEVED_UID: u32 = u32::MAX / 2;
+
+/// Bytes that are read at once of a message of an mbox.
+pub const CONTENT_BUFFER: usize = 32 * 1024;

@@ -56,7 +56,7 @@ async fn serve<S: Service>(
         authenticated: None,
     };
     let mut machine = match service.connect(&session).await {
-        Ok(()) => Server::new(Arc::clone(&shared.config)),
+        Ok(()) => greet(shared, &session, &mut service),
         Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
     };
     let mut login = shared.login(peer);
@@ -121,6 +121,16 @@ async fn serve<S: Service>(
     }
 }
 
+/// A session that will be served, with an offer of APOP if there is to be one.
+fn greet<S: Service>(shared: &Shared<Pop3>, session: &Session, service: &mut S) -> Server {
+    #[cfg(feature = "apop")]
+    if let Some(timestamp) = service.timestamp(session) {
+        return Server::with_apop(Arc::clone(&shared.config), timestamp);
+    }
+    let _ = (session, service);
+    Server::new(Arc::clone(&shared.config))
+}
+
 struct Connection<S> {
     driver: Driver<Server, Transport>,
     session: Session,
@@ -146,6 +156,21 @@ impl<S: Service> Connection<S> {
                     Some(login) => {
                         let name = given.name.as_str().as_bytes();
                         login.password(name, given.password.expose()).await
+                    }
+                    None => Err(Failure::Unavailable),
+                };
+                self.logged_in(outcome).await;
+            }
+            #[cfg(feature = "apop")]
+            Event::Apop(given) => {
+                let timestamp = self.driver.machine().timestamp();
+                let timestamp = timestamp
+                    .map_or("", |timestamp| timestamp.as_str())
+                    .to_owned();
+                let outcome = match &mut self.login {
+                    Some(login) => {
+                        let (name, digest) = (given.name.as_str(), given.digest.as_bytes());
+                        login.apop(&timestamp, name.as_bytes(), digest).await
                     }
                     None => Err(Failure::Unavailable),
                 };
@@ -194,9 +219,11 @@ impl<S: Service> Connection<S> {
         if let Some(login) = &self.login {
             let machine = self.driver.machine();
             let wanted = &machine.config().mechanisms;
-            let names = login.mechanisms().into_iter().map(Mechanism::name);
-            let names = names.filter_map(|name| name.parse().ok());
-            let mechanisms = names.filter(|name| wanted.contains(name)).collect();
+            let mechanisms = login.mechanisms().into_iter().map(Mechanism::name);
+            let mechanisms = mechanisms
+                .map(|name| name.parse().expect("the name of a mechanism"))
+                .filter(|name| wanted.contains(name));
+            let mechanisms = mechanisms.collect();
             machine.offer_mechanisms(mechanisms);
         }
     }
@@ -303,7 +330,7 @@ fn refused(failure: Failure) -> Refusal {
         Failure::Malformed => plain("Malformed authentication data"),
         Failure::TooLong => plain("Authentication data is too long"),
         Failure::Cancelled => plain("Authentication cancelled"),
-        Failure::NotOffered => plain("This mechanism is not offered"),
+        Failure::NotOffered => plain("Mechanism is not on offer"),
         Failure::EncryptionRequired => plain("Passwords need TLS"),
         Failure::Expired => refusal(ResponseCode::Auth, "The password has expired"),
         Failure::Disabled => refusal(ResponseCode::Auth, "The account is disabled"),

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+#[cfg(feature = "apop")]
+use pop3_proto::server::Timestamp;
 use pop3_proto::server::Update;
 use pop3_proto::{Maildrop, Refusal, ResponseCode};
 use tracing::{info, warn};
@@ -18,6 +20,9 @@ use crate::store::{Account, Inbox, Mailstore, StoreError};
 pub struct FromStore {
     store: Arc<dyn Mailstore>,
     account: Arc<AccountOf>,
+    /// The name of the host that offers APOP.
+    #[cfg(feature = "apop")]
+    apop: Option<Arc<str>>,
     /// The mailbox of this connection, once somebody has logged in.
     inbox: Option<Box<dyn Inbox>>,
 }
@@ -42,8 +47,19 @@ impl FromStore {
         Self {
             store,
             account: Arc::new(account),
+            #[cfg(feature = "apop")]
+            apop: None,
             inbox: None,
         }
+    }
+
+    /// Offers APOP, in the name of this host. Only to be used if the passwords of all users are
+    /// known in clear text: clients prefer it, and some do not try anything else.
+    #[cfg(feature = "apop")]
+    #[must_use]
+    pub fn offer_apop(mut self, hostname: &str) -> Self {
+        self.apop = Some(hostname.into());
+        self
     }
 }
 
@@ -53,6 +69,8 @@ impl Clone for FromStore {
         Self {
             store: Arc::clone(&self.store),
             account: Arc::clone(&self.account),
+            #[cfg(feature = "apop")]
+            apop: self.apop.clone(),
             inbox: None,
         }
     }
@@ -68,6 +86,11 @@ impl fmt::Debug for FromStore {
 
 #[async_trait]
 impl Service for FromStore {
+    #[cfg(feature = "apop")]
+    fn timestamp(&mut self, _: &Session) -> Option<Timestamp> {
+        super::timestamp(self.apop.as_ref()?)
+    }
+
     async fn open(&mut self, session: &Session) -> Result<Maildrop, Refusal> {
         let user = session.authenticated.as_ref();
         let account = user.and_then(|user| (self.account)(user.authzid()));

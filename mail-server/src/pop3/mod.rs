@@ -28,13 +28,16 @@ pub use service::{Service, Session};
 mod from_store;
 pub use from_store::FromStore;
 
+#[cfg(feature = "apop")]
+mod apop;
+#[cfg(feature = "apop")]
+pub use apop::timestamp;
+
 mod connection;
 
 pub use pop3_proto::server::Config;
 
 use std::sync::Arc;
-
-use sasl::Mechanism;
 
 use crate::acceptor::Refusals;
 use crate::listener::{self, Peer};
@@ -56,19 +59,20 @@ impl listener::Protocol for Pop3 {
         config.stls = true;
     }
 
-    fn allows_clear_passwords(config: &Config) -> bool {
-        config.auth_without_tls
-    }
-
-    fn default_mechanisms(config: &mut Config) {
+    fn offer_mechanisms(config: &mut Config) {
         if config.mechanisms.is_empty() {
-            let all = Mechanism::ALL.iter().map(|mechanism| mechanism.name());
-            config.mechanisms = all.filter_map(|name| name.parse().ok()).collect();
+            let all = sasl::Mechanism::ALL.iter();
+            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
+            config.mechanisms = names.collect();
         }
     }
 
-    fn hostname(_: &Config) -> &str {
-        "localhost"
+    fn hostname(_config: &Config) -> Option<&str> {
+        None
+    }
+
+    fn allows_clear_passwords(config: &Config) -> bool {
+        config.auth_without_tls
     }
 }
 

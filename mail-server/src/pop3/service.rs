@@ -3,6 +3,8 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use mailwire::TlsInfo;
+#[cfg(feature = "apop")]
+use pop3_proto::server::Timestamp;
 use pop3_proto::server::Update;
 use pop3_proto::{Maildrop, Refusal, ResponseCode};
 use sasl::server::Authenticated;
@@ -24,6 +26,14 @@ pub trait Service: Send + 'static {
     async fn connect(&mut self, session: &Session) -> Result<(), Refusal> {
         let _ = session;
         Ok(())
+    }
+
+    /// The timestamp that the greeting offers for APOP; the default offers none. It has to be
+    /// another each time: see [`timestamp`](super::timestamp).
+    #[cfg(feature = "apop")]
+    fn timestamp(&mut self, session: &Session) -> Option<Timestamp> {
+        let _ = session;
+        None
     }
 
     /// Somebody has proven who they are, and [`Session::authenticated`] tells it. Lock their

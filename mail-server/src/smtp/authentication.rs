@@ -34,9 +34,11 @@ impl<S: Service> Connection<S> {
         if let Some(login) = &self.login {
             let machine = self.driver.machine();
             let wanted = &machine.config().mechanisms;
-            let names = login.mechanisms().into_iter().map(Mechanism::name);
-            let names = names.filter_map(|name| name.parse().ok());
-            let mechanisms = names.filter(|name| wanted.contains(name)).collect();
+            let mechanisms = login.mechanisms().into_iter().map(Mechanism::name);
+            let mechanisms = mechanisms
+                .map(|name| name.parse().expect("the name of a mechanism"))
+                .filter(|name| wanted.contains(name));
+            let mechanisms = mechanisms.collect();
             machine.offer_mechanisms(mechanisms);
         }
     }

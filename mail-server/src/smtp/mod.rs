@@ -50,8 +50,6 @@ pub use smtp_proto::server::{Config, Protocol};
 
 use std::sync::Arc;
 
-use sasl::Mechanism;
-
 use crate::acceptor::Refusals;
 use crate::listener::{self, Peer};
 
@@ -74,19 +72,20 @@ impl listener::Protocol for Smtp {
         config.starttls = true;
     }
 
-    fn allows_clear_passwords(config: &Config) -> bool {
-        config.auth_without_tls
-    }
-
-    fn default_mechanisms(config: &mut Config) {
+    fn offer_mechanisms(config: &mut Config) {
         if config.mechanisms.is_empty() {
-            let all = Mechanism::ALL.iter().map(|mechanism| mechanism.name());
-            config.mechanisms = all.filter_map(|name| name.parse().ok()).collect();
+            let all = sasl::Mechanism::ALL.iter();
+            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
+            config.mechanisms = names.collect();
         }
     }
 
-    fn hostname(config: &Config) -> &str {
-        config.hostname.as_str()
+    fn hostname(config: &Config) -> Option<&str> {
+        Some(config.hostname.as_str())
+    }
+
+    fn allows_clear_passwords(config: &Config) -> bool {
+        config.auth_without_tls
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::maildir_inbox::MaildirInbox;
+use super::mbox_inbox::MboxInbox;
 use super::sessions::Sessions;
 use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError, lost};
 use crate::limits::GATHERED;
@@ -111,7 +112,7 @@ impl Mailstore for FileStore {
         let path = self.path(account);
         match self.format {
             Format::Maildir => Ok(Box::new(MaildirInbox::open(path, held).await?)),
-            Format::Mbox => Err(StoreError::Failed("not yet".into())),
+            Format::Mbox => Ok(Box::new(MboxInbox::open(path, held).await?)),
         }
     }
 }

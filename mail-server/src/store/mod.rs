@@ -7,6 +7,8 @@ pub use files::FileStore;
 
 mod maildir_inbox;
 
+mod mbox_inbox;
+
 mod sessions;
 
 mod memory;
@@ -50,7 +52,7 @@ pub trait Mailstore: Send + Sync + 'static {
 ///
 /// Dropping it gives it back as it is.
 #[async_trait]
-pub trait Inbox: Send {
+pub trait Inbox: Send + Sync {
     /// The messages, oldest first, with their sizes and the names by which clients know them
     /// again: a name is never that of another message, now or later. Told once: the next call may
     /// find nothing left.

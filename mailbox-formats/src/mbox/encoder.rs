@@ -233,13 +233,7 @@ impl Encoder {
             [b' ' | b'\t', ..] if self.keeps => Line::Kept,
             [b' ' | b'\t', ..] => Line::Dropped,
             [name @ .., b':'] => match field_name(name) {
-                Some(name)
-                    if STRIPPED
-                        .iter()
-                        .any(|field| name.eq_ignore_ascii_case(field)) =>
-                {
-                    Line::Dropped
-                }
+                Some(name) if is_stripped(name) => Line::Dropped,
                 Some(_) => Line::Kept,
                 None if from_start(held, true).is_some() && !is_full => Line::Unknown,
                 None => Line::NotHeader,
@@ -352,9 +346,16 @@ fn quotes(bytes: &[u8]) -> usize {
 
 /// The name of a field (RFC 5322 section 3.6.8), without the blanks that section 4.5.8
 /// lets stand before the colon.
-fn field_name(name: &[u8]) -> Option<&[u8]> {
+pub(super) fn field_name(name: &[u8]) -> Option<&[u8]> {
     let name = name.trim_ascii_end();
     (!name.is_empty() && name.iter().all(u8::is_ascii_graphic)).then_some(name)
+}
+
+/// Whether a field belongs to the mbox and not to the message.
+pub(super) fn is_stripped(name: &[u8]) -> bool {
+    STRIPPED
+        .iter()
+        .any(|field| name.eq_ignore_ascii_case(field))
 }
 
 const FROM: &[u8] = b"From ";

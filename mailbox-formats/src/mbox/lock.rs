@@ -16,7 +16,7 @@ use rustix::fs::{FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use crate::effects::{Effects, Step};
-use crate::error::{DeliveryError, Fault, StepError};
+use crate::error::{Fault, StepError};
 use crate::limits;
 use crate::mbox::dotlock::{Lockfile, Taken};
 
@@ -105,6 +105,10 @@ pub enum LockError {
         /// What was in the way last.
         holder: Holder,
     },
+    /// The mbox is a directory, a device, or a file with a second name: what is written to
+    /// it could be written where the owner of the mailbox may not.
+    #[error("not a regular file with one name: {0:?}")]
+    NotMbox(PathBuf),
     /// A step failed for another reason than that the mbox is locked.
     #[error(transparent)]
     Step(#[from] StepError),
@@ -114,7 +118,7 @@ impl LockError {
     /// Whether trying again later can help.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.fault().is_temporary()
+        !matches!(self, Self::NotMbox(_)) && self.fault().is_temporary()
     }
 
     /// Which resource is at fault.
@@ -122,6 +126,7 @@ impl LockError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::TimedOut { .. } => Fault::Busy,
+            Self::NotMbox(_) => Fault::Other,
             Self::Step(error) => error.fault(),
         }
     }
@@ -168,7 +173,7 @@ impl Locked {
         path: &Path,
         mode: u32,
         policy: &LockPolicy,
-    ) -> Result<Self, DeliveryError> {
+    ) -> Result<Self, LockError> {
         patiently(effects, path, policy.wait, || {
             Self::attempt(effects, path, mode, policy)
         })
@@ -198,7 +203,7 @@ impl Locked {
         path: &Path,
         mode: u32,
         policy: &LockPolicy,
-    ) -> Result<Result<Self, Holder>, DeliveryError> {
+    ) -> Result<Result<Self, Holder>, LockError> {
         let file = open(effects, path, mode)?;
         if !take(effects, Step::LockFcntl, path, || fcntl(&file))? {
             return Ok(Err(Holder::Fcntl));
@@ -219,7 +224,7 @@ impl Locked {
                 Ok(Taken::Ours(lockfile)) => Some(lockfile),
                 Ok(Taken::Theirs) => return Ok(Err(Holder::Dotlock)),
                 Err(error) if wish == Dotlock::TryIfWritable && is_unwritable(&error) => None,
-                Err(error) => return Err(LockError::Step(error).into()),
+                Err(error) => return Err(error.into()),
             },
         };
         // A program that rewrites an mbox may have put another file in its place.
@@ -231,7 +236,7 @@ impl Locked {
             return Ok(Err(Holder::Replacer));
         }
         if theirs.nlink() != 1 {
-            return Err(DeliveryError::NotMbox(path.to_owned()));
+            return Err(LockError::NotMbox(path.to_owned()));
         }
         let touched = effects.system().uptime();
         Ok(Ok(Self {
@@ -243,12 +248,12 @@ impl Locked {
 }
 
 /// Tries again until it works or the time is up, with a pause between that differs for everybody.
-pub(crate) fn patiently<T, E: From<LockError>>(
+pub(crate) fn patiently<T>(
     effects: &Effects,
     path: &Path,
     wait: Duration,
-    mut attempt: impl FnMut() -> Result<Result<T, Holder>, E>,
-) -> Result<T, E> {
+    mut attempt: impl FnMut() -> Result<Result<T, Holder>, LockError>,
+) -> Result<T, LockError> {
     let system = effects.system();
     let start = system.uptime();
     let mut attempts = 0_u32;
@@ -261,7 +266,7 @@ pub(crate) fn patiently<T, E: From<LockError>>(
         let left = wait.saturating_sub(waited);
         if left.is_zero() {
             let path = path.to_owned();
-            return Err(LockError::TimedOut { path, holder }.into());
+            return Err(LockError::TimedOut { path, holder });
         }
         system.pause(pause(attempts).min(left));
         attempts = attempts.saturating_add(1);
@@ -269,7 +274,7 @@ pub(crate) fn patiently<T, E: From<LockError>>(
 }
 
 /// Opens an mbox to append to, never through a symbolic link.
-fn open(effects: &Effects, path: &Path, mode: u32) -> Result<File, DeliveryError> {
+fn open(effects: &Effects, path: &Path, mode: u32) -> Result<File, LockError> {
     let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
     let mut options = OpenOptions::new();
     options
@@ -285,11 +290,9 @@ fn open(effects: &Effects, path: &Path, mode: u32) -> Result<File, DeliveryError
     });
     match opened {
         Ok((file, true)) => Ok(file),
-        Ok((_, false)) => Err(DeliveryError::NotMbox(path.to_owned())),
+        Ok((_, false)) => Err(LockError::NotMbox(path.to_owned())),
         Err(error) => Err(match Errno::from_io_error(error.reason()) {
-            Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => {
-                DeliveryError::NotMbox(path.to_owned())
-            }
+            Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO) => LockError::NotMbox(path.to_owned()),
             _ => error.into(),
         }),
     }

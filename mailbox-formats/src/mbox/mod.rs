@@ -1,11 +1,26 @@
 //! mbox: one file, in which a `From_` line starts each message.
 
 mod from_line;
+mod postmark;
 
 mod encoder;
 
+mod length;
+mod scanner;
+mod separators;
+
+mod decoder;
+mod detect;
+mod reader;
+
 mod delivery;
 mod spool;
+
+mod change;
+mod in_place;
+mod list;
+mod rewrite;
+mod status;
 
 pub(crate) mod lock;
 
@@ -17,10 +32,18 @@ use std::sync::Arc;
 use crate::Durability;
 use crate::effects::{Effects, System};
 
+pub use change::{Access, Changes};
+pub use decoder::Decoder;
 pub use delivery::{Delivered, Delivery, Staged};
+pub use detect::Detected;
 pub use encoder::{Encoder, Layout, Variant};
 pub use from_line::{Date, FromLine};
+pub use list::{Content, List, Listed};
 pub use lock::{Dotlock, Holder, LockError, LockPolicy};
+pub use postmark::Postmark;
+pub use reader::{Message, MessagePlace, MessageReader, Messages, Reader};
+pub use scanner::{Event, Input, Rules, Scanner};
+pub use separators::{Doubt, Separators, Undated};
 
 /// An mbox, which need not exist: the first delivery makes it.
 ///

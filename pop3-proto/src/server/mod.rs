@@ -316,10 +316,10 @@ impl Server {
         }
     }
 
-    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
-    /// which ones can be used may depend on the channel, or change with time.
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts: some
+    /// depend on the channel.
     pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
-        self.session.mechanisms = Some(mechanisms.into());
+        self.session.own_mechanisms = Some(mechanisms.into());
     }
 
     /// The TLS session, if there is one.
@@ -462,6 +462,7 @@ impl Server {
     fn authorization(&mut self, command: Command, user: Option<UserName>) -> Turn {
         let config = &self.config;
         let secured = self.session.tls.is_some() || config.auth_without_tls;
+        let mechanisms = self.session.mechanisms(config);
         match command {
             Command::User(_) | Command::Pass(_) if !config.user => {
                 self.reject(None, Text::UnknownCommand)
@@ -483,22 +484,19 @@ impl Server {
             },
             Command::Apop(_) if self.timestamp.is_none() => self.reject(None, Text::UnknownCommand),
             Command::Apop(apop) => self.ask(Question::Login, Event::Apop(apop)),
-            Command::Mechanisms | Command::Auth(_) if config.mechanisms.is_empty() => {
+            Command::Mechanisms | Command::Auth(_) if mechanisms.is_empty() => {
                 self.reject(None, Text::UnknownCommand)
             }
             Command::Mechanisms => {
                 let text = self.language().say(Text::Mechanisms);
-                let offered = self.session.mechanisms(config);
+                let offered = if secured { mechanisms } else { &[] };
                 replies::list(text, offered, &mut self.output);
                 Turn::Go
             }
-            Command::Auth(auth) if !config.mechanisms.contains(&auth.mechanism) => {
+            Command::Auth(auth) if !mechanisms.contains(&auth.mechanism) => {
                 self.reject(None, Text::NoMechanism)
             }
             Command::Auth(_) if !secured => self.reject(None, Text::TlsFirst),
-            Command::Auth(auth) if !self.session.mechanisms(config).contains(&auth.mechanism) => {
-                self.reject(None, Text::NoMechanism)
-            }
             Command::Auth(auth) => self.ask(Question::Auth, Event::Auth(auth)),
             Command::Stls if self.session.tls.is_some() => self.reject(None, Text::TlsAlready),
             Command::Stls if !config.stls => self.reject(None, Text::UnknownCommand),

@@ -114,7 +114,7 @@ pub(super) fn capabilities(config: &Config, session: &Session) -> Vec<Capability
             offered.push(Capability::User);
         }
         let mechanisms = session.mechanisms(config);
-        if !mechanisms.is_empty() {
+        if !mechanisms.is_empty() && secured {
             offered.push(Capability::Sasl(mechanisms.to_vec()));
         }
     }

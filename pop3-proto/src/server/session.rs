@@ -12,23 +12,20 @@ pub(super) struct Session {
     pub(super) tls: Option<TlsInfo>,
     /// The name of USER, while PASS is expected.
     pub(super) user: Option<UserName>,
+    /// The mechanisms on offer, if they are not those of the configuration.
+    pub(super) own_mechanisms: Option<Box<[MechanismName]>>,
     pub(super) utf8: bool,
     /// Which of the languages is spoken.
     pub(super) language: usize,
     pub(super) maildrop: Option<Marked>,
-    /// The mechanisms on offer, if they are not those of the configuration.
-    pub(super) mechanisms: Option<Box<[MechanismName]>>,
     pub(super) errors: u32,
     pub(super) auth_failures: u32,
 }
 
 impl Session {
-    /// The mechanisms on offer, if this connection may use them.
+    /// The mechanisms on offer.
     pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
-        match self.tls.is_some() || config.auth_without_tls {
-            true => self.mechanisms.as_deref().unwrap_or(&config.mechanisms),
-            false => &[],
-        }
+        self.own_mechanisms.as_deref().unwrap_or(&config.mechanisms)
     }
 }
 

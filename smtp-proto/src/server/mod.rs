@@ -202,12 +202,6 @@ impl Server {
         self.session.allowed.remove(extension);
     }
 
-    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
-    /// which ones can be used may depend on the channel, or change with time.
-    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
-        self.session.mechanisms = Some(mechanisms.into());
-    }
-
     /// Says yes to the event that waits, in the words of the table above.
     ///
     /// # Errors
@@ -318,6 +312,12 @@ impl Server {
         self.output.push(b"\r\n");
         self.state = State::AuthLine;
         Ok(())
+    }
+
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts:
+    /// which ones can be used may depend on the channel, or change with time.
+    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.own_mechanisms = Some(mechanisms.into());
     }
 
     /// How many statuses are due: in LMTP one for each accepted recipient.

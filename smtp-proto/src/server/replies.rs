@@ -5,7 +5,7 @@ use mailwire::dot::Stray;
 
 use super::session::Session;
 use super::{Aborted, Config, Protocol};
-use crate::command::{XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
+use crate::command::{MechanismName, XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
 use crate::{Error, Extension, Reply};
 
 pub(super) static OK: Reply = Reply::fixed(250, Some((2, 0, 0)), "Ok");
@@ -125,7 +125,9 @@ pub(super) fn helo(config: &Config, output: &mut Output) {
 
 /// The answer to EHLO and LHLO: our name, then what is on offer now.
 pub(super) fn ehlo(config: &Config, session: &Session, output: &mut Output) {
-    let mut offered = session.offered(config).iter().peekable();
+    let offered = session.offered(config);
+    let mechanisms = session.mechanisms(config);
+    let mut offered = offered.iter().peekable();
     let open = |output: &mut Output, is_last| match is_last {
         true => output.push(b"250 "),
         false => output.push(b"250-"),
@@ -136,18 +138,23 @@ pub(super) fn ehlo(config: &Config, session: &Session, output: &mut Output) {
     while let Some(extension) = offered.next() {
         if extension == Extension::Auth && config.old_auth_line {
             output.push(b"250-AUTH");
-            mechanisms(config, session, b"=", output);
+            names(mechanisms, b"=", output);
             output.push(b"\r\n");
         }
         open(output, offered.peek().is_none());
         output.push(extension.keyword().as_bytes());
-        detail(extension, config, session, output);
+        detail(extension, config, mechanisms, output);
         output.push(b"\r\n");
     }
 }
 
 /// What stands behind a keyword.
-fn detail(extension: Extension, config: &Config, session: &Session, output: &mut Output) {
+fn detail(
+    extension: Extension,
+    config: &Config,
+    mechanisms: &[MechanismName],
+    output: &mut Output,
+) {
     match extension {
         Extension::Size => {
             if let Some(limit) = config.limits.message {
@@ -155,7 +162,7 @@ fn detail(extension: Extension, config: &Config, session: &Session, output: &mut
                 output.push_number(limit);
             }
         }
-        Extension::Auth => mechanisms(config, session, b" ", output),
+        Extension::Auth => names(mechanisms, b" ", output),
         Extension::DeliverBy => {
             if let Some(least) = config.deliver_by_at_least {
                 output.push(b" ");
@@ -201,13 +208,8 @@ fn limits(config: &Config, output: &mut Output) {
     }
 }
 
-fn mechanisms(
-    config: &Config,
-    session: &Session,
-    mut separator: &'static [u8],
-    output: &mut Output,
-) {
-    for mechanism in session.mechanisms(config) {
+fn names(mechanisms: &[MechanismName], mut separator: &'static [u8], output: &mut Output) {
+    for mechanism in mechanisms {
         output.push(separator);
         output.push(mechanism.as_str().as_bytes());
         separator = b" ";

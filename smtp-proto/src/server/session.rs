@@ -15,7 +15,7 @@ pub(super) struct Session {
     pub(super) hello: Option<HelloVerb>,
     pub(super) authenticated: bool,
     /// The mechanisms on offer, if they are not those of the configuration.
-    pub(super) mechanisms: Option<Box<[MechanismName]>>,
+    pub(super) own_mechanisms: Option<Box<[MechanismName]>>,
     pub(super) transaction: Transaction,
     /// What this client is offered, as far as the state of the session allows it.
     pub(super) allowed: Extensions,
@@ -109,8 +109,7 @@ impl Session {
         if self.tls.is_some() {
             offered.remove(Extension::StartTls);
         }
-        let clear = self.tls.is_none() && !config.auth_without_tls;
-        if self.authenticated || clear || self.mechanisms(config).is_empty() {
+        if self.authenticated || (self.tls.is_none() && !config.auth_without_tls) {
             offered.remove(Extension::Auth);
         }
         offered
@@ -236,11 +235,6 @@ impl Session {
         }
     }
 
-    /// The mechanisms on offer.
-    pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
-        self.mechanisms.as_deref().unwrap_or(&config.mechanisms)
-    }
-
     /// Commands of extensions that ask something, which are legal whenever they are on offer, but
     /// not between two chunks: their answer would be the application's, which is at a message.
     pub(super) fn refuses_question(
@@ -266,6 +260,11 @@ impl Session {
         } else {
             None
         }
+    }
+
+    /// The mechanisms on offer.
+    pub(super) fn mechanisms<'a>(&'a self, config: &'a Config) -> &'a [MechanismName] {
+        self.own_mechanisms.as_deref().unwrap_or(&config.mechanisms)
     }
 
     /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).

@@ -1,0 +1,139 @@
+//! What mailhost listens for, and how.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use mail_server::auth::Authentication;
+use mail_server::{Limits, Stop, Tls, pop3, smtp};
+use tokio::task::JoinSet;
+
+use crate::options::Options;
+use crate::policy::Host;
+
+/// What a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Smtp,
+    Submission,
+    Smtps,
+    Lmtp,
+    Pop3,
+    Pop3s,
+}
+
+impl Kind {
+    /// Who comes there, and what for.
+    pub(crate) fn account(self) -> &'static str {
+        match self {
+            Self::Smtp => "mail for our domains, from anybody; STARTTLS, AUTH",
+            Self::Submission => "mail from our users: AUTH needed; STARTTLS",
+            Self::Smtps => "the same, TLS from the start",
+            Self::Lmtp => "mail from another server: a reply for each recipient",
+            Self::Pop3 => "mail to our users; STLS",
+            Self::Pop3s => "the same, TLS from the start",
+        }
+    }
+}
+
+/// What all listeners share.
+pub(crate) struct Surroundings<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) host: &'a Arc<Host>,
+    pub(crate) authentication: Authentication,
+    pub(crate) tls: Tls,
+    pub(crate) stop: &'a Stop,
+}
+
+/// Binds a listener and serves it among the others. Says where.
+pub(crate) async fn start(
+    around: &Surroundings<'_>,
+    kind: Kind,
+    address: SocketAddr,
+    listeners: &mut JoinSet<()>,
+) -> io::Result<SocketAddr> {
+    let authentication = around.authentication.clone();
+    match kind {
+        Kind::Smtp | Kind::Submission | Kind::Smtps | Kind::Lmtp => {
+            let config = smtp_config(around.options, kind, address);
+            let listener = smtp::Listener::bind(address, config).await?;
+            let listener = match kind {
+                Kind::Lmtp => around.common(listener),
+                Kind::Smtps => around.secured(listener).authentication(authentication),
+                _ => around.upgradable(listener).authentication(authentication),
+            };
+            let bound = listener.local_addr();
+            let host = Arc::clone(around.host);
+            listeners.spawn(listener.serve(move |_peer| host.service()));
+            Ok(bound)
+        }
+        Kind::Pop3 | Kind::Pop3s => {
+            let config = pop3_config(around.options, address);
+            let listener = pop3::Listener::bind(address, config).await?;
+            let listener = match kind {
+                Kind::Pop3s => around.secured(listener),
+                _ => around.upgradable(listener),
+            };
+            let listener = listener.authentication(authentication);
+            let bound = listener.local_addr();
+            let service = around.host.mailboxes();
+            listeners.spawn(listener.serve(move |_peer| service.clone()));
+            Ok(bound)
+        }
+    }
+}
+
+impl Surroundings<'_> {
+    fn common<P: mail_server::Protocol>(
+        &self,
+        listener: mail_server::Listener<P>,
+    ) -> mail_server::Listener<P> {
+        let mut limits = Limits::default();
+        limits.connections = self.options.max_connections;
+        limits.connections_per_address = self.options.max_connections_per_address;
+        listener.limits(limits).stop_with(self.stop.clone())
+    }
+
+    fn upgradable<P: mail_server::Protocol>(
+        &self,
+        listener: mail_server::Listener<P>,
+    ) -> mail_server::Listener<P> {
+        self.common(listener).starttls(self.tls.clone())
+    }
+
+    fn secured<P: mail_server::Protocol>(
+        &self,
+        listener: mail_server::Listener<P>,
+    ) -> mail_server::Listener<P> {
+        self.common(listener).implicit_tls(self.tls.clone())
+    }
+}
+
+fn smtp_config(options: &Options, kind: Kind, address: SocketAddr) -> smtp::Config {
+    let mut config = smtp::Config::new(options.hostname.clone());
+    config.limits.message = Some(options.max_size);
+    if kind == Kind::Lmtp {
+        // Only programs speak LMTP: they have no excuse.
+        config.protocol = smtp::Protocol::Lmtp;
+        return config;
+    }
+    // What people type, and what devices send, is taken as it is meant.
+    config.strictness = smtp_proto::Strictness::lenient(options.domains()[0].clone());
+    config.auth_without_tls = allows_clear_passwords(options, address);
+    config.old_auth_line = true;
+    config.require_auth = kind != Kind::Smtp;
+    config
+}
+
+fn pop3_config(options: &Options, address: SocketAddr) -> pop3::Config {
+    let mut config = pop3::Config::new();
+    config.strictness = pop3_proto::Strictness::lenient();
+    config.auth_without_tls = allows_clear_passwords(options, address);
+    config.utf8 = true;
+    config.implementation = Some("mailhost".parse().expect("a name"));
+    config
+}
+
+fn allows_clear_passwords(options: &Options, address: SocketAddr) -> bool {
+    options.allow_plaintext_auth || address.ip().is_loopback()
+}
