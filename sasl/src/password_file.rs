@@ -85,11 +85,14 @@ impl PasswordFile {
         Self::collect(accounts, secret.as_bytes())
     }
 
-    /// Makes up what is shown for unknown users from this key, and not from the text of the
-    /// file: so it stays the same when the file changes.
+    /// Shows for unknown users what an earlier reading of the file has shown, which would
+    /// otherwise change with the file and tell that they do not exist.
     #[must_use]
-    pub fn with_decoy_key(self, decoy_key: DecoyKey) -> Self {
-        Self { decoy_key, ..self }
+    pub fn with_decoys_of(self, earlier: &Self) -> Self {
+        Self {
+            decoy_key: earlier.decoy_key.clone(),
+            ..self
+        }
     }
 
     /// Checks a user's password: accepts, rejects, or is unavailable for want of memory.
@@ -143,10 +146,17 @@ impl PasswordFile {
                 able == Some(self.users.len() as u64)
             }
             #[cfg(feature = "cram-md5")]
-            Mechanism::CramMd5 => self.has_plain && self.users.values().all(User::is_plain),
+            Mechanism::CramMd5 => self.shares_secrets(),
             _ => false,
         };
         Mechanism::ALL.iter().copied().filter(can).collect()
+    }
+
+    /// Whether all passwords are plain, so that digests of them can be checked: CRAM-MD5, APOP.
+    #[must_use]
+    pub fn shares_secrets(&self) -> bool {
+        let is_plain = |user: &User| user.credential.shared_secret().is_some();
+        self.has_plain && self.users.values().all(is_plain)
     }
 
     /// Whether there is such a user. Not for a peer that has yet to authenticate.
@@ -348,13 +358,6 @@ struct User {
     cost: usize,
 }
 
-impl User {
-    #[cfg(feature = "cram-md5")]
-    fn is_plain(&self) -> bool {
-        self.credential.shared_secret().is_some()
-    }
-}
-
 fn user_and_credential(line: &str) -> Result<(Prepared, Credential), LineReason> {
     let (user, rest) = line.split_once(':').ok_or(LineReason::NoColon)?;
     let stored = rest.split_once(':').map_or(rest, |(stored, _)| stored);
@@ -506,9 +509,10 @@ mod tests {
             let (found, made, _) = scram_work(&mixed, user, Hash::Sha256);
             assert_eq!((found, made), (verdict, 1), "{user:?}");
         }
-        let other = stored.clone().with_decoy_key(DecoyKey::from([1; 32]));
-        let salt = |file| scram_work(file, "nobody", Hash::Sha256).2.salt().to_vec();
-        assert_ne!(salt(&stored), salt(&other));
+        let salt = |file: &PasswordFile| scram_work(file, "nobody", Hash::Sha256).2.salt().to_vec();
+        let changed = PasswordFile::parse(&format!("{text}# more\n")).unwrap();
+        assert_ne!(salt(&stored), salt(&changed));
+        assert_eq!(salt(&stored), salt(&changed.with_decoys_of(&stored)));
     }
 
     #[test]

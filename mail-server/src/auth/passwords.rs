@@ -7,7 +7,6 @@ use std::thread::available_parallelism;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use sasl::scram::DecoyKey;
 use sasl::server::{Failure, Need, Step};
 use sasl::{LineError, Mechanism, PasswordFile};
 use tokio::sync::Semaphore;
@@ -37,7 +36,6 @@ struct Source {
     path: PathBuf,
     /// What the file looked like when it was last looked at.
     seen: Mutex<Option<Seen>>,
-    decoy_key: DecoyKey,
 }
 
 type Seen = (SystemTime, u64);
@@ -51,16 +49,12 @@ impl Passwords {
     /// If it cannot be read now, or has errors.
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, PasswordsError> {
         let path = path.into();
-        let mut random = [0; 32];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
-        let decoy_key = DecoyKey::from(random);
-        let (file, seen) = read(&path, &decoy_key)?;
+        let (file, seen) = read(&path)?;
         Ok(Self::of(
             file,
             Some(Source {
                 path,
                 seen: Mutex::new(seen),
-                decoy_key,
             }),
         ))
     }
@@ -89,6 +83,10 @@ impl Authenticator for Passwords {
         self.held.last_read().mechanisms()
     }
 
+    fn shares_secrets(&self) -> bool {
+        self.held.last_read().shares_secrets()
+    }
+
     async fn answer(&self, _: &Origin, need: Need) -> Step {
         let Ok(_turn) = self.hashing.acquire().await else {
             return Step::Done(Err(Failure::Unavailable));
@@ -112,7 +110,7 @@ impl Held {
         if let Some(source) = &self.source {
             if let Some(file) = source.changed() {
                 let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-                *held = Arc::new(file);
+                *held = Arc::new(file.with_decoys_of(&held));
             }
         }
         self.last_read()
@@ -126,7 +124,7 @@ impl Source {
         if look(&self.path).ok()? == *seen {
             return None;
         }
-        match read(&self.path, &self.decoy_key) {
+        match read(&self.path) {
             Ok((file, now)) => {
                 *seen = now;
                 info!(path = %self.path.display(), "users read again");
@@ -148,12 +146,12 @@ fn look(path: &Path) -> io::Result<Option<Seen>> {
     Ok(about.modified().ok().map(|time| (time, about.len())))
 }
 
-fn read(path: &Path, key: &DecoyKey) -> Result<(PasswordFile, Option<Seen>), PasswordsError> {
+fn read(path: &Path) -> Result<(PasswordFile, Option<Seen>), PasswordsError> {
     // Looked at before it is read: what is changed meanwhile is seen the next time.
     let seen = look(path)?;
     let text = std::fs::read_to_string(path)?;
     let file = PasswordFile::parse(&text).map_err(PasswordsError::Lines)?;
-    Ok((file.with_decoy_key(key.clone()), seen))
+    Ok((file, seen))
 }
 
 /// Why a file of users cannot be used.
