@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use mail_server::store::Account;
-use sasl::server::Verdict;
-use sasl::{PasswordFile, Prepared};
+use sasl::server::{Need, Step};
+use sasl::{Mechanism, PasswordFile, Prepared};
 use smtp_proto::Domain;
 
 use crate::Error;
@@ -18,25 +18,36 @@ pub(crate) struct Accounts {
     /// Each account by its name as it is listed.
     mailboxes: HashMap<String, Account>,
     domains: Vec<Domain>,
-    first: Account,
+    first: Option<Account>,
 }
 
 impl Accounts {
-    pub(crate) fn new(options: &Options) -> Result<Self, Error> {
+    /// Those of the options, and of the file if there is one.
+    pub(crate) fn read(options: &Options, file: Option<&str>) -> Result<Self, Error> {
         let given = match (&options.user[..], &options.users) {
             ([], None) => ["alice:alice", "bob:bob"].map(String::from).into(),
             (users, _) => users.to_vec(),
         };
-        let file = match &options.users {
+        let text = match file {
             None => None,
-            Some(url) => {
-                let path = url.strip_prefix("file:").ok_or("--users takes file:PATH")?;
+            Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?;
                 Some((path, text))
             }
         };
-        let file = file.as_ref().map(|(path, text)| (*path, text.as_str()));
-        Self::collect(&given, file, options.domains())
+        let file = text.as_ref().map(|(path, text)| (*path, text.as_str()));
+        let accounts = Self::collect(&given, file, options.domains())?;
+        // Elsewhere there may be some.
+        if accounts.mailboxes.is_empty() && (file.is_some() || options.users.is_none()) {
+            return Err("there is no account".into());
+        }
+        Ok(accounts)
+    }
+
+    /// Keeps what an earlier reading has shown of those who do not exist.
+    pub(crate) fn after(mut self, earlier: &Self) -> Self {
+        self.passwords = self.passwords.with_decoys_of(&earlier.passwords);
+        self
     }
 
     /// Accounts of the command line, and those of a file, if there is one.
@@ -77,7 +88,7 @@ impl Accounts {
             passwords,
             mailboxes,
             domains,
-            first: first.ok_or("there is no account")?,
+            first,
         })
     }
 
@@ -98,18 +109,38 @@ impl Accounts {
         self.mailboxes.get(&self.known_as(user))
     }
 
-    /// Whoever is there when nobody else is.
-    pub(crate) fn first(&self) -> &Account {
-        &self.first
+    /// Whoever was named first.
+    pub(crate) fn first(&self) -> Option<&Account> {
+        self.first.as_ref()
     }
 
-    /// Whether this is the user's password. The same work, whoever is asked about.
-    pub(crate) fn verify(&self, user: &str, password: &str) -> Verdict {
-        self.passwords.verify(&self.known_as(user), password)
+    /// Answers what is asked about a password. The same work, whoever is asked about.
+    pub(crate) fn answer(&self, need: Need) -> Step {
+        let user = self.known_as(need.username().unwrap_or_default());
+        self.passwords.answer_as(&user, need)
+    }
+
+    /// What everybody who is listed can log in by.
+    pub(crate) fn mechanisms(&self) -> Vec<Mechanism> {
+        self.passwords.mechanisms()
+    }
+
+    /// Whether all their passwords are known in clear text.
+    pub(crate) fn shares_secrets(&self) -> bool {
+        self.passwords.shares_secrets()
+    }
+
+    /// The account that somebody who is not listed would have, if the name is one.
+    pub(crate) fn would_be(&self, user: &str) -> Option<Account> {
+        let user = self.known_as(user);
+        let (local, domain) = user
+            .rsplit_once('@')
+            .unwrap_or_else(|| (&user, self.domain()));
+        Account::new(local, domain).ok()
     }
 
     /// The name under which a user is listed: as given, or without one of our domains.
-    fn known_as(&self, user: &str) -> String {
+    pub(crate) fn known_as(&self, user: &str) -> String {
         let user = canonical(user);
         if self.mailboxes.contains_key(&user) {
             return user;
@@ -164,6 +195,8 @@ fn beside(listed: &[String], given: &[String]) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use sasl::server::{Context, Failure, Server};
+
     use super::*;
 
     fn accounts(given: &[&str], file: Option<&str>) -> Result<Accounts, String> {
@@ -171,6 +204,18 @@ mod tests {
         let domains = ["example.org", "localhost"].map(|name| name.parse().expect("a domain"));
         Accounts::collect(&given, file.map(|text| ("users", text)), domains.into())
             .map_err(|error| error.to_string())
+    }
+
+    fn verify(accounts: &Accounts, user: &str, password: &str) -> Result<(), Failure> {
+        let context = Context::new("smtp").secured(true);
+        let step = Server::password(user.as_bytes(), password.as_bytes(), &context);
+        let Step::Need(need) = step else {
+            panic!("nothing to ask");
+        };
+        match accounts.answer(need) {
+            Step::Done(outcome) => outcome.map(drop),
+            step => panic!("{step:?}"),
+        }
     }
 
     #[test]
@@ -205,10 +250,14 @@ mod tests {
             let found = accounts.find(user).map(ToString::to_string);
             assert_eq!(found.as_deref(), account, "{user:?}");
         }
-        assert_eq!(accounts.verify("Alice@localhost", "a:b"), Verdict::Accept);
-        assert_eq!(accounts.verify("alice", "a"), Verdict::Reject);
-        assert_eq!(accounts.verify("alice@example.net", "a:b"), Verdict::Reject);
-        assert_eq!(accounts.first().to_string(), "alice@example.org");
+        assert_eq!(verify(&accounts, "Alice@localhost", "a:b"), Ok(()));
+        assert_eq!(verify(&accounts, "alice", "a"), Err(Failure::Rejected));
+        assert_eq!(
+            verify(&accounts, "alice@example.net", "a:b"),
+            Err(Failure::Rejected)
+        );
+        let first = accounts.first().map(ToString::to_string);
+        assert_eq!(first.as_deref(), Some("alice@example.org"));
     }
 
     #[test]
@@ -219,12 +268,13 @@ mod tests {
             "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
         let file = format!("# users\nTim:{hash}\nann:{argon2}\nbob:{{PLAIN}}b:1000:1000\n");
         let accounts = accounts(&["alice:a"], Some(&file)).expect("accounts");
-        assert_eq!(accounts.verify("tim", "tanstaaf"), Verdict::Accept);
-        assert_eq!(accounts.verify("ann", "password"), Verdict::Accept);
-        assert_eq!(accounts.verify("ann", "passw0rd"), Verdict::Reject);
-        assert_eq!(accounts.verify("bob", "b"), Verdict::Accept);
-        assert_eq!(accounts.verify("alice", "a"), Verdict::Accept);
-        assert_eq!(accounts.first().to_string(), "alice@example.org");
+        assert_eq!(verify(&accounts, "tim", "tanstaaf"), Ok(()));
+        assert_eq!(verify(&accounts, "ann", "password"), Ok(()));
+        assert_eq!(verify(&accounts, "ann", "passw0rd"), Err(Failure::Rejected));
+        assert_eq!(verify(&accounts, "bob", "b"), Ok(()));
+        assert_eq!(verify(&accounts, "alice", "a"), Ok(()));
+        let first = accounts.first().map(ToString::to_string);
+        assert_eq!(first.as_deref(), Some("alice@example.org"));
         assert!(accounts.find("# users").is_none());
     }
 
@@ -248,7 +298,6 @@ mod tests {
             ),
             (&["a:1"], Some("# users\nc:3\n"), "users line 2: "),
             (&["a:1:2"], Some(""), "beside --users, a password"),
-            (&[], Some("# nobody\n"), "there is no account"),
             (
                 &["a:1", "a@example.org:2"],
                 None,

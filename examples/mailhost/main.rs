@@ -9,6 +9,7 @@ mod aliases;
 mod listeners;
 mod options;
 mod policy;
+mod users;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ use tokio::task::JoinSet;
 use crate::listeners::{Kind, Surroundings, start};
 use crate::options::{Options, Store};
 use crate::policy::Host;
+use crate::users::Users;
 
 type Error = Box<dyn std::error::Error>;
 
@@ -71,14 +73,15 @@ async fn run(options: Options) -> Result<(), Error> {
         Some(files) => Arc::new(files.clone()),
         None => Arc::new(MemoryStore::new()),
     };
-    let host = Arc::new(Host::new(&options, store)?);
+    let users = Arc::new(Users::new(&options, folder.path().to_owned()).await?);
+    let host = Arc::new(Host::new(&options, Arc::clone(&users), store).await?);
     let stop = Stop::new();
     let (mut listeners, mut smtp, mut pop3) = (JoinSet::new(), None, None);
     println!("mail is kept in  {}", place(options.store, folder.path()));
     let around = Surroundings {
         options: &options,
         host: &host,
-        authentication: Authentication::from(Arc::clone(&host) as Arc<dyn Authenticator>),
+        authentication: Authentication::from(users as Arc<dyn Authenticator>),
         tls: certificate(&options)?,
         stop: &stop,
     };
@@ -97,8 +100,9 @@ async fn run(options: Options) -> Result<(), Error> {
     if listeners.is_empty() {
         return Err("every listener is off".into());
     }
-    let mailbox = files.map(|files| files.path(host.somebody()));
-    introduce(host.somebody(), smtp, pop3, mailbox);
+    let somebody = host.somebody();
+    let mailbox = files.map(|files| files.path(&somebody));
+    introduce(&somebody, smtp, pop3, mailbox);
     folder.keep();
     println!("mailhost ready");
 

@@ -13,7 +13,7 @@ use crate::listeners::Kind;
 
 /// A working mail host on loopback: SMTP, submission, SMTPS and LMTP into Maildirs or mbox files, and POP3
 /// out of them.
-#[derive(Debug, Parser)]
+#[derive(Debug, Clone, Parser)]
 #[command(name = "mailhost", version)]
 pub(crate) struct Options {
     /// Our name, in greetings and trace fields
@@ -31,7 +31,13 @@ pub(crate) struct Options {
     /// An account, NAME or NAME@DOMAIN (repeat; default without --users: alice:alice and bob:bob)
     #[arg(long, value_name = "NAME:PASSWORD")]
     pub(crate) user: Vec<String>,
-    /// Accounts from file:PATH, lines user:credential, hashed or {PLAIN}; --user adds to them
+    /// Accounts from elsewhere; --user adds to them
+    ///
+    /// file:PATH, lines user:credential, hashed or {PLAIN} or {SCRAM-SHA-256}..., read again when
+    /// the file changes; saslauthd:SOCKET; dovecot:SOCKET (auth-client); or a database, asked each
+    /// time: sqlite:PATH, mysql://USER:PASSWORD@HOST/DATABASE, postgres://... with the table
+    /// CREATE TABLE users (address VARCHAR(255) PRIMARY KEY, credential TEXT NOT NULL), an
+    /// address being a name in our first domain or NAME@DOMAIN, in small letters
     #[arg(long, value_name = "URL")]
     pub(crate) users: Option<String>,
     /// SMTP: ADDR:PORT or off

@@ -3,40 +3,36 @@
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 
 use ipnet::IpNet;
-use mail_server::auth::{Authenticator, Origin};
 use mail_server::pop3::FromStore;
 use mail_server::smtp::{self, Body, Envelope, Service, Session, Statuses};
 use mail_server::store::{Account, Mailstore};
-use sasl::Mechanism;
-use sasl::server::{Failure, Need, Step};
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::{ForwardPath, Reply};
-use tokio::sync::Semaphore;
 
 use crate::Error;
 use crate::access::Access;
-use crate::accounts::Accounts;
 use crate::aliases::Aliases;
 use crate::options::Options;
+use crate::users::Users;
 
 /// What all connections share.
 pub(crate) struct Host {
     hostname: String,
-    accounts: Arc<Accounts>,
+    users: Arc<Users>,
     aliases: Aliases,
     access: Access,
     mynetworks: Vec<IpNet>,
-    /// As many passwords are hashed at a time as there are processors: each takes a lot of
-    /// memory, and anybody may have us do it.
-    hashing: Semaphore,
     store: Arc<dyn Mailstore>,
 }
 
 impl Host {
-    pub(crate) fn new(options: &Options, store: Arc<dyn Mailstore>) -> Result<Self, Error> {
+    pub(crate) async fn new(
+        options: &Options,
+        users: Arc<Users>,
+        store: Arc<dyn Mailstore>,
+    ) -> Result<Self, Error> {
         let read = |path: &Path| {
             std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
         };
@@ -52,22 +48,20 @@ impl Host {
             }
             None => Access::default(),
         };
-        let accounts = Arc::new(Accounts::new(options)?);
         let host = Self {
             hostname: options.hostname.to_string(),
-            accounts,
+            users,
             aliases,
             access,
             mynetworks: options.mynetworks.clone(),
-            hashing: Semaphore::new(available_parallelism().map_or(1, usize::from)),
             store,
         };
         // Mail for an alias that leads nowhere would be lost in silence.
-        let mut ends = host.aliases.ends();
-        if let Some(lost) = ends.find(|end| host.target(end).is_none()) {
-            return Err(format!("an alias leads to {lost}, which is no account here").into());
+        for end in host.aliases.ends() {
+            if host.target(&end).await.is_none() {
+                return Err(format!("an alias leads to {end}, which is no account here").into());
+            }
         }
-        drop(ends);
         Ok(host)
     }
 
@@ -82,40 +76,40 @@ impl Host {
     /// The service of those who fetch their mail.
     pub(crate) fn mailboxes(self: &Arc<Self>) -> FromStore {
         let host = Arc::clone(self);
-        let account = move |user: &str| host.accounts.find(user).cloned();
+        let account = move |user: &str| host.users.find(user);
         FromStore::shared(Arc::clone(&self.store), account).offer_apop(&self.hostname)
     }
 
     /// Whoever is there for certain.
-    pub(crate) fn somebody(&self) -> &Account {
-        self.accounts.first()
+    pub(crate) fn somebody(&self) -> Account {
+        self.users.somebody()
     }
 
     /// The accounts that mail for an address goes to.
-    fn resolve(&self, path: &ForwardPath) -> Result<Vec<Account>, Reply> {
+    async fn resolve(&self, path: &ForwardPath) -> Result<Vec<Account>, Reply> {
+        let listed = self.users.listed();
         let (local, domain) = match path {
-            ForwardPath::Postmaster => ("postmaster".into(), self.accounts.domain()),
+            ForwardPath::Postmaster => ("postmaster".into(), listed.domain()),
             ForwardPath::Mailbox(mailbox) => (mailbox.local_part(), mailbox.domain()),
         };
-        if !self.accounts.is_local(domain) {
+        if !listed.is_local(domain) {
             return Err(RELAY_DENIED);
         }
-        let mut found: Vec<Account> = match self.aliases.expand(&local) {
+        let mut found = Vec::new();
+        match self.aliases.expand(&local) {
             Some(targets) => {
-                let accounts = targets.iter().filter_map(|target| self.target(target));
-                accounts.cloned().collect()
+                for target in targets {
+                    found.extend(self.target(&target).await);
+                }
             }
             // What is quoted as `"a@b"@c` is one strange name, not an address of its own.
-            None if local.contains('@') => Vec::new(),
+            None if local.contains('@') => {}
             // An account of this very domain goes before one of all domains.
-            None => {
-                let account = self.accounts.find(&format!("{local}@{domain}"));
-                account.cloned().into_iter().collect()
-            }
-        };
+            None => found.extend(self.account(&format!("{local}@{domain}")).await),
+        }
         if found.is_empty() && local.eq_ignore_ascii_case("postmaster") {
             // Somebody has to be there (RFC 5321 section 4.5.1).
-            found.push(self.accounts.first().clone());
+            found.push(self.users.somebody());
         }
         match found.is_empty() {
             true => Err(Reply::fixed(550, Some((5, 1, 1)), "User unknown")),
@@ -125,14 +119,19 @@ impl Host {
 
     /// The account that an alias leads to. A name without a domain is one of our first domain,
     /// whichever the mail was for.
-    fn target(&self, target: &str) -> Option<&Account> {
+    async fn target(&self, target: &str) -> Option<Account> {
         match target.contains('@') {
-            true => self.accounts.find(target),
+            true => self.account(target).await,
             false => {
-                let qualified = format!("{target}@{}", self.accounts.domain());
-                self.accounts.find(&qualified)
+                let qualified = format!("{target}@{}", self.users.listed().domain());
+                self.account(&qualified).await
             }
         }
+    }
+
+    async fn account(&self, user: &str) -> Option<Account> {
+        self.users.look_up(user).await;
+        self.users.find(user)
     }
 
     fn is_ours(&self, client: IpAddr) -> bool {
@@ -140,40 +139,6 @@ impl Host {
         self.mynetworks
             .iter()
             .any(|network| network.contains(&client))
-    }
-}
-
-#[async_trait::async_trait]
-impl Authenticator for Host {
-    fn mechanisms(&self) -> Vec<Mechanism> {
-        vec![Mechanism::Plain, Mechanism::Login]
-    }
-
-    async fn answer(&self, _: &Origin, need: Need) -> Step {
-        match need {
-            Need::VerifyPassword(need) => {
-                let Ok(_turn) = self.hashing.acquire().await else {
-                    return Step::Done(Err(Failure::Unavailable));
-                };
-                let accounts = Arc::clone(&self.accounts);
-                // Hashing takes its time, on purpose: not on a worker of the runtime.
-                let verified = tokio::task::spawn_blocking(move || {
-                    let verdict = accounts.verify(need.username(), need.password());
-                    need.answer(verdict)
-                });
-                let verified = verified.await;
-                verified.unwrap_or(Step::Done(Err(Failure::Unavailable)))
-            }
-            // A user may name the own account in full; nobody acts for others.
-            Need::Authorize(need) => {
-                let wanted = self.accounts.find(need.authzid());
-                match wanted.is_some() && wanted == self.accounts.find(need.authcid()) {
-                    true => need.grant(),
-                    false => need.refuse(),
-                }
-            }
-            _ => Step::Done(Err(Failure::Unavailable)),
-        }
     }
 }
 
@@ -199,7 +164,8 @@ impl Service for Connection {
                 return Err(refusal.clone());
             }
         }
-        let accounts = self.host.resolve(&rcpt.path).map_err(|refusal| {
+        let resolved = self.host.resolve(&rcpt.path).await;
+        let accounts = resolved.map_err(|refusal| {
             let may_relay = session.authenticated.is_some() || self.host.is_ours(client);
             match may_relay && refusal == RELAY_DENIED {
                 true => NO_RELAY,
@@ -251,7 +217,19 @@ mod tests {
             arguments.extend(["--user", user]);
         }
         let options = Options::parse_from(arguments);
-        Host::new(&options, Arc::new(MemoryStore::new())).map_err(|error| error.to_string())
+        run(async {
+            let users = Users::new(&options, "/nowhere".into())
+                .await
+                .expect("users");
+            let store = Arc::new(MemoryStore::new());
+            let host = Host::new(&options, Arc::new(users), store).await;
+            host.map_err(|error| error.to_string())
+        })
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(future)
     }
 
     fn resolve(host: &Host, address: &str) -> String {
@@ -259,7 +237,7 @@ mod tests {
             "postmaster" => ForwardPath::Postmaster,
             address => ForwardPath::Mailbox(address.parse::<Mailbox>().expect(address)),
         };
-        match host.resolve(&path) {
+        match run(host.resolve(&path)) {
             Ok(accounts) => accounts.iter().map(|a| format!("{a} ")).collect(),
             Err(reply) => reply.to_string(),
         }

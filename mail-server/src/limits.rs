@@ -53,6 +53,27 @@ pub(crate) const READ_AHEAD: usize = 256 * 1024;
 /// How many messages that may be.
 pub(crate) const READ_AHEAD_MESSAGES: usize = 64;
 
+/// How long saslauthd may take for an answer. What it asks may delay failures by seconds.
+pub(crate) const SASLAUTHD_TIME: Duration = Duration::from_secs(15);
+
+/// How long a Dovecot may take for a handshake: it starts its service for it.
+pub(crate) const DOVECOT_HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a Dovecot may take for an answer. It delays failures by 2 to 17 seconds.
+pub(crate) const DOVECOT_TIME: Duration = Duration::from_secs(30);
+
+/// How long a database may take for an answer, a connection to it included.
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
+pub(crate) const SQL_TIME: Duration = Duration::from_secs(10);
+
+/// Connections to a database at a time.
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
+pub(crate) const SQL_CONNECTIONS: u32 = 8;
+
+/// How long it is believed what a table of users is like as a whole.
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
+pub(crate) const SQL_OFFER_AGE: Duration = Duration::from_secs(60);
+
 /// Addresses whose failed authentications are remembered. Stops a network of many from taking
 /// memory without bound: the one that has guessed least is forgotten.
 pub(crate) const FAILED_ADDRESSES: usize = 4096;

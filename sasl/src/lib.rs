@@ -91,6 +91,8 @@ mod password_file;
 
 pub mod credential;
 
+pub mod backend;
+
 pub mod limits;
 
 #[cfg(test)]

@@ -87,3 +87,13 @@ pub const SCRAM_NONCE: usize = 256;
 
 /// The most characters in the trace that an anonymous peer leaves (RFC 4505 section 2).
 pub const TRACE: usize = 255;
+
+/// The most octets in each of the strings that saslauthd is sent: its own limit.
+pub const SASLAUTHD_FIELD: usize = 256;
+
+/// The most octets in a line of Dovecot's authentication protocol, its end included: its own
+/// limit. It stops a service that has lost its way from growing memory.
+pub const DOVECOT_LINE: usize = 16 * 1024;
+
+/// The most mechanisms that are remembered of Dovecot's handshake, which has a dozen.
+pub const DOVECOT_MECHANISMS: usize = 64;

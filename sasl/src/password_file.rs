@@ -9,9 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::credential::{Credential, CredentialError};
 use crate::scram::{DecoyKey, Hash, SALT_LENGTH, Verifier};
-#[cfg(any(feature = "cram-md5", feature = "apop"))]
-use crate::server::LookupSharedSecret;
-use crate::server::{Failure, LookupScram, Need, Step, Verdict};
+use crate::server::{Failure, Need, Step, Verdict};
 use crate::{Mechanism, PrepareError, Prepared, limits};
 
 /// Users and their credentials, from a text in the manner of Dovecot's passwd-file or from
@@ -36,8 +34,9 @@ use crate::{Mechanism, PrepareError, Prepared, limits};
 /// assert_eq!(file.verify("mallory", "rabbit hole"), Verdict::Reject);
 /// ```
 ///
-/// It answers the other needs that passwords are stored for too: what SCRAM wants, and what
-/// CRAM-MD5 and APOP want. Users whose password is stored in another form, and those who do not
+/// It answers the other needs that passwords are stored for too: what SCRAM wants (a plain
+/// password is made into a verifier each time, which in a file with such a password costs some
+/// milliseconds for everybody), and what CRAM-MD5 and APOP want. Users whose password is stored in another form, and those who do not
 /// exist, get decoys there, which look like what other users of the file have.
 #[derive(Clone)]
 pub struct PasswordFile {
@@ -86,11 +85,14 @@ impl PasswordFile {
         Self::collect(accounts, secret.as_bytes())
     }
 
-    /// Makes up what is shown for unknown users from this key, and not from the text of the
-    /// file: so it stays the same when the file changes.
+    /// Shows for unknown users what an earlier reading of the file has shown, which would
+    /// otherwise change with the file and tell that they do not exist.
     #[must_use]
-    pub fn with_decoy_key(self, decoy_key: DecoyKey) -> Self {
-        Self { decoy_key, ..self }
+    pub fn with_decoys_of(self, earlier: &Self) -> Self {
+        Self {
+            decoy_key: earlier.decoy_key.clone(),
+            ..self
+        }
     }
 
     /// Checks a user's password: accepts, rejects, or is unavailable for want of memory.
@@ -102,60 +104,59 @@ impl PasswordFile {
     /// Everybody is but themselves; what it does not know ends the exchange with
     /// [`Failure::Unavailable`].
     pub fn answer(&self, need: Need) -> Step {
+        let user = need.username().unwrap_or_default().to_owned();
+        self.answer_as(&user, need)
+    }
+
+    /// The same by the name that the user has in the file, if that is another one.
+    pub fn answer_as(&self, user: &str, need: Need) -> Step {
         match need {
             Need::VerifyPassword(need) => {
-                let verdict = self.verify(need.username(), need.password());
+                let verdict = self.verify(user, need.password());
                 need.answer(verdict)
             }
             Need::LookupScram(need) => {
-                let user = need.username().to_owned();
-                self.lookup_scram(&user, need)
+                let (verifier, verdict) =
+                    self.verifier_with(user, need.hash(), Credential::verifier);
+                need.barred(verifier, verdict)
             }
             #[cfg(any(feature = "cram-md5", feature = "apop"))]
             Need::LookupSharedSecret(need) => {
-                let user = need.username().to_owned();
-                self.lookup_shared_secret(&user, need)
+                let known = self.find(user);
+                match known.and_then(|user| user.credential.shared_secret()) {
+                    Some(secret) => need.found(secret),
+                    None => need.unknown(),
+                }
             }
             Need::Authorize(need) => need.refuse(),
             _ => Step::Done(Err(Failure::Unavailable)),
         }
     }
 
-    /// Answers what a user's verifier looks like. The name is that of the file, if it is
-    /// another one than the peer said.
-    ///
-    /// A plain password is made into a verifier each time: some milliseconds of work, which in
-    /// a file with such a password everybody costs.
-    pub fn lookup_scram(&self, user: &str, need: LookupScram) -> Step {
-        let (verifier, verdict) = self.verifier_with(user, need.hash(), Credential::verifier);
-        need.barred(verifier, verdict)
-    }
-
-    /// Answers what a user's password is. The name is that of the file, if it is another one
-    /// than the peer said.
-    #[cfg(any(feature = "cram-md5", feature = "apop"))]
-    pub fn lookup_shared_secret(&self, user: &str, need: LookupSharedSecret) -> Step {
-        let secret = self
-            .find(user)
-            .and_then(|user| user.credential.shared_secret());
-        match secret {
-            Some(secret) => need.found(secret),
-            None => need.unknown(),
-        }
-    }
-
-    /// The mechanisms that the stored credentials allow: PLAIN and LOGIN always; SCRAM where
-    /// somebody has a verifier for it or a plain password; CRAM-MD5 where somebody has one.
+    /// The mechanisms that the stored credentials allow to all users: PLAIN and LOGIN always;
+    /// SCRAM where everybody has a verifier for it or a plain password; CRAM-MD5 where everybody
+    /// has that. A client takes the strongest of the offer, and must not be led to one in which
+    /// its user cannot get in.
     #[must_use]
     pub fn mechanisms(&self) -> Vec<Mechanism> {
         let can = |mechanism: &Mechanism| match *mechanism {
             Mechanism::Plain | Mechanism::Login => true,
-            Mechanism::Scram(hash) | Mechanism::ScramPlus(hash) => self.shapes.contains_key(&hash),
+            Mechanism::Scram(hash) | Mechanism::ScramPlus(hash) => {
+                let able = self.shapes.get(&hash).map(|shapes| shapes.values().sum());
+                able == Some(self.users.len() as u64)
+            }
             #[cfg(feature = "cram-md5")]
-            Mechanism::CramMd5 => self.has_plain,
+            Mechanism::CramMd5 => self.shares_secrets(),
             _ => false,
         };
         Mechanism::ALL.iter().copied().filter(can).collect()
+    }
+
+    /// Whether all passwords are plain, so that digests of them can be checked: CRAM-MD5, APOP.
+    #[must_use]
+    pub fn shares_secrets(&self) -> bool {
+        let is_plain = |user: &User| user.credential.shared_secret().is_some();
+        self.has_plain && self.users.values().all(is_plain)
     }
 
     /// Whether there is such a user. Not for a peer that has yet to authenticate.
@@ -508,9 +509,10 @@ mod tests {
             let (found, made, _) = scram_work(&mixed, user, Hash::Sha256);
             assert_eq!((found, made), (verdict, 1), "{user:?}");
         }
-        let other = stored.clone().with_decoy_key(DecoyKey::from([1; 32]));
-        let salt = |file| scram_work(file, "nobody", Hash::Sha256).2.salt().to_vec();
-        assert_ne!(salt(&stored), salt(&other));
+        let salt = |file: &PasswordFile| scram_work(file, "nobody", Hash::Sha256).2.salt().to_vec();
+        let changed = PasswordFile::parse(&format!("{text}# more\n")).unwrap();
+        assert_ne!(salt(&stored), salt(&changed));
+        assert_eq!(salt(&stored), salt(&changed.with_decoys_of(&stored)));
     }
 
     #[test]
@@ -525,6 +527,9 @@ mod tests {
             names(format!("tim:{}", verifier.to_stored())),
             ["SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN"]
         );
+        let other = Verifier::derive(Hash::Sha256, "x", b"0123", 4096).unwrap();
+        let mixed = format!("tim:{}\ntom:{}", verifier.to_stored(), other.to_stored());
+        assert_eq!(names(mixed), ["PLAIN", "LOGIN"]);
         let all = names("tim:{PLAIN}x".to_owned());
         assert!(all.len() >= 8, "{all:?}");
     }

@@ -22,6 +22,12 @@ pub trait Authenticator: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether it knows everybody's password in clear text, so that APOP can be offered. The
+    /// default does not: clients prefer APOP, and would fail.
+    fn shares_secrets(&self) -> bool {
+        false
+    }
+
     /// Answers one need of an exchange. Randomness is not asked for here.
     ///
     /// A need that it does not know is answered with

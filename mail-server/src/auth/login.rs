@@ -75,6 +75,12 @@ impl Login {
         self.context().mechanisms().collect()
     }
 
+    /// Whether [`apop`](Self::apop) is to be offered: everybody's password is known.
+    #[cfg(feature = "apop")]
+    pub fn knows_secrets(&self) -> bool {
+        self.authentication.0.authenticator.shares_secrets()
+    }
+
     /// Begins an exchange: the mechanism's name, and the initial response if there is one, which
     /// may be empty.
     pub async fn start(&mut self, mechanism: &str, initial: Option<&[u8]>) -> Turn {

@@ -5,6 +5,9 @@
 //! [`Login`]: the side of an exchange that a protocol sees, with challenges to pass on and an
 //! outcome at the end.
 //!
+//! [`Passwords`] are those of a file; [`Saslauthd`] and [`Dovecot`] ask those programs, and with
+//! the features `sqlite`, `mysql` and `postgres` there is `Sql`, for a table in a database.
+//!
 //! ```
 //! use mail_server::auth::{Authentication, Passwords};
 //! use sasl::PasswordFile;
@@ -23,7 +26,18 @@ mod policy;
 pub use policy::Policy;
 
 mod passwords;
-pub use passwords::Passwords;
+pub use passwords::{Passwords, PasswordsError};
+
+mod saslauthd;
+pub use saslauthd::Saslauthd;
+
+mod dovecot;
+pub use dovecot::Dovecot;
+
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
+mod sql;
+#[cfg(any(feature = "sqlite", feature = "mysql", feature = "postgres"))]
+pub use sql::{Sql, SqlError};
 
 use std::fmt;
 use std::sync::Arc;

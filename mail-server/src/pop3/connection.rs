@@ -55,11 +55,11 @@ async fn serve<S: Service>(
         tls,
         authenticated: None,
     };
+    let mut login = shared.login(peer);
     let mut machine = match service.connect(&session).await {
-        Ok(()) => greet(shared, &session, &mut service),
+        Ok(()) => greet(shared, &session, login.as_ref(), &mut service),
         Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
     };
-    let mut login = shared.login(peer);
     if let Some(tls) = &session.tls {
         machine.tls_started(tls.clone());
         if let Some(login) = &mut login {
@@ -122,12 +122,19 @@ async fn serve<S: Service>(
 }
 
 /// A session that will be served, with an offer of APOP if there is to be one.
-fn greet<S: Service>(shared: &Shared<Pop3>, session: &Session, service: &mut S) -> Server {
+fn greet<S: Service>(
+    shared: &Shared<Pop3>,
+    session: &Session,
+    login: Option<&Login>,
+    service: &mut S,
+) -> Server {
     #[cfg(feature = "apop")]
-    if let Some(timestamp) = service.timestamp(session) {
-        return Server::with_apop(Arc::clone(&shared.config), timestamp);
+    if login.is_some_and(Login::knows_secrets) {
+        if let Some(timestamp) = service.timestamp(session) {
+            return Server::with_apop(Arc::clone(&shared.config), timestamp);
+        }
     }
-    let _ = (session, service);
+    let _ = (session, login, service);
     Server::new(Arc::clone(&shared.config))
 }
 

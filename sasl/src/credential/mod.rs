@@ -4,13 +4,14 @@
 mod hashed;
 
 use std::fmt;
+use std::hint::black_box;
 use std::str::FromStr;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::scram::{DecoyKey, Hash, SALT_LENGTH, Verifier, VerifierError};
-use crate::server::Verdict;
+use crate::server::{Failure, Need, Step, Verdict};
 use crate::{PrepareError, Prepared, limits};
 
 #[cfg(feature = "hashes")]
@@ -171,6 +172,62 @@ impl FromStr for Credential {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credential(..)")
+    }
+}
+
+/// Answers a need with the credential of a user that was looked up elsewhere, such as in a
+/// database, or was not found. Everybody is but themselves; a need that no credential answers
+/// ends the exchange with [`Failure::Unavailable`].
+///
+/// So that nobody is told which users there are, an unknown one is given the work and the looks of
+/// `like`, a credential such as the others have. The name is that under which the user was looked
+/// for.
+pub fn answer(
+    name: &str,
+    found: Option<&Credential>,
+    like: &Credential,
+    key: &DecoyKey,
+    need: Need,
+) -> Step {
+    match need {
+        Need::VerifyPassword(need) => {
+            let verdict = match (Prepared::parse(need.password()), found) {
+                (Ok(password), Some(credential)) => credential.check(&password),
+                (Ok(password), None) => {
+                    // The box keeps a compiler from leaving out work whose result nobody wants.
+                    let _ = black_box(like.decoy().check(&password));
+                    Verdict::Reject
+                }
+                (Err(_), _) => Verdict::Reject,
+            };
+            need.answer(verdict)
+        }
+        Need::LookupScram(need) => {
+            let hash = need.hash();
+            let verifier = match found {
+                Some(credential) => credential.verifier(hash, name, key),
+                None => {
+                    let _ = black_box(like.verifier(hash, name, key));
+                    None
+                }
+            };
+            match verifier {
+                Some(verifier) => need.found(verifier),
+                None => {
+                    let default = (limits::SCRAM_ITERATIONS, SALT_LENGTH);
+                    let (iterations, salt) = like.scram_shape(hash).unwrap_or(default);
+                    let decoy = key.verifier_like(hash, name, iterations, salt);
+                    need.barred(decoy, Verdict::Reject)
+                }
+            }
+        }
+        #[cfg(any(feature = "cram-md5", feature = "apop"))]
+        Need::LookupSharedSecret(need) => match found.and_then(Credential::shared_secret) {
+            Some(secret) => need.found(secret),
+            None => need.unknown(),
+        },
+        Need::Authorize(need) => need.refuse(),
+        _ => Step::Done(Err(Failure::Unavailable)),
     }
 }
 

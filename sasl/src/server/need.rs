@@ -52,6 +52,20 @@ pub enum Need {
     Relay(Relay),
 }
 
+impl Need {
+    /// The name that the peer claims, where it is about a user's password.
+    #[must_use]
+    pub fn username(&self) -> Option<&str> {
+        match self {
+            Self::VerifyPassword(need) => Some(need.username()),
+            Self::LookupScram(need) => Some(need.username()),
+            #[cfg(any(feature = "cram-md5", feature = "apop"))]
+            Self::LookupSharedSecret(need) => Some(need.username()),
+            _ => None,
+        }
+    }
+}
+
 /// The question whether a password is the user's.
 ///
 /// Name and password are [`Prepared`]. What they are compared with must be prepared too.
@@ -91,6 +105,15 @@ impl VerifyPassword {
         match verdict.failure() {
             Some(failure) => Step::Done(Err(failure)),
             None => identified(self.mechanism, self.authcid, self.authzid, Last::Nothing),
+        }
+    }
+
+    /// Goes on as [`answer`](Self::answer) does with a password that is right, of a user whose
+    /// name is another one in truth. A name that cannot be [prepared](Prepared) is nobody's.
+    pub fn accept_as(self, username: &str) -> Step {
+        match Prepared::parse(username) {
+            Ok(authcid) => identified(self.mechanism, authcid, self.authzid, Last::Nothing),
+            Err(_) => Step::Done(Err(Failure::Rejected)),
         }
     }
 }
