@@ -92,6 +92,9 @@ pub use listener::{Peer, Stop};
 mod limits;
 pub use limits::Limits;
 
+mod client_tls;
+pub use client_tls::ClientTls;
+
 mod proxy;
 pub use proxy::Proxies;
 

@@ -57,7 +57,9 @@ impl Tls {
         stream: TcpStream,
     ) -> std::io::Result<(Box<TlsStream<TcpStream>>, TlsInfo)> {
         let stream = self.acceptor.accept(stream).await?;
-        let info = info(stream.get_ref().1);
+        let connection = stream.get_ref().1;
+        let mut info = info(connection);
+        info.server_name = connection.server_name().map(str::to_owned);
         Ok((Box::new(stream), info))
     }
 }
@@ -78,7 +80,7 @@ impl std::fmt::Debug for Tls {
 }
 
 /// What rustls knows of a session, in the words of the machines.
-fn info(connection: &rustls::ServerConnection) -> TlsInfo {
+pub(crate) fn info<S>(connection: &rustls::ConnectionCommon<S>) -> TlsInfo {
     let mut info = TlsInfo::default();
     let version = connection.protocol_version();
     info.version = version.map(|version| match version {
@@ -88,7 +90,6 @@ fn info(connection: &rustls::ServerConnection) -> TlsInfo {
     });
     let suite = connection.negotiated_cipher_suite();
     info.cipher = suite.map(|suite| format!("{:?}", suite.suite()));
-    info.server_name = connection.server_name().map(str::to_owned);
     let certificates = connection.peer_certificates();
     info.peer_certificate = certificates
         .and_then(<[_]>::first)

@@ -1,5 +1,7 @@
 //! A message to be sent, and what became of it.
 
+use std::fmt;
+
 use crate::command::{Mail, Rcpt};
 use crate::parameter::BodyType;
 use crate::{Extension, Extensions, ForwardPath, Reply, ReversePath};
@@ -106,6 +108,19 @@ impl Outcome {
     /// Whether it was delivered to all of them.
     pub fn is_success(&self) -> bool {
         self.0.iter().all(|fate| matches!(fate, Fate::Delivered(_)))
+    }
+}
+
+impl fmt::Display for Fate {
+    /// For people, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Delivered(reply) => write!(f, "delivered: {reply}"),
+            Self::Temporary(reply) => write!(f, "not now: {reply}"),
+            Self::Permanent(reply) => write!(f, "refused: {reply}"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Unknown => f.write_str("unknown: the connection ended before the answer"),
+        }
     }
 }
 

@@ -424,6 +424,11 @@ impl Client {
         self.ask(format_args!("ETRN {}", node.as_str()))
     }
 
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// What the server offers, as far as it has said so since TLS started.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
