@@ -102,6 +102,9 @@ pub use connect::{Security, Trust};
 mod limits;
 pub use limits::Limits;
 
+mod client_tls;
+pub use client_tls::ClientTls;
+
 mod proxy;
 pub use proxy::Proxies;
 
