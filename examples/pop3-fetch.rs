@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use mail_server::pop3::Client;
-use mail_server::{Security, Trust};
+use mail_server::{ClientTls, Security};
 use mailbox_formats::maildir::{Maildir, Options};
 
 /// Fetches mail from a POP3 server into a Maildir, and each message once.
@@ -109,13 +109,13 @@ fn default_port(tls: Tls) -> u16 {
 fn security(arguments: &Arguments) -> Result<Security, Error> {
     let trust = || {
         Ok::<_, Error>(match &arguments.ca {
-            Some(path) => Trust::authorities(&std::fs::read(path)?)?,
-            None => Trust::roots(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())?,
+            Some(path) => ClientTls::trusting_pem(&std::fs::read(path)?)?,
+            None => ClientTls::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())?,
         })
     };
     Ok(match arguments.tls {
-        Tls::Implicit => Security::Tls(trust()?),
-        Tls::Stls => Security::StartTls(trust()?),
+        Tls::Implicit => Security::Implicit(trust()?),
+        Tls::Stls => Security::Required(trust()?),
         Tls::None => Security::None,
     })
 }

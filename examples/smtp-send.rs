@@ -4,8 +4,8 @@
 //! `cargo run --example smtp-send -- 127.0.0.1:2525 me@example.net you@example.org <MESSAGE`;
 //! `lmtp:127.0.0.1:2424` speaks LMTP.
 
-use mail_server::ClientTls;
-use mail_server::smtp::{Outgoing, Protocol, Security};
+use mail_server::smtp::{Outgoing, Protocol};
+use mail_server::{ClientTls, Security};
 use smtp_proto::client::{Config, Delivery};
 use smtp_proto::{Mailbox, ReversePath};
 

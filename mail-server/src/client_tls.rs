@@ -14,12 +14,32 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::crypto::{
     CryptoProvider, verify_tls12_signature, verify_tls13_signature,
 };
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
     self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
+use tokio_util::either::Either;
 
-use crate::tls::info;
+use crate::tls::{TlsError, end_point, info};
+
+/// How a client's connection is protected.
+#[derive(Debug, Clone)]
+#[expect(clippy::exhaustive_enums, reason = "there are no other ways")]
+pub enum Security {
+    /// Not at all. For servers on this host.
+    None,
+    /// By STARTTLS or STLS, where it is offered; otherwise not at all. Whoever sits on the way can
+    /// have it not offered.
+    Opportunistic(ClientTls),
+    /// By STARTTLS or STLS, or nothing is said.
+    Required(ClientTls),
+    /// By TLS from the beginning, as on the ports 465, 995 and 993 (RFC 8314 section 3).
+    Implicit(ClientTls),
+}
+
+/// A client's connection, bare or under TLS.
+pub(crate) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// What a client needs to speak TLS: whom to trust, inside a rustls configuration.
 #[derive(Clone)]
@@ -39,6 +59,22 @@ impl ClientTls {
             .with_root_certificates(roots)
             .with_no_client_auth();
         Ok(Self::from(Arc::new(config)))
+    }
+
+    /// The same with the roots in this PEM.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or one is no certificate.
+    pub fn trusting_pem(pem: &[u8]) -> Result<Self, TlsError> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            roots.add(certificate?)?;
+        }
+        match roots.is_empty() {
+            true => Err(TlsError::Pem(pem::Error::NoItemsFound)),
+            false => Ok(Self::trusting(roots)?),
+        }
     }
 
     /// Trusts whoever answers: no certificate is verified. What is said cannot be read on the
@@ -65,8 +101,11 @@ impl ClientTls {
     ) -> io::Result<(Box<TlsStream<TcpStream>>, TlsInfo)> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let stream = self.connector.connect(name, stream).await?;
-        let mut info = info(stream.get_ref().1);
+        let connection = stream.get_ref().1;
+        let mut info = info(connection);
         info.server_name = Some(host.to_owned());
+        let certificates = connection.peer_certificates();
+        info.server_end_point = certificates.and_then(<[_]>::first).and_then(end_point);
         Ok((Box::new(stream), info))
     }
 }

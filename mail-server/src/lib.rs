@@ -96,14 +96,11 @@ pub use listener::{Listener, Peer, Protocol, Stop};
 
 mod acceptor;
 
-mod connect;
-pub use connect::{Security, Trust};
-
 mod limits;
 pub use limits::Limits;
 
 mod client_tls;
-pub use client_tls::ClientTls;
+pub use client_tls::{ClientTls, Security};
 
 mod proxy;
 pub use proxy::Proxies;

@@ -3,7 +3,8 @@
 mod support;
 
 use mail_server::ClientTls;
-use mail_server::smtp::{Outgoing, Security, SendError};
+use mail_server::Security;
+use mail_server::smtp::{Outgoing, SendError};
 use mail_server::store::{Account, MemoryStore};
 use mailwire::Secret;
 use smtp_proto::client::{Config, Delivery, Error, Fate, Refused};

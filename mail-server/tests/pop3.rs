@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mail_server::auth::Authentication;
 use mail_server::pop3::{Client, ClientError, Config, FromStore, Listener};
 use mail_server::store::{Account, Copy, FileStore, Mailstore, MemoryStore};
-use mail_server::{Security, Stop, Tls, Trust};
+use mail_server::{ClientTls, Security, Stop, Tls};
 use pop3_proto::ResponseCode;
 use sasl::client::Credentials;
 use support::authentication;
@@ -270,13 +270,13 @@ async fn tls_on_request_and_from_the_start() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a key");
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).expect("a certificate");
-    let trust = Trust::authorities(certificate.as_bytes()).expect("a certificate");
+    let trust = ClientTls::trusting_pem(certificate.as_bytes()).expect("a certificate");
     let (on_request, from_the_start) = (tls.clone(), tls);
     let stls = Running::start(&store, |listener| listener.starttls(on_request)).await;
     let pop3s = Running::start(&store, |listener| listener.implicit_tls(from_the_start)).await;
     for (running, security) in [
-        (&stls, Security::StartTls(trust.clone())),
-        (&pop3s, Security::Tls(trust.clone())),
+        (&stls, Security::Required(trust.clone())),
+        (&pop3s, Security::Implicit(trust.clone())),
     ] {
         let mut client = Client::connect("localhost", running.port, security)
             .await
@@ -290,11 +290,11 @@ async fn tls_on_request_and_from_the_start() {
         client.quit().await.expect("nothing to delete");
     }
     // A server that is somebody else.
-    let refused = Client::connect("127.0.0.1", pop3s.port, Security::Tls(trust.clone())).await;
+    let refused = Client::connect("127.0.0.1", pop3s.port, Security::Implicit(trust.clone())).await;
     assert!(matches!(refused, Err(ClientError::Transport(_))));
     // A server that cannot.
     let bare = Running::start(&store, |listener| listener).await;
-    let refused = Client::connect("localhost", bare.port, Security::StartTls(trust)).await;
+    let refused = Client::connect("localhost", bare.port, Security::Required(trust)).await;
     assert!(matches!(refused, Err(ClientError::Refused(_))));
     for running in [stls, pop3s, bare] {
         running.end().await;

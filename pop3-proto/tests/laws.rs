@@ -316,8 +316,11 @@ fn fetch(
             Ok(Step::Paused) => {
                 let rest = sending.as_mut().expect("a message is being sent");
                 let cut = rest.len().min(*cuts.next().expect("a cycle"));
-                let accepted = server.write_body(rest.slice(..cut)).expect("room");
-                rest.advance(accepted);
+                let mut piece = rest.slice(..cut);
+                server
+                    .write_body(&mut piece)
+                    .expect("a message is being sent");
+                rest.advance(cut - piece.len());
                 if rest.is_empty() {
                     server.finish_body().expect("a message is being sent");
                 }

@@ -16,7 +16,7 @@ use sasl::client::{Client as Exchange, Context, Credentials, CredentialsError};
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
-use crate::connect::{Security, Transport, Trust, upgrade};
+use crate::client_tls::{ClientTls, Security, Transport};
 
 /// A session with a POP3 server.
 ///
@@ -46,7 +46,7 @@ use crate::connect::{Security, Transport, Trust, upgrade};
 pub struct Client {
     driver: Driver<proto::Client, Transport>,
     host: String,
-    /// Passwords may cross the network in clear text: the application has asked for it.
+    /// Passwords may cross the network in clear text: the application has chosen no protection.
     clear_passwords: bool,
 }
 
@@ -77,12 +77,14 @@ impl Client {
         let stream = TcpStream::connect((host, port)).await?;
         stream.set_nodelay(true)?;
         let mut machine = proto::Client::new(config);
-        let mut transport: Transport = Either::Left(stream);
-        if let Security::Tls(trust) = &security {
-            let (secured, info) = upgrade(transport, host, trust).await?;
-            transport = secured;
-            machine.tls_started(info);
-        }
+        let transport: Transport = match &security {
+            Security::Implicit(tls) => {
+                let (stream, info) = tls.connect(stream, host).await?;
+                machine.tls_started(info);
+                Either::Right(stream)
+            }
+            _ => Either::Left(stream),
+        };
         let mut client = Self {
             driver: Driver::new(machine, transport),
             host: host.to_owned(),
@@ -93,8 +95,15 @@ impl Client {
             Event::Farewell(refusal) => return Err(ClientError::Refused(refusal)),
             _ => return Err(ClientError::Protocol(Error::Unexpected)),
         }
-        if let Security::StartTls(trust) = &security {
-            client = client.start_tls(trust).await?;
+        match &security {
+            Security::None | Security::Implicit(_) => {}
+            Security::Required(tls) => client = client.start_tls(tls).await?,
+            Security::Opportunistic(tls) => {
+                client.learn().await?;
+                if client.capabilities().contains(&Capability::Stls) {
+                    client = client.start_tls(tls).await?;
+                }
+            }
         }
         client.learn().await?;
         Ok(client)
@@ -284,7 +293,7 @@ impl Client {
         Ok(())
     }
 
-    async fn start_tls(mut self, trust: &Trust) -> Result<Self, ClientError> {
+    async fn start_tls(mut self, tls: &ClientTls) -> Result<Self, ClientError> {
         let id = self.driver.machine().stls()?;
         self.done(id).await?;
         match self.driver.next().await? {
@@ -292,9 +301,12 @@ impl Client {
             _ => return Err(ClientError::Protocol(Error::Unexpected)),
         }
         let (mut machine, transport) = self.driver.into_parts();
-        let (transport, info) = upgrade(transport, &self.host, trust).await?;
+        let Either::Left(stream) = transport else {
+            return Err(io::Error::other("TLS within TLS").into());
+        };
+        let (stream, info) = tls.connect(stream, &self.host).await?;
         machine.tls_started(info);
-        self.driver = Driver::new(machine, transport);
+        self.driver = Driver::new(machine, Either::Right(stream));
         Ok(self)
     }
 

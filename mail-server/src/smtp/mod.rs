@@ -47,7 +47,7 @@ mod deliver;
 pub use deliver::deliver;
 
 mod outgoing;
-pub use outgoing::{Outgoing, Security, SendError};
+pub use outgoing::{Outgoing, SendError};
 
 pub use smtp_proto::server::{Config, Protocol};
 

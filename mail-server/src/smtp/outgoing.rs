@@ -12,32 +12,16 @@ use smtp_proto::{Extension, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
-use crate::ClientTls;
-
-/// How a connection is protected.
-#[derive(Debug, Clone)]
-#[expect(clippy::exhaustive_enums, reason = "there are no other ways")]
-pub enum Security {
-    /// Not at all.
-    None,
-    /// By STARTTLS, where it is offered; otherwise not at all. Whoever sits on the way can have it
-    /// not offered.
-    Opportunistic(ClientTls),
-    /// By STARTTLS, or nothing is sent.
-    Required(ClientTls),
-    /// By TLS from the beginning, as on port 465 (RFC 8314 section 3.3).
-    Implicit(ClientTls),
-}
+use crate::client_tls::{ClientTls, Security, Transport};
 
 /// A connection to a server, which has greeted and said what it offers. It sends one message after
 /// the other.
 ///
 /// ```no_run
-/// use mail_server::ClientTls;
-/// use mail_server::smtp::{Outgoing, Security};
+/// use mail_server::smtp::Outgoing;
+/// use mail_server::{ClientTls, Security};
 /// use smtp_proto::ReversePath;
 /// use smtp_proto::client::{Config, Delivery};
 ///
@@ -57,8 +41,6 @@ pub enum Security {
 pub struct Outgoing {
     driver: Driver<Client, Transport>,
 }
-
-type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 impl Outgoing {
     /// Connects to a host by name or address, protected as `security` has it.
