@@ -62,6 +62,32 @@ fn main() {
     for (index, file) in PASSWORD_FILES.iter().enumerate() {
         seed("password_file", &index.to_string(), &[file.as_bytes()]);
     }
+    for (index, mbox) in MBOXES.iter().enumerate() {
+        for choice in 0..8u8 {
+            let head = [choice, 7];
+            seed("mbox_scanner", &format!("{index}-{choice}"), &[&head, mbox]);
+        }
+    }
+    for (index, line) in FROM_LINES.iter().enumerate() {
+        seed("mbox_from_line", &index.to_string(), &[line]);
+    }
+    for (index, name) in NAMES.iter().enumerate() {
+        seed("maildir_name", &index.to_string(), &[name]);
+    }
+    for (index, list) in LISTS.iter().enumerate() {
+        seed("maildir_lists", &index.to_string(), &[list]);
+    }
+    for messages in [0, 3, 6] {
+        let numbers: Vec<u64> = [1, 2, 1000, 4, 5, 9, 0]
+            .into_iter()
+            .chain((0..messages).map(|number| number * 10))
+            .collect();
+        let bytes: Vec<u8> = numbers
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
+        seed("mbox_index", &messages.to_string(), &[&bytes]);
+    }
     println!(
         "seeds of {count} transcripts in {}",
         root.join("corpus").display()
@@ -113,4 +139,33 @@ const PASSWORD_FILES: &[&str] = &[
     "a:$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA\n",
     "b:$2b$04$AAAAAAAAAAAAAAAAAAAAAOAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
     "c:{SCHEME}x\nno colon\n:empty\n",
+];
+
+const MBOXES: &[&[u8]] = &[
+    b"From a@b  Thu Jan  1 00:00:00 1970\nSubject: x\n\n>From y\n\nFrom c  Thu Jan  1 00:00:00 1970\n\n",
+    b"From a@b  Thu Jan  1 00:00:00 1970\r\nContent-Length: 3\r\n\r\nx\r\n\r\nFrom - \r\n",
+    b"From \nStatus: RO\n\n\nFrom 0123456789abcdef0123456789abcdef01234567 Mon Sep 17 00:00:00 2001\n",
+    b"\xef\xbb\xbf\n\nFrom - Thu, 9 Nov 2002 22:33:52 +0100\nX-UID: 4\n\n>>From y\n",
+];
+
+const FROM_LINES: &[&[u8]] = &[
+    b"a@b  Thu Jan  1 00:00:00 1970\n",
+    b"\"a b\"@c Thu Jan  1 00:00 MET DST 1970 remote from mx",
+    b"a at b 2001-12-31T23:59:60+01:00\r\n",
+    b"- 9 Nov 02 22:33:52 -0800",
+    b"",
+];
+
+const NAMES: &[&[u8]] = &[
+    b"1700000000.M42P7.mx,S=35,W=38:2,FSa",
+    b"1.h;2,S",
+    b"1.h:1,x:2,RS,y",
+    b".Work.Z&APw-ge",
+];
+
+const LISTS: &[&[u8]] = &[
+    b"3 V1234 N20 G0011\n7 W9 :1.a,S=5\n9 :2.b\n",
+    b"0 $Forwarded\n3 work\n",
+    b"1000S,10C\n  500   1\n-100 -1\n",
+    b"cur: 4\nunseen: 1-7 9\n",
 ];

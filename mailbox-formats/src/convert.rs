@@ -34,9 +34,9 @@ pub struct Envelope {
 /// The list is complete for this crate; a variant is only known where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// [`Maildir`](crate::maildir).
+    /// [Maildir](crate::maildir).
     Maildir,
-    /// [`mbox`](crate::mbox), and which kind of it, if that is known.
+    /// [`mbox`], and which kind of it, if that is known.
     Mbox(Option<Variant>),
     /// [MMDF](crate::mmdf).
     Mmdf,

@@ -87,6 +87,10 @@ pub enum MailboxError {
     /// The mbox is a directory, a device, or a file with a second name.
     #[error("not a regular file with one name: {0:?}")]
     NotMbox(PathBuf),
+    /// The kernel does not tell of changes: its watches are used up, for example.
+    #[cfg(feature = "watch")]
+    #[error("cannot watch: {0}")]
+    Watch(notify::Error),
     /// All 26 letters for keywords are taken, or this cannot be the name of one.
     #[error("no keyword can be added in {0:?}")]
     NoKeyword(PathBuf),
@@ -103,6 +107,8 @@ impl MailboxError {
             Self::Vanished(_) | Self::NoKeyword(_) | Self::NoNumber(_) => false,
             Self::NotMbox(_) => false,
             Self::Changed => true,
+            #[cfg(feature = "watch")]
+            Self::Watch(_) => true,
             Self::Lock(error) => error.is_temporary(),
             Self::Step(error) => error.is_temporary(),
         }
@@ -114,6 +120,8 @@ impl MailboxError {
         match self {
             Self::Vanished(_) => Fault::Missing,
             Self::Changed => Fault::Busy,
+            #[cfg(feature = "watch")]
+            Self::Watch(_) => Fault::Other,
             Self::NoKeyword(_) | Self::NoNumber(_) | Self::NotMbox(_) => Fault::Other,
             Self::Lock(error) => error.fault(),
             Self::Step(error) => error.fault(),

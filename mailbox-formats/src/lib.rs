@@ -47,7 +47,8 @@
 //!   [variants](mbox::Variant), and takes back what it could not finish.
 //! - A [`Maildir`](maildir::Maildir) is listed without a look at any file, its messages are
 //!   opened, flagged and removed although other programs rename them meanwhile, and they
-//!   have numbers and keywords that Dovecot shares.
+//!   have numbers and keywords that Dovecot shares. Maildir++ folders and quota are there,
+//!   and with the feature `watch` news as they happen.
 //! - An mbox is read [from memory](mbox::Messages) or [from a stream](mbox::Reader) of any
 //!   size: the messages in place, every kind of `From_` line, by a
 //!   [rule](mbox::Separators) that is given or [learnt](mbox::Detected) from the file. No
@@ -68,7 +69,7 @@
 //! server calls it where blocking is allowed. Delivery is for Unix; network file systems
 //! are as safe as their `rename`, `link` and locks are.
 //!
-//! Not supported yet: folders.
+//! Not supported: Babyl, and a Maildir on Windows.
 
 pub mod maildir;
 pub mod mbox;

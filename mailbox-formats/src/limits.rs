@@ -116,3 +116,16 @@ pub const INDEX_SAMPLES: usize = 16;
 /// Messages of a Maildir that are published together when mail is copied: as many as make
 /// the price of a sync small.
 pub const BATCH: usize = 1000;
+
+/// Bytes of a file name on most file systems.
+pub const FILE_NAME: usize = 255;
+
+/// Length of a `maildirsize` beyond which it is written anew, by the format.
+pub const QUOTA_FILE: u64 = 5120;
+
+/// Age of a `maildirsize` from which on it is not believed that the quota is exceeded, by
+/// the format.
+pub const QUOTA_AGE: Duration = Duration::from_secs(15 * 60);
+
+/// Age of a file in `tmp/` at which no delivery can be working on it, by the format.
+pub const TMP_AGE: Duration = Duration::from_secs(36 * 3600);

@@ -15,6 +15,14 @@ mod uids;
 
 mod keywords;
 
+mod folder_name;
+mod folders;
+mod quota;
+mod tmp;
+
+#[cfg(feature = "watch")]
+mod watch;
+
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -28,13 +36,17 @@ use crate::{Durability, LineEnds};
 
 pub use delivery::{Delivered, Delivery, Staged, publish_all};
 pub use file_name::{FileName, Separator};
+pub use folder_name::{FolderName, NameEncoding};
 pub use keywords::Keywords;
 pub use letters::Letters;
 pub use listing::{Entry, Place};
 pub use message::Opened;
 pub use name::{Sizes, UniqueName};
+pub use quota::{MaildirSize, Quota, Usage};
 pub use uid_list::UidList;
 pub use uids::Uids;
+#[cfg(feature = "watch")]
+pub use watch::{Change, Watch};
 
 /// A Maildir: a directory with `tmp`, `new` and `cur`.
 ///
