@@ -41,15 +41,19 @@ def passwords():
 def relayed():
     with Dovecot("carol:{PLAIN}se cret") as dovecot:
         with Mailhost("--users", f"dovecot:{dovecot.socket}", on=("submission",), users=()) as host:
-            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"):
-                for password, expect in (("se cret", 0), ("wrong", 1)):
-                    work.run(
-                        ["gsasl", "--smtp", f"--connect=localhost:{host.port('submission')}"]
-                        + ["-m", mechanism, "-a", "carol", "-p", password, "-z", "", "--quiet"]
-                        + ["--no-starttls"],
+            # gsasl sends an empty authorization identity to SCRAM, which Dovecot does not like.
+            for mechanism in ("scram-sha-256", "scram-sha-1", "cram-md5", "plain", "login"):
+                for password, expect in (("se cret", 0), ("wrong", 77)):
+                    said = work.run(
+                        ["msmtp", "--file=/dev/null", "--host=127.0.0.1", "--tls=off", "--debug"]
+                        + [f"--port={host.port('submission')}", f"--auth={mechanism}"]
+                        + ["--user=carol", f"--passwordeval=echo '{password}'"]
+                        + ["--from=sender@example.net", "carol@example.org"],
+                        stdin=b"Subject: x\n\nx\n",
                         timeout=30,
                         expect=expect,
                     )
+                    check(f"AUTH {mechanism.upper()}" in said, f"another mechanism: {said[-300:]}")
             # A cancelled exchange leaves the connection to Dovecot usable.
             with Typed(host.port("submission")) as client:
                 client.expect("220")

@@ -68,8 +68,7 @@ class Dovecot:
             time.sleep(0.05)
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(15)
+        # Its children too: they would serve the connections that there are.
+        work.end(self.process)
         if self.socket.exists():
             os.unlink(self.socket)
