@@ -59,6 +59,24 @@ fn main() {
             );
         }
     }
+    for (index, messages) in EXCHANGES.iter().enumerate() {
+        for choice in 0..16u8 {
+            for target in ["sasl_server", "sasl_client"] {
+                let name = format!("{index}-{choice}");
+                seed(target, &name, &[&[choice, 0], messages]);
+                seed(target, &format!("{name}-late"), &[&[choice, 1], messages]);
+            }
+        }
+    }
+    for (index, said) in BACKENDS.iter().enumerate() {
+        for choice in 0..4u8 {
+            let name = format!("{index}-{choice}");
+            seed("sasl_backends", &name, &[&[7, choice], said]);
+        }
+    }
+    for (index, stored) in CREDENTIALS.iter().enumerate() {
+        seed("credential", &index.to_string(), &[stored.as_bytes()]);
+    }
     for (index, file) in PASSWORD_FILES.iter().enumerate() {
         seed("password_file", &index.to_string(), &[file.as_bytes()]);
     }
@@ -132,6 +150,32 @@ const SASL: &[&[u8]] = &[
     b"tim\ntanstaaf",
     b"\n\0tim\0tanstaaf",
     b"\xc2\xaa\n\xe2\x85\xa8",
+];
+
+/// Messages of both sides, one a line.
+const EXCHANGES: &[&[u8]] = &[
+    b"\0tim\0tanstaaf",
+    b"n,,n=tim,r=abc\nc=biws,r=abceHh4eHh4eHh4eHh4eHh4eHh4eHh4,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+    b"p=tls-exporter,a=ursel,n=tim,r=abc,x=1\nc=biws,r=abc,p=AAAA",
+    b"\nr=eHh4eHh4eHh4eHh4eHh4eHh4x,s=c2FsdA==,i=4\nv=AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    b"n,a=tim,\x01host=mx.test\x01port=25\x01auth=Bearer abc\x01\x01\n\x01",
+    b"user=tim\x01auth=Bearer abc\x01\x01\n",
+    b"<1@mx.test>\ntim b913a602c7eda7a495b4e6e7334d3890",
+    b"tim\ntanstaaf",
+];
+
+const BACKENDS: &[&[u8]] = &[
+    b"\0\x02OK",
+    b"\0\x03NO ",
+    b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n",
+    b"OK\t3\tuser=al\x01tice\nCONT\t1\tVXNlcm5hbWU6\nFAIL\t2\tcode=temp_fail\nCONT\t4\t\n",
+];
+
+const CREDENTIALS: &[&str] = &[
+    "{PLAIN}tanstaaf",
+    "{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+    "{CRYPT}$6$rounds=1000$salt$AAAA",
+    "$2b$04$AAAAAAAAAAAAAAAAAAAAAOAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
 ];
 
 const PASSWORD_FILES: &[&str] = &[

@@ -18,9 +18,10 @@ TRACE = (b"return-path", b"x-original-to", b"delivered-to", b"received")
 class Mailhost:
     """`with Mailhost("--store", "mbox") as host:` runs one; leaving it ends it with SIGTERM."""
 
-    def __init__(self, *options, root=None, on=("smtp",)):
+    def __init__(self, *options, root=None, on=("smtp",), users=USERS):
         self.root = root or work.folder("mail")
         self.options = options
+        self.users = users
         self.ports = {name: work.free_port() for name in on}
         self.lines = []
         self.process = None
@@ -34,7 +35,7 @@ class Mailhost:
                 command += [f"--{name}", f"127.0.0.1:{self.ports[name]}"]
             elif f"--{name}" in known:
                 command += [f"--{name}", "off"]
-        for user in USERS:
+        for user in self.users:
             command += ["--user", user]
         cert, key = work.certificate()
         command += ["--tls-cert", cert, "--tls-key", key, *self.options]

@@ -80,8 +80,7 @@
 //!
 //! `mailhost` among the examples is a whole host made of these.
 //!
-//! Not supported yet: POP3 and IMAP, reading from stores, the PROXY protocol, delays for
-//! addresses whose authentications fail.
+//! Not supported yet: POP3 and IMAP, reading from stores, the PROXY protocol.
 
 pub mod smtp;
 

@@ -11,8 +11,9 @@
 //!
 //! [`server`] is the server side. [`Server::start`](server::Server::start) takes a
 //! [`Mechanism`], the peer's initial response and what the protocol knows about the channel,
-//! and returns a [`Step`](server::Step): send a challenge, answer a need, or done. Here is a
-//! LOGIN, with a [`PasswordFile`] to check passwords against:
+//! and returns a [`Step`](server::Step): send a challenge, answer a need, or done. [`client`]
+//! is the other side, [`backend`] speaks to programs that know users. Here is a LOGIN, with a
+//! [`PasswordFile`] to check passwords against:
 //!
 //! ```
 //! use sasl::server::{Context, Failure, Need, Server, Step};
@@ -47,8 +48,9 @@
 //! assert_eq!(outcome.unwrap().authzid(), "tim");
 //! ```
 //!
-//! [`PasswordFile`] holds users and their [`Credential`](credential::Credential)s, hashed or
-//! plain, and spends the same work on unknown users as on known ones. An application with
+//! [`PasswordFile`] holds users and their [`Credential`](credential::Credential)s: hashed, as
+//! verifiers for SCRAM, or plain. It spends the same work on unknown users as on known ones, and
+//! [answers](PasswordFile::answer) whatever need a password can answer. An application with
 //! users of its own needs neither; it answers [`VerifyPassword`](server::VerifyPassword) from
 //! its database, and stores names and passwords in the form that [`Prepared`] gives them.
 //! [`limits`] has all bounds.
@@ -65,8 +67,8 @@
 //!
 //! # Features
 //!
-//! `hashes` (on by default): credentials hashed with argon2, scrypt, pbkdf2 or bcrypt, and
-//! the libraries for it. Without it, [`PasswordFile`] knows plain passwords and SCRAM verifiers
+//! `hashes` (on by default): credentials hashed with argon2, scrypt, pbkdf2, bcrypt or crypt(3),
+//! and the libraries for it. Without it, [`PasswordFile`] knows plain passwords and SCRAM verifiers
 //! only.
 //!
 //! `cram-md5` and `apop` (off): the digests of CRAM-MD5 and of POP3's APOP, for old clients.

@@ -8,8 +8,8 @@ use sasl::Mechanism;
 use sasl::credential::{self, Credential};
 use sasl::scram::{DecoyKey, Hash};
 use sasl::server::{Failure, Need, Step};
-use sqlx::AnyPool;
-use sqlx::any::AnyPoolOptions;
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::{AnyPool, Row};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
@@ -128,9 +128,10 @@ impl Sql {
     }
 
     async fn stored(&self, address: &str) -> Result<Option<String>, SqlError> {
-        let query = sqlx::query_scalar(self.queries.one).bind(address);
-        let stored = timeout(SQL_TIME, query.fetch_optional(&self.pool));
-        Ok(stored.await.map_err(|_| SqlError::Time)??)
+        let query = sqlx::query(self.queries.one).bind(address);
+        let row = timeout(SQL_TIME, query.fetch_optional(&self.pool));
+        let row = row.await.map_err(|_| SqlError::Time)??;
+        Ok(row.as_ref().map(text).transpose()?)
     }
 
     /// Looks at the table as a whole, if that is long ago: what can be offered to all users, and
@@ -142,8 +143,9 @@ impl Sql {
             return Ok(());
         }
         let look = async {
-            let any = sqlx::query_scalar::<_, String>(self.queries.any);
+            let any = sqlx::query(self.queries.any);
             let any = any.fetch_optional(&self.pool).await?;
+            let any = any.as_ref().map(text).transpose()?;
             let mut able = Vec::new();
             for &hash in Hash::ALL {
                 let own = format!("{{{}}}%", Mechanism::Scram(hash));
@@ -219,6 +221,14 @@ impl Queries {
             },
         }
     }
+}
+
+/// The one column of a row, which MySQL calls a blob.
+fn text(row: &AnyRow) -> Result<String, sqlx::Error> {
+    row.try_get::<String, _>(0).or_else(|_| {
+        let octets = row.try_get::<Vec<u8>, _>(0)?;
+        String::from_utf8(octets).map_err(|error| sqlx::Error::Decode(error.into()))
+    })
 }
 
 /// Why a database cannot be asked.
