@@ -18,7 +18,7 @@ use clap::Parser as _;
 use mail_server::smtp::{Config, Listener, Protocol};
 use mail_server::store::{Account, FileStore, Mailstore, MemoryStore};
 use mail_server::{Limits, Stop, Tls};
-use smtp_proto::{Domain, Strictness};
+use smtp_proto::{Domain, Extension, Strictness};
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -187,6 +187,11 @@ impl Kind {
 fn config(options: &Options, kind: Kind, address: SocketAddr) -> Config {
     let mut config = Config::new(options.hostname.clone());
     config.limits.message = Some(options.max_size);
+    config.extensions.insert(Extension::Limits);
+    if matches!(options.store, Store::Memory) {
+        // Files have line ends of their own, which octets that mean nothing would not survive.
+        config.extensions.insert(Extension::BinaryMime);
+    }
     if kind == Kind::Lmtp {
         // Only programs speak LMTP: they have no excuse.
         config.protocol = Protocol::Lmtp;
