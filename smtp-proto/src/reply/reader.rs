@@ -111,6 +111,10 @@ impl ReplyReader {
         } else if code != self.code || self.count == self.most {
             return Err(MalformedReply);
         } else {
+            if self.count == 1 {
+                // Few have more than one line, and those have many.
+                self.text.reserve(MORE_LINES);
+            }
             self.text.push('\n');
         }
         self.count += 1;
@@ -122,24 +126,30 @@ impl ReplyReader {
     }
 }
 
+/// Room for the other lines of an answer to EHLO.
+const MORE_LINES: usize = 400;
+
 /// An enhanced code of the right class at the front of a line (RFC 2034 section 4), and the rest.
 fn split_enhanced(text: &str, class: u8) -> (Option<(u8, u16, u16)>, &str) {
-    if text.as_bytes().get(1) != Some(&b'.') {
+    if class == 3 || text.as_bytes().first_chunk() != Some(&[b'0' + class, b'.']) {
         return (None, text);
     }
-    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let (word, rest) = match memchr::memchr(b' ', text.as_bytes()) {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => (text, ""),
+    };
     match parse_enhanced(word) {
-        Some(enhanced) if enhanced.0 == class && class != 3 => (Some(enhanced), rest),
-        _ => (None, text),
+        Some(enhanced) => (Some(enhanced), rest),
+        None => (None, text),
     }
 }
 
 /// The text, with a sign in the place of all that is not UTF-8 or ends lines.
 fn printable(text: &[u8]) -> Cow<'_, str> {
-    let is_plain = |octet: &u8| (b' '..=b'~').contains(octet);
-    let lossy = String::from_utf8_lossy(text);
-    if text.iter().all(is_plain) {
-        return lossy;
+    // Without an early exit, so that many octets are examined at once.
+    let is_plain = |plain, &octet: &u8| plain & (octet >= b' ') & (octet <= b'~');
+    if text.iter().fold(true, is_plain) {
+        return std::str::from_utf8(text).expect("it is ASCII").into();
     }
     let replace = |c: char| match c {
         '\t' => ' ',
@@ -147,6 +157,7 @@ fn printable(text: &[u8]) -> Cow<'_, str> {
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     };
+    let lossy = String::from_utf8_lossy(text);
     lossy.chars().map(replace).collect::<String>().into()
 }
 

@@ -20,7 +20,7 @@ use mailwire::{ApiMisuse, Input, Machine, Output, Step, TlsInfo};
 pub use config::{Config, Protocol};
 pub use event::{Aborted, Event};
 
-use self::clock::{Clock, Phase};
+use self::clock::Clock;
 use self::incoming::Incoming;
 use self::line::{Line, TLS_HANDSHAKE};
 use self::question::Question;
@@ -403,9 +403,7 @@ impl Server {
                     return Turn::Go;
                 }
                 // For the 220 to be taken and the handshake to be made.
-                let limits = &self.config.limits;
-                let phase = Phase::Whole(limits.command_time);
-                self.clock.wait(now, phase, &self.input, limits);
+                self.clock.wait(now, self.config.limits.command_time);
                 Turn::Step(Step::StartTls)
             }
             State::Closing => Turn::Step(Step::Close),
@@ -862,13 +860,16 @@ impl Server {
             return Turn::Go;
         }
         let limits = &self.config.limits;
-        let phase = match self.state {
-            State::Body | State::Skipping { .. } => Phase::Message,
-            State::AuthLine => Phase::Whole(limits.auth_time),
-            State::Silence => Phase::Whole(limits.greeting_delay),
-            _ => Phase::Whole(limits.command_time),
+        let time = match self.state {
+            State::Body | State::Skipping { .. } => {
+                self.clock.wait_for_message(now, &self.input, limits);
+                return Turn::Step(Step::NeedInput);
+            }
+            State::AuthLine => limits.auth_time,
+            State::Silence => limits.greeting_delay,
+            _ => limits.command_time,
         };
-        self.clock.wait(now, phase, &self.input, limits);
+        self.clock.wait(now, time);
         Turn::Step(Step::NeedInput)
     }
 
