@@ -147,7 +147,7 @@ fn split_enhanced(text: &str, class: u8) -> (Option<(u8, u16, u16)>, &str) {
 /// The text, with a sign in the place of all that is not UTF-8 or ends lines.
 fn printable(text: &[u8]) -> Cow<'_, str> {
     // Without an early exit, so that many octets are examined at once.
-    let is_plain = |plain, &octet: &u8| plain & (octet >= b' ') & (octet <= b'~');
+    let is_plain = |plain, octet: &u8| plain & (b' '..=b'~').contains(octet);
     if text.iter().fold(true, is_plain) {
         return std::str::from_utf8(text).expect("it is ASCII").into();
     }
