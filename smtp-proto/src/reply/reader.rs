@@ -163,6 +163,10 @@ fn printable(text: &[u8]) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+    use mailwire::Output;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(bytes: &[u8], piece: usize) -> Result<Vec<String>, MalformedReply> {
@@ -200,6 +204,38 @@ mod tests {
                 let found = read(bytes, piece).expect("legal");
                 assert_eq!(found, replies, "pieces of {piece}");
             }
+        }
+    }
+
+    proptest! {
+        /// Law 7: what a server writes is what a client reads.
+        #[test]
+        fn what_is_written_is_read(
+            code in 200u16..560,
+            enhanced in prop::option::of((0u16..1000, 0u16..1000)),
+            text in "[ -~ü]{0,9}(\n[ -~ü.]{0,9}){0,3}",
+            piece in 1usize..40,
+        ) {
+            let class = (code / 100) as u8;
+            let enhanced = enhanced.map(|(subject, detail)| (class, subject, detail));
+            let Ok(reply) = Reply::new(code, enhanced, text) else {
+                return Ok(());
+            };
+            let mut output = Output::new(1000);
+            reply.write(&mut output);
+            let written = output.copy_to_bytes(output.len());
+            let mut input = Input::new(2000);
+            let mut reader = ReplyReader::new(512, 4);
+            let mut read = None;
+            for piece in written.chunks(piece) {
+                prop_assert_eq!(read, None);
+                prop_assert_eq!(input.extend(piece), piece.len());
+                read = reader.next(&mut input).expect("a reply");
+            }
+            // A text that begins like an enhanced code is taken for one where there is none.
+            let read = read.expect("a whole reply");
+            prop_assert_eq!(read.to_string(), reply.to_string());
+            prop_assert!(read == reply || reply.enhanced().is_none());
         }
     }
 
