@@ -50,6 +50,24 @@ fn main() {
         Role::Client,
         &[0, 7, 30],
     );
+    let transcripts = root.join("../smtp-proto/tests/transcripts/client");
+    for entry in fs::read_dir(&transcripts).expect("the transcripts") {
+        let path = entry.expect("a readable folder").path();
+        let written = fs::read_to_string(&path).expect("a readable transcript");
+        let transcript = Transcript::parse(&written, Role::Client).expect("a transcript");
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        for configuration in 0..CLIENT_CONFIGURATIONS {
+            let head = [configuration, configuration * 3, 7, 30];
+            let said = transcript.peer_bytes();
+            let name = format!("{name}-{configuration}");
+            seed("smtp_client", &name, &[&head[..], &said]);
+        }
+        count += 1;
+    }
+    for (index, header) in PROXY.iter().enumerate() {
+        seed("proxy", &index.to_string(), &[header]);
+    }
+    seed("smtp_bdat", "0", &[b"\x05a\r\nb\r\x03\n.\r"]);
     for (index, messages) in SASL.iter().enumerate() {
         for choice in 0..32u8 {
             seed(
@@ -141,7 +159,15 @@ fn seed(target: &str, name: &str, parts: &[&[u8]]) {
 }
 
 /// As many as `smtp-proto/tests/stage` has.
-const CONFIGURATIONS: u8 = 10;
+const CONFIGURATIONS: u8 = 13;
+const CLIENT_CONFIGURATIONS: u8 = 6;
+
+const PROXY: &[&[u8]] = &[
+    b"PROXY TCP4 192.0.2.7 192.0.2.1 35646 25\r\n",
+    b"PROXY UNKNOWN\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\xc0\0\x02\x01\x8b\x3e\0\x19",
+    b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\x07\x03\0\x04\0\0\0\0",
+];
 
 /// Messages of a client, one a line.
 const SASL: &[&[u8]] = &[

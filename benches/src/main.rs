@@ -9,6 +9,8 @@ mod report;
 mod body;
 mod commands;
 mod loopback;
+mod replies;
+mod sending;
 mod session;
 
 mod ours;
@@ -45,7 +47,9 @@ fn layers(effort: Effort) -> Vec<Case> {
     [
         session::cases(effort),
         commands::cases(effort),
+        replies::cases(effort),
         body::cases(effort),
+        sending::cases(effort),
         loopback::cases(effort),
     ]
     .into_iter()

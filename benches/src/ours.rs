@@ -17,7 +17,7 @@ use mailwire::line::{Found, LineReader};
 use mailwire::{Input, Machine, Step};
 use smtp_proto::command::{Command, Rcpt};
 use smtp_proto::server::{Event, Server};
-use smtp_proto::{Reply, Strictness};
+use smtp_proto::{Reply, ReplyReader, Strictness};
 
 use crate::body::Body;
 use crate::case::Work;
@@ -104,6 +104,24 @@ pub(crate) fn parse_commands() -> Option<Work> {
             }
         }
         parsed
+    }))
+}
+
+/// The replies of `stream` each time, into owned values. Returns how many were read.
+pub(crate) fn read_replies(stream: &'static [u8]) -> Option<Work> {
+    Some(Box::new(move |times| {
+        let mut read = 0;
+        let mut input = Input::new(64 * 1024);
+        for _ in 0..times {
+            input.space();
+            assert_eq!(input.extend(black_box(stream)), stream.len(), "it fits");
+            let mut replies = ReplyReader::new(12 * 1024, 200);
+            while let Some(reply) = replies.next(&mut input).expect("legal replies") {
+                black_box(reply);
+                read += 1;
+            }
+        }
+        read
     }))
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use mail_server::auth::Authentication;
 use mail_server::{Limits, Stop, Tls, pop3, smtp};
+use smtp_proto::Extension;
 use tokio::task::JoinSet;
 
-use crate::options::Options;
+use crate::options::{Options, Store};
 use crate::policy::Host;
 
 /// What a listener is for.
@@ -112,6 +113,11 @@ impl Surroundings<'_> {
 fn smtp_config(options: &Options, kind: Kind, address: SocketAddr) -> smtp::Config {
     let mut config = smtp::Config::new(options.hostname.clone());
     config.limits.message = Some(options.max_size);
+    config.extensions.insert(Extension::Limits);
+    if matches!(options.store, Store::Memory) {
+        // Files have line ends of their own, which octets that mean nothing would not survive.
+        config.extensions.insert(Extension::BinaryMime);
+    }
     if kind == Kind::Lmtp {
         // Only programs speak LMTP: they have no excuse.
         config.protocol = smtp::Protocol::Lmtp;

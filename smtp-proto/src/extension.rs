@@ -165,6 +165,7 @@ impl Extensions {
     }
 
     /// Adds one.
+    #[inline]
     pub fn insert(&mut self, extension: Extension) {
         self.0 |= extension.bit();
     }

@@ -38,8 +38,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`client::Client`] is the other side: it plans a message for as few round trips as the server's
+//! extensions allow, and tells what became of it for each recipient. Both sides share the types of
+//! [commands](command), [parameters](parameter), [addresses](Mailbox) and [replies](Reply), which
+//! cannot hold what would end a line.
+//!
 //! With a transport the loop is a driver's: see [`mailwire::drive`], and the crate
-//! `mailwire-server` for a listener that is ready to use.
+//! `mailwire-server` for a listener and a sender that are ready to use. [`features`] lists what
+//! there is, and what is not.
 
 pub mod server;
 
@@ -62,6 +68,9 @@ pub use strictness::Strictness;
 
 mod limits;
 pub use limits::Limits;
+
+#[doc = include_str!("../FEATURES.md")]
+pub mod features {}
 
 mod error;
 pub use command::SyntaxError;

@@ -20,6 +20,7 @@ use nom::{IResult, Parser};
 
 use crate::Strictness;
 use crate::limits;
+use crate::parameter::xtext;
 
 /// `local-part@domain`.
 ///
@@ -42,10 +43,27 @@ use crate::limits;
 #[derive(Clone)]
 pub struct Mailbox {
     text: CompactString,
-    at: usize,
+    /// Where the `@` is: a local part has at most 64 octets.
+    at: u8,
+    /// There is more than ASCII in it.
+    international: bool,
 }
 
 impl Mailbox {
+    /// An address that the grammar has seen, with this local part.
+    fn of(text: CompactString, local: &[u8]) -> Option<Self> {
+        let international = !text.is_ascii();
+        // The grammar has seen to ASCII; beyond it, too, nothing may end a line for anybody.
+        match international && !xtext::is_printable(&text) {
+            true => None,
+            false => Some(Self {
+                at: u8::try_from(local.len()).ok()?,
+                international,
+                text,
+            }),
+        }
+    }
+
     /// The address as it goes on the wire, without brackets.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -53,7 +71,7 @@ impl Mailbox {
 
     /// The local part as a name: without quotes and their escapes. Compare it exactly.
     pub fn local_part(&self) -> Cow<'_, str> {
-        let raw = &self.text[..self.at];
+        let raw = &self.text[..usize::from(self.at)];
         let Some(quoted) = raw.strip_prefix('"') else {
             return raw.into();
         };
@@ -73,12 +91,12 @@ impl Mailbox {
 
     /// The domain, or the address literal in its brackets. Compare it without regard to case.
     pub fn domain(&self) -> &str {
-        &self.text[self.at + 1..]
+        &self.text[usize::from(self.at) + 1..]
     }
 
     /// Whether there is more than ASCII in it, so that it needs SMTPUTF8 (RFC 6531).
     pub fn is_international(&self) -> bool {
-        !self.text.is_ascii()
+        self.international
     }
 }
 
@@ -182,7 +200,7 @@ impl FromStr for Domain {
 
     fn from_str(text: &str) -> Result<Self, InvalidDomain> {
         match domain_name(text.as_bytes(), false) {
-            Ok(([], name)) if name.len() <= limits::DOMAIN && name.is_ascii() => {
+            Some(([], name)) if name.len() <= limits::DOMAIN && name.is_ascii() => {
                 Ok(Self(text.into()))
             }
             _ => Err(InvalidDomain),
@@ -253,7 +271,8 @@ fn path<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a [u8
 }
 
 fn source_route(text: &[u8]) -> IResult<&[u8], &[u8]> {
-    let hop = preceded(char('@'), |text| domain_name(text, false));
+    let name = |text| domain_name(text, false).map_or_else(|| no_match(text), Ok);
+    let hop = preceded(char('@'), name);
     terminated(recognize(separated_list1(char(','), hop)), char(':')).parse_complete(text)
 }
 
@@ -262,7 +281,7 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
     let (rest, local) = match text.first()? {
         b'"' => quoted_string(text).ok()?,
         _ if strictness.loose_dots => loose_atoms(text).ok()?,
-        _ => dot_string(text).ok()?,
+        _ => dot_string(text)?,
     };
     if local.len() > limits::LOCAL_PART {
         return None;
@@ -271,34 +290,22 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
         // As typed by hand: the server's own domain is meant.
         let domain = strictness.default_domain.as_ref()?;
         let text = format_compact!("{}@{domain}", std::str::from_utf8(local).ok()?);
-        let mailbox = Mailbox {
-            text,
-            at: local.len(),
-        };
-        return Some((mailbox, rest));
+        return Some((Mailbox::of(text, local)?, rest));
     };
     let (rest, domain) = match after.first()? {
         b'[' => address_literal(after)?,
-        _ => domain_name(after, strictness.underscores).ok()?,
+        _ => domain_name(after, strictness.underscores)?,
     };
     if domain.len() > limits::DOMAIN {
         return None;
     }
     let whole = &text[..text.len() - rest.len()];
-    let mailbox = Mailbox {
-        text: CompactString::from_utf8(whole).ok()?,
-        at: local.len(),
-    };
-    // The grammar has seen to ASCII; beyond it, too, nothing may end a line for anybody.
-    let ends_lines = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if mailbox.is_international() && mailbox.text.contains(ends_lines) {
-        return None;
-    }
+    let mailbox = Mailbox::of(CompactString::from_utf8(whole).ok()?, local)?;
     Some((mailbox, rest))
 }
 
 /// `Atom *("." Atom)`, where an atom may hold UTF-8 (RFC 6531 section 3.3).
-fn dot_string(text: &[u8]) -> IResult<&[u8], &[u8]> {
+fn dot_string(text: &[u8]) -> Option<(&[u8], &[u8])> {
     dotted(text, ATEXT, |_| true)
 }
 
@@ -308,7 +315,7 @@ fn loose_atoms(text: &[u8]) -> IResult<&[u8], &[u8]> {
 }
 
 /// `sub-domain *("." sub-domain)`; a label begins and ends with a letter, digit or UTF-8.
-fn domain_name(text: &[u8], underscores: bool) -> IResult<&[u8], &[u8]> {
+fn domain_name(text: &[u8], underscores: bool) -> Option<(&[u8], &[u8])> {
     let class = if underscores { LDH | UNDERSCORE } else { LDH };
     dotted(text, class, |label| {
         !label.starts_with(b"-") && !label.ends_with(b"-")
@@ -317,17 +324,17 @@ fn domain_name(text: &[u8], underscores: bool) -> IResult<&[u8], &[u8]> {
 
 /// Runs of octets of a class, with a dot between each two of them.
 #[inline]
-fn dotted(text: &[u8], class: u8, is_legal: impl Fn(&[u8]) -> bool) -> IResult<&[u8], &[u8]> {
+fn dotted(text: &[u8], class: u8, is_legal: impl Fn(&[u8]) -> bool) -> Option<(&[u8], &[u8])> {
     let mut rest = text;
     loop {
         let end = rest.iter().position(|&octet| !is(octet, class));
         let (run, after) = rest.split_at(end.unwrap_or(rest.len()));
         if run.is_empty() || !is_legal(run) {
-            return no_match(text);
+            return None;
         }
         match after {
             [b'.', after @ ..] => rest = after,
-            _ => return Ok((after, &text[..text.len() - after.len()])),
+            _ => return Some((after, &text[..text.len() - after.len()])),
         }
     }
 }

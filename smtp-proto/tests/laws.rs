@@ -7,7 +7,9 @@ use mailwire::testing::laws::{self, Answers};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Step};
 use proptest::prelude::*;
-use smtp_proto::command::{ClientName, Command, MechanismName};
+use smtp_proto::client::Client;
+use smtp_proto::command::{ClientName, Command, MechanismName, Node, Verify};
+use smtp_proto::parameter::{EnvelopeId, OriginalRecipient, Parameter, Solicitation};
 use smtp_proto::server::{Event, Server};
 use smtp_proto::{Domain, Mailbox, Reply, Strictness};
 use stage::{CONFIGURATIONS, ServerStage, Whims, client};
@@ -208,6 +210,13 @@ proptest! {
         prop_assert!(text.parse::<Domain>().is_err());
         prop_assert!(text.parse::<ClientName>().is_err());
         prop_assert!(text.parse::<MechanismName>().is_err());
+        prop_assert!(text.parse::<Verify>().is_err());
+        prop_assert!(text.parse::<Node>().is_err());
+        prop_assert!(text.parse::<EnvelopeId>().is_err());
+        prop_assert!(text.parse::<Solicitation>().is_err());
+        prop_assert!(text.parse::<Parameter>().is_err());
+        prop_assert!(OriginalRecipient::new("rfc822", &text).is_err());
+        prop_assert!(OriginalRecipient::new(&text, "a").is_err());
         for strictness in [Strictness::strict(), Strictness::lenient("b.test".parse().expect("a domain"))] {
             for verb in ["EHLO ", "MAIL FROM:<", "RCPT TO:<", "VRFY ", "AUTH ", "NOOP "] {
                 let line = format!("{verb}{text}>");
@@ -294,6 +303,32 @@ fn nine_no_secret() {
     let command = Command::parse(b"AUTH PLAIN AHRpbQB0YW5zdGFhZg==", &Strictness::strict());
     let command = command.expect("a command");
     look(format!("{command:?} {command}"));
+}
+
+/// Law 9, for the client: what it says to authenticate is seen in its output alone.
+#[test]
+fn nine_no_secret_of_the_client() {
+    let mut client: Client = client::ClientStage
+        .machine(&settings("auth_without_tls"))
+        .expect("settings");
+    let greeting = b"220 mx\r\n250-mx\r\n250 AUTH LOGIN\r\n334 \r\n";
+    assert_eq!(client.input().extend(greeting), greeting.len());
+    for actions in [&["auth LOGIN tanstaaf"][..], &["respond tanstaaf"]] {
+        while !matches!(client.step(now()), Ok(Step::Event(_))) {}
+        for action in actions {
+            client::ClientStage
+                .act(&mut client, action)
+                .expect("it fits");
+        }
+        let shown = format!("{client:?} {client:#?}");
+        assert!(
+            !shown.contains("tanstaa") && !shown.contains("dGFuc3RhYW"),
+            "{shown}"
+        );
+    }
+    let waiting = client.output().len();
+    let said = client.output().copy_to_bytes(waiting);
+    assert!(said.ends_with(b"dGFuc3RhYWY=\r\n"));
 }
 
 /// Says something, answers what is asked, and returns the codes of the replies.

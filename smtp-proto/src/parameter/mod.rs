@@ -130,23 +130,23 @@ impl MailParameters {
     /// The extensions that these parameters belong to: they may only be used where all of them
     /// are on offer.
     pub fn needs(&self) -> Extensions {
-        let body = match self.body {
-            Some(BodyType::Binary) => Extension::BinaryMime,
-            _ => Extension::EightBitMime,
-        };
         let mut needs = match &self.terms {
             Some(terms) => terms.needs(),
             None => Extensions::none(),
         };
-        for (is_given, extension) in [
-            (self.size.is_some(), Extension::Size),
-            (self.body.is_some(), body),
-            (self.smtputf8, Extension::SmtpUtf8),
-            (self.auth.is_some(), Extension::Auth),
-        ] {
-            if is_given {
-                needs.insert(extension);
-            }
+        if self.size.is_some() {
+            needs.insert(Extension::Size);
+        }
+        match self.body {
+            None => {}
+            Some(BodyType::Binary) => needs.insert(Extension::BinaryMime),
+            Some(BodyType::SevenBit | BodyType::EightBit) => needs.insert(Extension::EightBitMime),
+        }
+        if self.smtputf8 {
+            needs.insert(Extension::SmtpUtf8);
+        }
+        if self.auth.is_some() {
+            needs.insert(Extension::Auth);
         }
         needs
     }

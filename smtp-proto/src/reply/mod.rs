@@ -169,15 +169,26 @@ impl FromStr for Reply {
     }
 }
 
+/// `class.subject.detail`, of one and up to three digits (RFC 3463 section 2).
 fn parse_enhanced(word: &str) -> Option<(u8, u16, u16)> {
-    let mut parts = word.split('.');
-    let mut part = || {
-        let digits = parts.next()?;
-        let plain = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        plain.then(|| digits.parse::<u16>().ok())?
+    let [class @ b'0'..=b'9', b'.', rest @ ..] = word.as_bytes() else {
+        return None;
     };
-    let enhanced = (u8::try_from(part()?).ok()?, part()?, part()?);
-    parts.next().is_none().then_some(enhanced)
+    let mut numbers = [0; 2];
+    let mut digits = [0; 2];
+    let mut which = 0;
+    for octet in rest {
+        match octet {
+            b'.' if which == 0 => which = 1,
+            b'0'..=b'9' if digits[which] < 3 => {
+                numbers[which] = numbers[which] * 10 + u16::from(octet - b'0');
+                digits[which] += 1;
+            }
+            _ => return None,
+        }
+    }
+    let is_whole = digits[0] > 0 && digits[1] > 0;
+    is_whole.then_some((class - b'0', numbers[0], numbers[1]))
 }
 
 /// The rules of [`Reply::new`], usable in constants.

@@ -111,6 +111,10 @@ impl ReplyReader {
         } else if code != self.code || self.count == self.most {
             return Err(MalformedReply);
         } else {
+            if self.count == 1 {
+                // Few have more than one line, and those have many.
+                self.text.reserve(MORE_LINES);
+            }
             self.text.push('\n');
         }
         self.count += 1;
@@ -122,24 +126,30 @@ impl ReplyReader {
     }
 }
 
+/// Room for the other lines of an answer to EHLO.
+const MORE_LINES: usize = 400;
+
 /// An enhanced code of the right class at the front of a line (RFC 2034 section 4), and the rest.
 fn split_enhanced(text: &str, class: u8) -> (Option<(u8, u16, u16)>, &str) {
-    if text.as_bytes().get(1) != Some(&b'.') {
+    if class == 3 || text.as_bytes().first_chunk() != Some(&[b'0' + class, b'.']) {
         return (None, text);
     }
-    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let (word, rest) = match memchr::memchr(b' ', text.as_bytes()) {
+        Some(space) => (&text[..space], &text[space + 1..]),
+        None => (text, ""),
+    };
     match parse_enhanced(word) {
-        Some(enhanced) if enhanced.0 == class && class != 3 => (Some(enhanced), rest),
-        _ => (None, text),
+        Some(enhanced) => (Some(enhanced), rest),
+        None => (None, text),
     }
 }
 
 /// The text, with a sign in the place of all that is not UTF-8 or ends lines.
 fn printable(text: &[u8]) -> Cow<'_, str> {
-    let is_plain = |octet: &u8| (b' '..=b'~').contains(octet);
-    let lossy = String::from_utf8_lossy(text);
-    if text.iter().all(is_plain) {
-        return lossy;
+    // Without an early exit, so that many octets are examined at once.
+    let is_plain = |plain, octet: &u8| plain & (b' '..=b'~').contains(octet);
+    if text.iter().fold(true, is_plain) {
+        return std::str::from_utf8(text).expect("it is ASCII").into();
     }
     let replace = |c: char| match c {
         '\t' => ' ',
@@ -147,11 +157,16 @@ fn printable(text: &[u8]) -> Cow<'_, str> {
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     };
+    let lossy = String::from_utf8_lossy(text);
     lossy.chars().map(replace).collect::<String>().into()
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Buf;
+    use mailwire::Output;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(bytes: &[u8], piece: usize) -> Result<Vec<String>, MalformedReply> {
@@ -189,6 +204,38 @@ mod tests {
                 let found = read(bytes, piece).expect("legal");
                 assert_eq!(found, replies, "pieces of {piece}");
             }
+        }
+    }
+
+    proptest! {
+        /// Law 7: what a server writes is what a client reads.
+        #[test]
+        fn what_is_written_is_read(
+            code in 200u16..560,
+            enhanced in prop::option::of((0u16..1000, 0u16..1000)),
+            text in "[ -~ü]{0,9}(\n[ -~ü.]{0,9}){0,3}",
+            piece in 1usize..40,
+        ) {
+            let class = (code / 100) as u8;
+            let enhanced = enhanced.map(|(subject, detail)| (class, subject, detail));
+            let Ok(reply) = Reply::new(code, enhanced, text) else {
+                return Ok(());
+            };
+            let mut output = Output::new(1000);
+            reply.write(&mut output);
+            let written = output.copy_to_bytes(output.len());
+            let mut input = Input::new(2000);
+            let mut reader = ReplyReader::new(512, 4);
+            let mut read = None;
+            for piece in written.chunks(piece) {
+                prop_assert_eq!(read, None);
+                prop_assert_eq!(input.extend(piece), piece.len());
+                read = reader.next(&mut input).expect("a reply");
+            }
+            // A text that begins like an enhanced code is taken for one where there is none.
+            let read = read.expect("a whole reply");
+            prop_assert_eq!(read.to_string(), reply.to_string());
+            prop_assert!(read == reply || reply.enhanced().is_none());
         }
     }
 

@@ -20,29 +20,21 @@ pub(super) struct Clock {
     octets_left: u64,
 }
 
-/// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// A line, or a handshake: not prolonged by single octets.
-    Whole(Duration),
-    /// A message: prolonged by what comes.
-    Message,
-}
-
 impl Clock {
-    /// Nothing complete is there.
-    pub(super) fn wait(&mut self, now: Instant, phase: Phase, input: &Input, limits: &Limits) {
-        match phase {
-            Phase::Whole(time) => self.input.arm_if_idle(now, time),
-            Phase::Message => {
-                self.message.arm_if_idle(now, limits.message_time);
-                let received = input.octets_received();
-                if std::mem::replace(&mut self.octets_received, received) != received {
-                    self.input.arm(now, limits.data_time);
-                }
-                self.input.arm_if_idle(now, limits.data_time);
-            }
+    /// No whole line is there, or no handshake yet: single octets prolong nothing.
+    #[inline]
+    pub(super) fn wait(&mut self, now: Instant, time: Duration) {
+        self.input.arm_if_idle(now, time);
+    }
+
+    /// No more of a message is there: whatever comes prolongs it.
+    pub(super) fn wait_for_message(&mut self, now: Instant, input: &Input, limits: &Limits) {
+        self.message.arm_if_idle(now, limits.message_time);
+        let received = input.octets_received();
+        if std::mem::replace(&mut self.octets_received, received) != received {
+            self.input.arm(now, limits.data_time);
         }
+        self.input.arm_if_idle(now, limits.data_time);
     }
 
     /// What was waited for has come.

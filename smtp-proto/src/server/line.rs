@@ -13,6 +13,7 @@ pub(super) enum Line {
 }
 
 impl Line {
+    #[inline]
     pub(super) fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
         let command = Command::parse(line, &config.strictness)?;
         // Only AUTH may need more than a command line holds.

@@ -5,6 +5,7 @@ mod config;
 mod event;
 mod incoming;
 mod line;
+mod question;
 mod replies;
 mod session;
 
@@ -19,9 +20,10 @@ use mailwire::{ApiMisuse, Input, Machine, Output, Step, TlsInfo};
 pub use config::{Config, Protocol};
 pub use event::{Aborted, Event};
 
-use self::clock::{Clock, Phase};
+use self::clock::Clock;
 use self::incoming::Incoming;
 use self::line::{Line, TLS_HANDSHAKE};
+use self::question::Question;
 use self::session::{Chunks, Session};
 use crate::command::{
     Chunk, ClientAttribute, Command, Hello, HelloVerb, MechanismName, Rcpt, SyntaxError,
@@ -114,28 +116,6 @@ enum State {
     Closing,
 }
 
-/// What the application was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Question {
-    Hello(HelloVerb),
-    Auth,
-    Mail,
-    Rcpt,
-    Data,
-    /// This is the first chunk of a message.
-    Chunk(Chunk),
-    /// So many statuses are still to be given.
-    EndOfData(u32),
-    Verify,
-    Expand,
-    Etrn,
-    /// Whether somebody is logged in there.
-    XClient {
-        login: bool,
-    },
-    XForward,
-}
-
 /// What advancing by one transition came to.
 enum Turn {
     /// The state has changed, or something was consumed: look again.
@@ -209,24 +189,7 @@ impl Server {
     /// If no event waits. Nothing has changed then.
     pub fn accept(&mut self) -> Result<(), ApiMisuse> {
         let question = self.question("accept")?;
-        let output = &mut self.output;
-        match question {
-            Question::Hello(HelloVerb::Helo) => replies::helo(&self.config, output),
-            Question::Hello(_) => {
-                replies::ehlo(&self.config, &self.session, output);
-            }
-            Question::Mail => output.push(b"250 2.1.0 Ok\r\n"),
-            Question::Rcpt => output.push(b"250 2.1.5 Ok\r\n"),
-            Question::Data => output.push(b"354 End data with <CR><LF>.<CR><LF>\r\n"),
-            Question::Chunk(_) => {}
-            Question::EndOfData(_) => output.push(b"250 2.0.0 Ok\r\n"),
-            Question::Auth => output.push(b"235 2.7.0 Authentication successful\r\n"),
-            Question::Verify => output.push(b"252 2.1.5 Cannot verify, but will try\r\n"),
-            Question::Expand => output.push(b"252 2.1.5 Cannot expand, but will try\r\n"),
-            Question::Etrn => output.push(b"250 2.0.0 Queuing started\r\n"),
-            Question::XClient { .. } => replies::greeting(&self.config, output),
-            Question::XForward => output.push(b"250 2.0.0 Ok\r\n"),
-        }
+        question.accept(&self.config, &self.session, &mut self.output);
         self.answered(question, true);
         Ok(())
     }
@@ -241,13 +204,7 @@ impl Server {
     /// changed then.
     pub fn reply(&mut self, reply: Reply) -> Result<(), ApiMisuse> {
         let question = self.question("reply")?;
-        let fits = match question {
-            Question::Hello(_) | Question::Data | Question::Chunk(_) | Question::XClient { .. } => {
-                !reply.is_positive()
-            }
-            _ => true,
-        };
-        if !fits || reply.is_intermediate() {
+        if !question.takes(&reply) {
             return Err(misuse("reply", "a reply of another class is due"));
         }
         // No enhanced code in answer to a hello (RFC 2034 section 4).
@@ -454,9 +411,7 @@ impl Server {
                     return Turn::Go;
                 }
                 // For the 220 to be taken and the handshake to be made.
-                let limits = &self.config.limits;
-                let phase = Phase::Whole(limits.command_time);
-                self.clock.wait(now, phase, &self.input, limits);
+                self.clock.wait(now, self.config.limits.command_time);
                 Turn::Step(Step::StartTls)
             }
             State::Closing => Turn::Step(Step::Close),
@@ -913,13 +868,16 @@ impl Server {
             return Turn::Go;
         }
         let limits = &self.config.limits;
-        let phase = match self.state {
-            State::Body | State::Skipping { .. } => Phase::Message,
-            State::AuthLine => Phase::Whole(limits.auth_time),
-            State::Silence => Phase::Whole(limits.greeting_delay),
-            _ => Phase::Whole(limits.command_time),
+        let time = match self.state {
+            State::Body | State::Skipping { .. } => {
+                self.clock.wait_for_message(now, &self.input, limits);
+                return Turn::Step(Step::NeedInput);
+            }
+            State::AuthLine => limits.auth_time,
+            State::Silence => limits.greeting_delay,
+            _ => limits.command_time,
         };
-        self.clock.wait(now, phase, &self.input, limits);
+        self.clock.wait(now, time);
         Turn::Step(Step::NeedInput)
     }
 

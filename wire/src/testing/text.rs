@@ -9,7 +9,8 @@ pub fn print(bytes: &[u8]) -> String {
     let mut rest = bytes;
     while let Some(&octet) = rest.first() {
         let run = rest.iter().take_while(|&&next| next == octet).count();
-        if run >= SHORTEST_RUN {
+        // A repetition ends with a brace, so that of braces cannot be written.
+        if run >= SHORTEST_RUN && octet != b'}' {
             line.push_str(&format!("\\{{{run}*{}}}", octet_text(octet)));
             rest = &rest[run..];
         } else {
@@ -84,9 +85,7 @@ mod tests {
         #[test]
         fn parse_undoes_print(bytes in proptest::collection::vec(any::<u8>(), 0..100), run in 0usize..100) {
             let bytes = [bytes, vec![b'}'; run]].concat();
-            if run < super::SHORTEST_RUN {
-                prop_assert_eq!(super::parse(&super::print(&bytes)), Ok(bytes));
-            }
+            prop_assert_eq!(super::parse(&super::print(&bytes)), Ok(bytes));
         }
     }
 

@@ -1,0 +1,31 @@
+"""Programs of Node, with packages that npm installs once a run."""
+
+import os
+
+from lib import work
+
+
+def packages():
+    """The folder with smtp-server and nodemailer."""
+    folder = work.ROOT / "node"
+    if not folder.exists():
+        folder.mkdir()
+        (folder / "package.json").write_text('{"private": true}')
+        names = ["smtp-server@3", "nodemailer@7"]
+        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", *names]
+        work.run(command, timeout=120)
+    return folder
+
+
+def start(script, log, *arguments):
+    """Starts a script that finds the packages."""
+    path = packages() / log.with_suffix(".js").name
+    path.write_text(script)
+    return work.start(["node", path, *arguments], log)
+
+
+def run(script, name, *arguments, env=None):
+    """Runs a script to its end and returns what it printed."""
+    path = packages() / f"{name}.js"
+    path.write_text(script)
+    return work.run(["node", path, *arguments], env={**os.environ, **(env or {})})

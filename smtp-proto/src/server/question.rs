@@ -1,0 +1,63 @@
+//! What the application was asked, and which answers fit.
+
+use mailwire::Output;
+
+use super::session::Session;
+use super::{Config, replies};
+use crate::Reply;
+use crate::command::{Chunk, HelloVerb};
+
+/// What the application was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    Hello(HelloVerb),
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    /// This is the first chunk of a message.
+    Chunk(Chunk),
+    /// So many statuses are still to be given.
+    EndOfData(u32),
+    Verify,
+    Expand,
+    Etrn,
+    /// Whether somebody is logged in there.
+    XClient {
+        login: bool,
+    },
+    XForward,
+}
+
+impl Question {
+    /// Says yes.
+    pub(super) fn accept(self, config: &Config, session: &Session, output: &mut Output) {
+        output.push(match self {
+            Self::Hello(HelloVerb::Helo) => return replies::helo(config, output),
+            Self::Hello(_) => return replies::ehlo(config, session, output),
+            Self::XClient { .. } => return replies::greeting(config, output),
+            Self::Mail => b"250 2.1.0 Ok\r\n",
+            Self::Rcpt => b"250 2.1.5 Ok\r\n",
+            Self::Data => b"354 End data with <CR><LF>.<CR><LF>\r\n",
+            // It is said behind the chunk.
+            Self::Chunk(_) => b"",
+            Self::EndOfData(_) | Self::XForward => b"250 2.0.0 Ok\r\n",
+            Self::Auth => b"235 2.7.0 Authentication successful\r\n",
+            Self::Verify => b"252 2.1.5 Cannot verify, but will try\r\n",
+            Self::Expand => b"252 2.1.5 Cannot expand, but will try\r\n",
+            Self::Etrn => b"250 2.0.0 Queuing started\r\n",
+        });
+    }
+
+    /// Whether a reply answers it. The success of some has a form that clients rely on.
+    pub(super) fn takes(self, reply: &Reply) -> bool {
+        let has_form = matches!(
+            self,
+            Self::Hello(_) | Self::Data | Self::Chunk(_) | Self::XClient { .. }
+        );
+        match reply.is_positive() {
+            true => !has_form,
+            false => !reply.is_intermediate(),
+        }
+    }
+}
