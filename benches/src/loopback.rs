@@ -5,9 +5,9 @@
 //! CPU 1 for more. The server's CPU time does not depend on the client at all.
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
+use crate::processes::{self, pinned};
 use crate::{ours, sinks};
 use anyhow::{Context, Result, bail, ensure};
-use procfs::process::{Process, all_processes};
 use std::cell::RefCell;
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -230,26 +230,9 @@ impl Server {
         Ok(port)
     }
 
-    /// What it and the processes that it started have used, in user and kernel mode.
     fn cpu_seconds(&self) -> Result<f64> {
         let (child, _) = self.running.as_ref().context("the server is running")?;
-        let mut ticks = 0;
-        let mut tree = vec![i32::try_from(child.id())?];
-        let parents: Vec<_> = all_processes()?
-            .filter_map(|process| process.ok()?.stat().ok())
-            .map(|stat| (stat.ppid, stat.pid))
-            .collect();
-        while let Some(pid) = tree.pop() {
-            let stat = Process::new(pid)?.stat()?;
-            ticks += stat.utime + stat.stime;
-            tree.extend(
-                parents
-                    .iter()
-                    .filter(|(parent, _)| *parent == pid)
-                    .map(|(_, pid)| pid),
-            );
-        }
-        Ok(ticks as f64 / procfs::ticks_per_second() as f64)
+        processes::cpu_seconds(child.id())
     }
 }
 
@@ -261,13 +244,6 @@ impl Drop for Server {
             _ = child.wait();
         }
     }
-}
-
-/// `program`, confined to one CPU; taskset becomes the program, so its process id is the same.
-fn pinned(program: &str, cpu: usize) -> Command {
-    let mut command = Command::new("taskset");
-    command.args(["-c", &cpu.to_string(), program]);
-    command
 }
 
 fn last_cpu() -> usize {

@@ -9,6 +9,8 @@ mod report;
 mod body;
 mod commands;
 mod loopback;
+mod pop3;
+mod processes;
 mod replies;
 mod sending;
 mod session;
@@ -51,6 +53,7 @@ fn layers(effort: Effort) -> Vec<Case> {
         body::cases(effort),
         sending::cases(effort),
         loopback::cases(effort),
+        pop3::cases(effort),
     ]
     .into_iter()
     .flatten()

@@ -199,3 +199,28 @@ impl Service for Discard {
 fn config() -> Config {
     Config::new("mx.example.org".parse().expect("a domain"))
 }
+
+/// POP3 out of Maildirs in a folder, for everybody with the password `secret`.
+pub(crate) fn pop3_server(listener: TcpListener, root: &str) -> Result<()> {
+    use mail_server::auth::{Authentication, Passwords};
+    use mail_server::pop3;
+    use mail_server::store::FileStore;
+    use sasl::PasswordFile;
+
+    let users = ["small", "large", "many"].map(|name| format!("{name}:secret"));
+    let users = PasswordFile::from_accounts(users.iter().map(String::as_str));
+    let users = users.map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
+    let mut config = pop3::Config::new();
+    config.auth_without_tls = true;
+    let whose = |user: &str| format!("{user}@example.org").parse().ok();
+    let service = pop3::FromStore::new(FileStore::maildir(root), whose);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = pop3::Listener::from_std(listener, config)?
+            .authentication(Authentication::new(Passwords::from(users)));
+        tokio::spawn(listener.serve(move |_peer| service.clone())).await?;
+        Ok(())
+    })
+}

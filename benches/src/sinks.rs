@@ -8,6 +8,9 @@ use std::net::TcpListener;
 /// Serves on the loopback `port` until killed, as the server called `name`.
 pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
+    if let Some(root) = name.strip_prefix(POP3) {
+        return ours::pop3_server(listener, root);
+    }
     match name {
         MAILIN => serve_mailin(listener),
         MAILWIRE => ours::smtp_sink().context("not built yet")?(listener),
@@ -17,6 +20,9 @@ pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
 
 pub(crate) const MAILIN: &str = "mailin";
 pub(crate) const MAILWIRE: &str = "mailwire";
+
+/// Serves POP3 from Maildirs in the folder whose path stands behind it.
+pub(crate) const POP3: &str = "pop3:";
 
 /// Its defaults accept every message and throw it away.
 fn serve_mailin(listener: TcpListener) -> Result<()> {
