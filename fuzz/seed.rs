@@ -37,6 +37,19 @@ fn main() {
         }
         count += 1;
     }
+    let pop3 = root.join("../pop3-proto/tests/transcripts");
+    count += conversations(
+        "pop3_server",
+        &pop3.join("server"),
+        Role::Server,
+        &[0, 3, 7, 30],
+    );
+    count += conversations(
+        "pop3_client",
+        &pop3.join("client"),
+        Role::Client,
+        &[0, 7, 30],
+    );
     for (index, messages) in SASL.iter().enumerate() {
         for choice in 0..32u8 {
             seed(
@@ -71,6 +84,26 @@ fn main() {
         "seeds of {count} transcripts in {}",
         root.join("corpus").display()
     );
+}
+
+/// Seeds a target with what the peers of the transcripts in a folder say, behind a head whose first
+/// octet chooses one of the configurations. Says how many transcripts there are.
+fn conversations(target: &str, folder: &Path, role: Role, head: &[u8]) -> usize {
+    let mut count = 0;
+    for entry in fs::read_dir(folder).expect("the transcripts") {
+        let path = entry.expect("a readable folder").path();
+        let written = fs::read_to_string(&path).expect("a readable transcript");
+        let said = Transcript::parse(&written, role)
+            .expect("a transcript")
+            .peer_bytes();
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        for configuration in 0..CONFIGURATIONS {
+            let head = [&[configuration], &head[1..]].concat();
+            seed(target, &format!("{name}-{configuration}"), &[&head, &said]);
+        }
+        count += 1;
+    }
+    count
 }
 
 fn seed(target: &str, name: &str, parts: &[&[u8]]) {

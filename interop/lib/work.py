@@ -110,6 +110,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def tmpfs(size):
     """A small file system of its own, so that a disk can be full or read-only."""
     path = folder("tmpfs")
@@ -128,7 +133,8 @@ def certificate():
     if not cert.exists():
         run(
             "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
-            "-addext subjectAltName=DNS:localhost,IP:127.0.0.1".split()
+            "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 "
+            "-addext basicConstraints=critical,CA:FALSE".split()
             + ["-keyout", key, "-out", cert]
         )
     return pathlib.Path(cert), pathlib.Path(key)

@@ -98,6 +98,9 @@ mod acceptor;
 mod limits;
 pub use limits::Limits;
 
+mod client_tls;
+pub use client_tls::{ClientTls, Security};
+
 mod proxy;
 pub use proxy::Proxies;
 

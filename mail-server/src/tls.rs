@@ -67,7 +67,9 @@ impl Tls {
         stream: TcpStream,
     ) -> std::io::Result<(Box<TlsStream<TcpStream>>, TlsInfo)> {
         let stream = self.acceptor.accept(stream).await?;
-        let mut info = info(stream.get_ref().1);
+        let connection = stream.get_ref().1;
+        let mut info = info(connection);
+        info.server_name = connection.server_name().map(str::to_owned);
         info.server_end_point.clone_from(&self.end_point);
         Ok((Box::new(stream), info))
     }
@@ -91,8 +93,8 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-/// What rustls knows of a session, in the words of the machines.
-fn info(connection: &rustls::ServerConnection) -> TlsInfo {
+/// What rustls knows of a session, on either side, in the words of the machines.
+pub(crate) fn info<D>(connection: &rustls::ConnectionCommon<D>) -> TlsInfo {
     let mut info = TlsInfo::default();
     let version = connection.protocol_version();
     info.version = version.map(|version| match version {
@@ -102,7 +104,6 @@ fn info(connection: &rustls::ServerConnection) -> TlsInfo {
     });
     let suite = connection.negotiated_cipher_suite();
     info.cipher = suite.map(|suite| format!("{:?}", suite.suite()));
-    info.server_name = connection.server_name().map(str::to_owned);
     let certificates = connection.peer_certificates();
     info.peer_certificate = certificates
         .and_then(<[_]>::first)

@@ -121,6 +121,24 @@ impl MailboxError {
     }
 }
 
+impl From<MailboxError> for io::Error {
+    fn from(error: MailboxError) -> Self {
+        match error {
+            MailboxError::Step(error) => error.into(),
+            error => Self::other(error),
+        }
+    }
+}
+
+impl From<DeliveryError> for io::Error {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::Step(error) => error.into(),
+            error => Self::other(error),
+        }
+    }
+}
+
 impl From<LockError> for DeliveryError {
     fn from(error: LockError) -> Self {
         match error {

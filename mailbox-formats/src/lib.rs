@@ -55,6 +55,9 @@
 //! - [`Mbox::list`](mbox::Mbox::list) numbers the messages of an mbox, and
 //!   [`Mbox::change`](mbox::Mbox::change) flags and removes them, by atomic replacement or in
 //!   place with a journal, while other programs append.
+//! - [`mmdf`] and [`mh`] read and write two more formats, and [`convert`] carries mail from
+//!   each to each, with flags, keywords, dates and senders.
+//! - [`compressed`] reads archives by gzip, zstd, bzip2 and xz, each by a feature of its name.
 //! - [`Durability`] says what a delivery waits for.
 //! - [`DeliveryError`] tells faults apart, so that a server answers 451, 452 or 550;
 //!   [`MailboxError`] does it for reading and changing.
@@ -65,10 +68,17 @@
 //! server calls it where blocking is allowed. Delivery is for Unix; network file systems
 //! are as safe as their `rename`, `link` and locks are.
 //!
-//! Not supported yet: folders and indexes.
+//! Not supported yet: folders.
 
 pub mod maildir;
 pub mod mbox;
+
+pub mod mh;
+pub mod mmdf;
+
+pub mod convert;
+
+pub mod compressed;
 
 mod flags;
 

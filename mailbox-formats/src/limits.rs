@@ -108,3 +108,11 @@ pub const BELIEVED_UID: u32 = u32::MAX / 2;
 
 /// Bytes that are read at once of a message of an mbox.
 pub const CONTENT_BUFFER: usize = 32 * 1024;
+
+/// Separators of an mbox that are looked at again before it is believed that it has only
+/// grown: a few reads instead of all.
+pub const INDEX_SAMPLES: usize = 16;
+
+/// Messages of a Maildir that are published together when mail is copied: as many as make
+/// the price of a sync small.
+pub const BATCH: usize = 1000;

@@ -44,7 +44,7 @@
 //!         },
 //!         Step::Event(server::Event::Retrieve(_)) => {
 //!             server.ok()?;
-//!             server.write_body(mail.clone())?; // it is small enough to fit
+//!             server.write_body(&mut mail.clone())?; // it is small enough to fit
 //!             server.finish_body()?;
 //!         }
 //!         Step::Event(server::Event::Update(_)) => server.ok()?,

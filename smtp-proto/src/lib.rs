@@ -43,6 +43,8 @@
 
 pub mod server;
 
+pub mod client;
+
 pub mod command;
 pub mod parameter;
 
@@ -53,7 +55,7 @@ mod path;
 pub use path::{Domain, ForwardPath, InvalidDomain, InvalidPath, Mailbox, ReversePath};
 
 mod reply;
-pub use reply::{InvalidReply, Reply};
+pub use reply::{InvalidReply, MalformedReply, Reply, ReplyReader};
 
 mod strictness;
 pub use strictness::Strictness;

@@ -124,6 +124,13 @@ pub enum ReversePath {
     Mailbox(Mailbox),
 }
 
+impl ReversePath {
+    /// Whether there is more than ASCII in it, so that it needs SMTPUTF8 (RFC 6531).
+    pub fn is_international(&self) -> bool {
+        matches!(self, Self::Mailbox(mailbox) if mailbox.is_international())
+    }
+}
+
 impl fmt::Display for ReversePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use smtp_proto::command::{ClientName, Command, MechanismName};
 use smtp_proto::server::{Event, Server};
 use smtp_proto::{Domain, Mailbox, Reply, Strictness};
-use stage::{CONFIGURATIONS, ServerStage, Whims};
+use stage::{CONFIGURATIONS, ServerStage, Whims, client};
 
 mod stage;
 
@@ -84,6 +84,21 @@ proptest! {
     ) {
         let settings = settings(configuration);
         laws::check(&ServerStage, &settings, || Whims(mood), &said, &cuts);
+    }
+
+    /// Laws 1 to 5, for the client.
+    #[test]
+    fn one_to_five_of_the_client(
+        said in prop::collection::vec(server_fragment(), 0..60),
+        hello in prop::sample::select(HELLOS),
+        configuration in prop::sample::select(client::CONFIGURATIONS),
+        mood in any::<u64>(),
+        cuts in prop::collection::vec(any::<usize>(), 1..8),
+    ) {
+        let settings = settings(configuration);
+        let said = [hello, &said.concat()].concat();
+        let answers = || client::ClientWhims(Whims(mood));
+        laws::check(&client::ClientStage, &settings, answers, &said, &cuts);
     }
 
     /// Law 6, one command at a time and with an application that refuses at will: each command
@@ -355,6 +370,46 @@ fn command_line() -> impl Strategy<Value = String> {
     (verb, address, parameters)
         .prop_map(|(verb, address, parameters)| verb.to_owned() + &address + &parameters)
 }
+
+/// Pieces of what servers say, legal and not.
+fn server_fragment() -> impl Strategy<Value = Vec<u8>> {
+    let fixed = prop::sample::select(SERVER_FRAGMENTS).prop_map(<[u8]>::to_vec);
+    let noise = prop::collection::vec(any::<u8>(), 0..20);
+    prop_oneof![40 => fixed, 1 => noise]
+}
+
+const HELLOS: &[&[u8]] = &[
+    b"",
+    b"220 mx\r\n250 mx\r\n",
+    b"220 mx\r\n250-mx\r\n250-PIPELINING\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n",
+    b"220 mx\r\n250-mx\r\n250-PIPELINING\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 DSN\r\n",
+    b"220 mx\r\n250-mx\r\n250-CHUNKING\r\n250-SIZE 50000\r\n250 BINARYMIME\r\n",
+    b"220 mx\r\n500 what\r\n250 mx\r\n",
+];
+
+const SERVER_FRAGMENTS: &[&[u8]] = &[
+    b"250 Ok\r\n",
+    b"250 Ok\r\n",
+    b"250 Ok\r\n",
+    b"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go on\r\n",
+    b"250-a\r\n250-b\r\n250 c\r\n",
+    b"354 Go on\r\n",
+    b"550 5.1.1 No\r\n",
+    b"452 4.2.2 Full\r\n",
+    b"503 No\r\n",
+    b"334 \r\n",
+    b"334 dGVzdA==\r\n",
+    b"334 !\r\n",
+    b"235 2.7.0 Ok\r\n",
+    b"220 Go ahead\r\n",
+    b"221 Bye\r\n",
+    b"421 Closing\r\n",
+    b"250-a\r\n550 b\r\n",
+    b"250 a\n",
+    b"250",
+    b"\r\n",
+    b"99",
+];
 
 const BODY: &[&[u8]] = &[
     b"\r\n", b".", b"\r", b"\n", b"text", b"\r\n.", b"..", b"\0\xff",

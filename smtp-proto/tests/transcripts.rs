@@ -1,4 +1,4 @@
-//! Replays `tests/transcripts/server`.
+//! Replays `tests/transcripts`.
 
 mod stage;
 
@@ -8,4 +8,10 @@ use mailwire::testing::transcript::{Role, replay_all};
 fn server() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/server");
     replay_all(&stage::ServerStage, Role::Server, folder);
+}
+
+#[test]
+fn client() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/client");
+    replay_all(&stage::client::ClientStage, Role::Client, folder);
 }

@@ -6,7 +6,7 @@
 //! how messages are smuggled. Text that is framed by counting has the same strays, and a
 //! [`Screen`] for them.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use crate::{Input, Output};
 
@@ -208,38 +208,46 @@ impl Screen {
     /// Under [`Strays::Reject`] nothing is taken from the first stray on.
     pub fn next(&mut self, input: &mut Input, run: u64) -> (usize, Bytes) {
         let here = usize::try_from(run).map_or(input.len(), |run| run.min(input.len()));
-        let ends_here = here as u64 == run;
+        self.take(input, here, here as u64 == run)
+    }
+
+    /// The same for a piece of text that is whole: what of it can be handed on at once. Call it
+    /// until the piece is empty or something was [refused](Self::refused).
+    pub fn filter(&mut self, piece: &mut Bytes) -> Bytes {
+        let here = piece.len();
+        self.take(piece, here, true).1
+    }
+
+    fn take(&mut self, text: &mut impl Text, here: usize, ends_here: bool) -> (usize, Bytes) {
         if here == 0 || self.refused().is_some() {
             return (0, Bytes::new());
         }
         if self.policy == Strays::Allow {
-            return (here, input.take(here));
+            return (here, text.split(here));
         }
         if std::mem::take(&mut self.holds_cr) {
-            return match input[0] {
+            return match text[0] {
                 b'\n' => {
-                    input.consume(1);
+                    text.skip(1);
                     (1, Bytes::from_static(b"\r\n"))
                 }
                 _ => (0, self.replace(Stray::Cr)),
             };
         }
-        let extent = extent(&input[..here], true, &mut self.block);
+        let extent = extent(&text[..here], true, &mut self.block);
         match (extent.stop, extent.length) {
             (Stop::Stray(stray), 0) => {
-                if self.policy == Strays::Normalise {
-                    input.consume(1);
-                }
                 let taken = usize::from(self.policy == Strays::Normalise);
+                text.skip(taken);
                 (taken, self.replace(stray))
             }
             // A CR alone, whose LF may still come: in this run, or at the start of the next.
             (Stop::Plain, 0) if ends_here => {
                 self.holds_cr = true;
-                input.consume(1);
+                text.skip(1);
                 (1, Bytes::new())
             }
-            (_, length) => (length, input.take(length)),
+            (_, length) => (length, text.split(length)),
         }
     }
 
@@ -259,6 +267,32 @@ impl Screen {
             (_, Stray::Lf) => Bytes::from_static(b"\r\n"),
             _ => Bytes::from_static(b" "),
         }
+    }
+}
+
+/// Where text is taken from.
+trait Text: std::ops::Deref<Target = [u8]> {
+    fn split(&mut self, count: usize) -> Bytes;
+    fn skip(&mut self, count: usize);
+}
+
+impl Text for Input {
+    fn split(&mut self, count: usize) -> Bytes {
+        self.take(count)
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.consume(count);
+    }
+}
+
+impl Text for Bytes {
+    fn split(&mut self, count: usize) -> Bytes {
+        self.split_to(count)
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.advance(count);
     }
 }
 
@@ -543,7 +577,6 @@ const LARGEST_BLOCK: usize = 4 * 1024;
 
 #[cfg(test)]
 mod tests {
-    use bytes::Buf;
     use proptest::prelude::*;
 
     use super::*;

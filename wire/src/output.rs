@@ -76,6 +76,15 @@ impl Output {
         self.segments.push_back(bytes);
     }
 
+    /// Appends all that waits in another queue, without a copy of what is large. For machines.
+    pub fn append(&mut self, other: &mut Self) {
+        other.close_tail();
+        for segment in other.segments.drain(..) {
+            self.push_bytes(segment);
+        }
+        other.chained = 0;
+    }
+
     /// Whether more than the mark waits, so that nothing should be added before a flush.
     #[inline]
     pub fn is_over(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
@@ -317,10 +317,8 @@ impl<S: Service> Connection<S> {
 
     /// Gives the machine what it has room for.
     fn write(&mut self, message: &mut Message) {
-        match self.driver.machine().write_body(message.piece.clone()) {
-            Ok(accepted) => message.piece.advance(accepted),
-            Err(error) => check(Err(error)),
-        }
+        let told = self.driver.machine().write_body(&mut message.piece);
+        check(told);
     }
 }
 

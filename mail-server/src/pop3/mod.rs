@@ -35,6 +35,9 @@ pub use apop::timestamp;
 
 mod connection;
 
+mod client;
+pub use client::{Client, ClientError, Message, Messages};
+
 pub use pop3_proto::server::Config;
 
 use std::sync::Arc;

@@ -46,6 +46,9 @@ mod authentication;
 mod deliver;
 pub use deliver::deliver;
 
+mod outgoing;
+pub use outgoing::{Outgoing, SendError};
+
 pub use smtp_proto::server::{Config, Protocol};
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use bytes::Bytes;
 use mailbox_formats::Flags;
-use mailbox_formats::mbox::{Access, Changes, Content, List, Listed, Mbox};
+use mailbox_formats::mbox::{Access, Changes, Content, List, Listed, Mbox, Rules, Variant};
 use pop3_proto::Maildrop;
 use tokio::task::spawn_blocking;
 
@@ -83,7 +83,7 @@ impl Work {
         let is_there = path.exists();
         let mbox = Mbox::new(path);
         let list = match is_there {
-            true => Some(mbox.list(&Access::default())?),
+            true => Some(mbox.list(&access())?),
             false => None,
         };
         if let Some(list) = &list {
@@ -159,10 +159,15 @@ impl Work {
             }
         }
         if changed {
-            self.mbox.change(list, &changes, &Access::default())?;
+            self.mbox.change(list, &changes, &access())?;
         }
         Ok(())
     }
+}
+
+/// Mailboxes of a store are of the variant that it writes.
+fn access() -> Access {
+    Access::default().kind(Rules::STRICT, Some(Variant::Mboxrd))
 }
 
 impl Open {

@@ -245,6 +245,12 @@ impl Service for Answers {
 
 /// A certificate, and who trusts it.
 pub(crate) fn certificate() -> (Tls, TlsConnector) {
+    let (tls, config) = certified();
+    (tls, TlsConnector::from(config))
+}
+
+/// The same, for the clients of this crate.
+pub(crate) fn certified() -> (Tls, Arc<ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
     let key = made.signing_key.serialize_pem();
     let tls = Tls::from_pem(made.cert.pem().as_bytes(), key.as_bytes()).expect("a pair");
@@ -256,7 +262,7 @@ pub(crate) fn certificate() -> (Tls, TlsConnector) {
         .expect("versions")
         .with_root_certificates(roots)
         .with_no_client_auth();
-    (tls, TlsConnector::from(Arc::new(config)))
+    (tls, Arc::new(config))
 }
 
 /// The client's side of a handshake.

@@ -17,7 +17,7 @@ use crate::error::{DeliveryError, StepError};
 use crate::limits;
 use crate::line_ends::{LineFilter, SizeCounter};
 use crate::maildir::name::{Sizes, UniqueName};
-use crate::maildir::{Maildir, Options};
+use crate::maildir::{FileName, Letters, Maildir, Options, Place};
 
 /// A message that comes in, in `tmp/`. Dropping it removes the file.
 #[derive(Debug)]
@@ -83,10 +83,11 @@ impl Delivery {
             temporary,
         } = self;
         lines.finish(|bytes| sink.push(bytes));
-        let sizes = sink.finish(options.durability)?;
+        let sizes = sink.finish(&options)?;
         Ok(Staged {
             maildir,
             durability: options.durability,
+            letters: options.letters,
             sizes,
             temporary,
         })
@@ -123,13 +124,15 @@ impl Write for Delivery {
 pub struct Staged {
     maildir: Maildir,
     durability: Durability,
+    /// For `cur/`; without them it goes to `new/`.
+    letters: Option<Letters>,
     sizes: Sizes,
     temporary: Temporary,
 }
 
 impl Staged {
-    /// Gives the message its name in `new/`, and waits until the name is on disk, as the
-    /// level of durability says.
+    /// Gives the message its name in `new/`, or in `cur/` if it has flags, and waits until the
+    /// name is on disk, as the level of durability says.
     ///
     /// # Errors
     /// The name cannot be given; or, as [`DeliveryError::Unsynced`], it cannot be synced.
@@ -145,14 +148,26 @@ impl Staged {
     }
 
     /// What tells directories apart: names are given and synced by path.
-    fn directory(&self) -> Arc<Path> {
-        self.maildir.path.clone()
+    fn directory(&self) -> (Arc<Path>, &'static str) {
+        (self.maildir.path.clone(), self.place().directory())
+    }
+
+    fn place(&self) -> Place {
+        match self.letters {
+            Some(_) => Place::Cur,
+            None => Place::New,
+        }
     }
 
     fn rename(&mut self) -> Result<PathBuf, DeliveryError> {
-        let new = self.maildir.part("new");
+        let directory = self.maildir.part(self.place().directory());
         for _ in 0..limits::NAME_TRIES {
-            let path = new.join(format!("{}{}", self.temporary.name, self.sizes));
+            let name = format!("{}{}", self.temporary.name, self.sizes);
+            let mut name = FileName::new(name.as_bytes());
+            if let Some(letters) = self.letters {
+                name = name.with_letters(letters, self.maildir.separator);
+            }
+            let path = directory.join(name.as_os_str());
             match self.temporary.publish(&path) {
                 Ok(()) => return Ok(path),
                 Err(error) if error.reason().kind() == io::ErrorKind::AlreadyExists => {
@@ -161,14 +176,14 @@ impl Staged {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(DeliveryError::NoFreeName(new))
+        Err(DeliveryError::NoFreeName(directory))
     }
 }
 
 /// Where a message was put.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// The file in `new/`. It may go to `cur/` at any time, as soon as a reader sees it.
+    /// The file in `new/` or `cur/`. It may get another name as soon as a reader sees it.
     pub path: PathBuf,
     /// The sizes that its name carries.
     pub sizes: Sizes,
@@ -186,7 +201,7 @@ pub fn publish_all(
     let batch = staged
         .iter()
         .filter(|staged| staged.durability == Durability::Batch);
-    let contents = once_each(batch, Staged::handle, |maildir| {
+    let contents = once_each(batch, Staged::handle, |Staged { maildir, .. }| {
         let path = maildir.part("new");
         let sync = || sync_filesystem(&maildir.new);
         maildir.effects.run(Step::SyncFilesystem, &path, sync)
@@ -200,8 +215,10 @@ pub fn publish_all(
         .collect();
     let synced = renamed.iter().flatten().map(|(staged, _)| staged);
     let synced = synced.filter(|staged| staged.durability.syncs_directory());
-    let names = once_each(synced, Staged::directory, |maildir| {
-        maildir.effects.sync_directory(&maildir.part("new"))
+    let names = once_each(synced, Staged::directory, |staged| {
+        let Staged { maildir, .. } = staged;
+        let directory = maildir.part(staged.place().directory());
+        maildir.effects.sync_directory(&directory)
     });
     let finish = |(staged, path): (Staged, PathBuf)| match names.get(&staged.directory()) {
         Some(error) if staged.durability.syncs_directory() => {
@@ -222,13 +239,11 @@ pub fn publish_all(
 fn once_each<'a, K: Eq + Hash>(
     staged: impl Iterator<Item = &'a Staged>,
     key: impl Fn(&Staged) -> K,
-    act: impl Fn(&Maildir) -> Result<(), StepError>,
+    act: impl Fn(&Staged) -> Result<(), StepError>,
 ) -> HashMap<K, StepError> {
-    let maildirs: HashMap<K, &Maildir> = staged
-        .map(|staged| (key(staged), &staged.maildir))
-        .collect();
-    let failed = |(key, maildir)| Some((key, act(maildir).err()?));
-    maildirs.into_iter().filter_map(failed).collect()
+    let different: HashMap<K, &Staged> = staged.map(|staged| (key(staged), staged)).collect();
+    let failed = |(key, staged)| Some((key, act(staged).err()?));
+    different.into_iter().filter_map(failed).collect()
 }
 
 /// The content of a file in `tmp/`, gathered to large writes.
@@ -268,7 +283,7 @@ impl Sink {
         }
     }
 
-    fn finish(mut self, durability: Durability) -> Result<Sizes, StepError> {
+    fn finish(mut self, options: &Options) -> Result<Sizes, StepError> {
         if let Some(error) = self.failure {
             return Err(error);
         }
@@ -282,7 +297,10 @@ impl Sink {
             size,
             ..
         } = self;
-        if durability.syncs_file() {
+        if let Some(received) = options.received {
+            effects.run(Step::Touch, &path, || file.set_modified(received))?;
+        }
+        if options.durability.syncs_file() {
             effects.run(Step::SyncFile, &path, || file.sync_all())?;
         }
         effects.close(file, &path)?;

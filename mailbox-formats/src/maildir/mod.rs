@@ -20,6 +20,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::effects::{Effects, Step, System};
 use crate::error::{DeliveryError, StepError};
@@ -156,6 +157,8 @@ pub struct Options {
     durability: Durability,
     line_ends: LineEnds,
     mode: u32,
+    letters: Option<Letters>,
+    received: Option<SystemTime>,
 }
 
 impl Options {
@@ -173,6 +176,19 @@ impl Options {
     pub fn mode(self, mode: u32) -> Self {
         Self { mode, ..self }
     }
+
+    /// Puts the message into `cur/`, with these flags, as is done with mail that is copied
+    /// and not new.
+    pub fn letters(self, letters: Letters) -> Self {
+        let letters = Some(letters);
+        Self { letters, ..self }
+    }
+
+    /// When the message was received, if not now: the time of its file.
+    pub fn received(self, received: SystemTime) -> Self {
+        let received = Some(received);
+        Self { received, ..self }
+    }
 }
 
 impl Default for Options {
@@ -181,6 +197,8 @@ impl Default for Options {
             durability: Durability::default(),
             line_ends: LineEnds::default(),
             mode: 0o600,
+            letters: None,
+            received: None,
         }
     }
 }

@@ -93,7 +93,7 @@ fn add_new(list: &mut UidList, entries: &[Entry]) -> Option<()> {
     let known: HashSet<&[u8]> = list.iter().map(|(_, unique)| unique).collect();
     let is_new = |entry: &&Entry| !known.contains(entry.unique());
     let mut new: Vec<&Entry> = entries.iter().filter(is_new).collect();
-    new.sort_by_cached_key(|entry| delivered(entry));
+    new.sort_by_cached_key(|entry| entry.delivered());
     new.into_iter()
         .try_for_each(|entry| list.add(entry.unique()).map(drop))
 }
@@ -113,12 +113,14 @@ fn number(list: &UidList, entries: Vec<Entry>) -> Option<Uids> {
     })
 }
 
-/// When a message was delivered, as most names tell: `<seconds>.M<microseconds>...`.
-fn delivered(entry: &Entry) -> (u64, u64, Vec<u8>) {
-    let unique = entry.unique();
-    let (seconds, rest) = digits(unique);
-    let micros = memchr::memchr(b'M', rest).map_or(0, |at| digits(&rest[at + 1..]).0);
-    (seconds, micros, unique.to_vec())
+impl Entry {
+    /// When a message was delivered, as most names tell: `<seconds>.M<microseconds>...`.
+    pub(crate) fn delivered(&self) -> (u64, u64, Vec<u8>) {
+        let unique = self.unique();
+        let (seconds, rest) = digits(unique);
+        let micros = memchr::memchr(b'M', rest).map_or(0, |at| digits(&rest[at + 1..]).0);
+        (seconds, micros, unique.to_vec())
+    }
 }
 
 /// The number at the start, and what is behind it.

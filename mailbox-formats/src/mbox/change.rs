@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::Flags;
 use crate::error::MailboxError;
 use crate::mbox::in_place::InPlace;
 use crate::mbox::list::{self, List, Listed, seconds};
 use crate::mbox::lock::Locked;
 use crate::mbox::rewrite::{Rewrite, replace};
+use crate::mbox::status::words_of;
 use crate::mbox::{LockPolicy, Mbox, Rules, Variant};
-use crate::{Flags, limits};
 
 /// How the messages of an mbox are read and changed.
 #[derive(Clone, Debug, Default)]
@@ -78,12 +79,7 @@ impl Changes {
 
     /// Gives a message just these keywords. What cannot be a word of a line is left out.
     pub fn keywords<'a>(mut self, uid: u32, words: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let is_word = |word: &&[u8]| {
-            let is_graphic = |byte: &u8| *byte > b' ' && *byte != 0x7f;
-            (1..=limits::KEYWORD).contains(&word.len()) && word.iter().all(is_graphic)
-        };
-        let words = words.into_iter().filter(is_word).map(<[u8]>::to_vec);
-        self.keywords.insert(uid, words.collect());
+        self.keywords.insert(uid, words_of(words));
         self
     }
 }

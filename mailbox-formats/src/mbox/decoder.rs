@@ -74,6 +74,14 @@ impl Decoder {
         }
     }
 
+    /// A decoder that leaves everything as it is.
+    pub(super) fn nothing() -> Self {
+        Self {
+            state: State::BodyLine,
+            ..Self::new(None)
+        }
+    }
+
     /// Takes the next chunk and gives what it becomes.
     pub fn push(&mut self, mut chunk: &[u8], mut out: impl FnMut(&[u8])) {
         while !chunk.is_empty() {

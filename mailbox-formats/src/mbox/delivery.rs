@@ -1,15 +1,17 @@
 //! A message on its way into an mbox: streamed into a spool, then appended under locks.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::Durability;
 use crate::effects::{Effects, Step};
 use crate::error::{DeliveryError, StepError};
+use crate::limits;
 use crate::mbox::encoder::{Encoder, Layout};
 use crate::mbox::lock::Locked;
 use crate::mbox::spool::Spool;
+use crate::mbox::status::fields_of;
 use crate::mbox::{Mbox, Options};
 use crate::path::parent;
 
@@ -153,6 +155,59 @@ impl Staged {
     }
 }
 
+/// A message with its `From_` line and its fields, without quotes and without a length: what
+/// MMDF has between its marks.
+pub(crate) fn unquoted(options: Options, content: &mut impl Read) -> io::Result<impl Read> {
+    let mut delivery = Delivery::new(Mbox::new(""), options);
+    io::copy(content, &mut delivery)?;
+    let Staged {
+        options,
+        spool,
+        layout,
+        ..
+    } = delivery.stage()?;
+    let mut head = options.from.to_bytes();
+    spool.read(0..layout.header, &mut head, |_| Ok(()))?;
+    head.extend_from_slice(&fields_of(options.flags, &options.keywords));
+    head.push(b'\n');
+    let mut at = layout.header;
+    let end = at + layout.body;
+    let body = std::iter::from_fn(move || {
+        (at < end).then(|| {
+            let range = at..end.min(at + limits::WRITE_BUFFER as u64);
+            at = range.end;
+            let mut part = Vec::new();
+            spool.read(range, &mut part, |_| Ok(()))?;
+            Ok(part)
+        })
+    });
+    Ok(Parts {
+        parts: body,
+        part: io::Cursor::new(head),
+    })
+}
+
+/// Parts of a message, one behind the other.
+struct Parts<I> {
+    parts: I,
+    part: io::Cursor<Vec<u8>>,
+}
+
+impl<I: Iterator<Item = Result<Vec<u8>, StepError>>> Read for Parts<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.part.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            match self.parts.next() {
+                Some(part) => self.part = io::Cursor::new(part?),
+                None => return Ok(0),
+            }
+        }
+    }
+}
+
 /// The time between lock and unlock.
 struct Append<'a> {
     effects: &'a Effects,
@@ -180,7 +235,11 @@ impl Append<'_> {
         let offset = self.old + buffer.len() as u64;
         buffer.extend_from_slice(&options.from.to_bytes());
         let end = layout.header + layout.body;
-        spool.read(0..layout.header, &mut buffer, |full| self.flush(full))?;
+        let fields = fields_of(options.flags, &options.keywords);
+        let header = layout.header - layout.empty_line;
+        spool.read(0..header, &mut buffer, |full| self.flush(full))?;
+        buffer.extend_from_slice(&fields);
+        spool.read(header..layout.header, &mut buffer, |full| self.flush(full))?;
         if options.variant.has_length() {
             buffer.extend_from_slice(layout.length_field().as_bytes());
         }

@@ -78,6 +78,9 @@ pub struct Layout {
     /// Bytes of the header, with the empty line behind it unless the variant has a length:
     /// then whoever writes the mbox puts [`Layout::length_field`] there.
     pub header: u64,
+    /// How many of them are the empty line: none if the variant has a length, or the message
+    /// no body.
+    pub empty_line: u64,
     /// Bytes of the body as written.
     pub body: u64,
 }
@@ -211,6 +214,7 @@ impl Encoder {
                 self.state = State::BodyStart(0);
                 if !self.variant.has_length() {
                     self.header(b"\n", out);
+                    self.layout.empty_line = 1;
                 }
                 if matches!(line, Line::NotHeader) {
                     self.advance(&held, out);

@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, BufRead, Read};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -80,15 +81,8 @@ impl List {
         if !self.is_in_place(message).unwrap_or(false) {
             return Err(MailboxError::Changed);
         }
-        Ok(Content {
-            file: self.file.clone(),
-            at: message.place.content.start,
-            end: message.place.content.end,
-            decoder: Some(Decoder::new(self.variant)),
-            read: vec![0; limits::CONTENT_BUFFER],
-            decoded: Vec::new(),
-            given: 0,
-        })
+        let range = message.place.content.clone();
+        Ok(Content::new(self.file.clone(), range, self.variant))
     }
 }
 
@@ -167,6 +161,29 @@ pub struct Content {
     read: Vec<u8>,
     decoded: Vec<u8>,
     given: usize,
+}
+
+impl Content {
+    pub(crate) fn new(file: Arc<File>, range: Range<u64>, variant: Option<Variant>) -> Self {
+        let decoder = Some(Decoder::new(variant));
+        Self {
+            decoder,
+            ..Self::stored(file, range)
+        }
+    }
+
+    /// A part of a file as it is.
+    pub(crate) fn stored(file: Arc<File>, range: Range<u64>) -> Self {
+        Self {
+            file,
+            at: range.start,
+            end: range.end,
+            decoder: Some(Decoder::nothing()),
+            read: vec![0; limits::CONTENT_BUFFER],
+            decoded: Vec::new(),
+            given: 0,
+        }
+    }
 }
 
 impl Read for Content {
@@ -386,7 +403,7 @@ fn open(effects: &Effects, path: &Path) -> Result<(File, Metadata), StepError> {
 }
 
 /// Reads a file from a place of its own.
-struct FileAt<'a>(&'a File, u64);
+pub(super) struct FileAt<'a>(pub(super) &'a File, pub(super) u64);
 
 impl Read for FileAt<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

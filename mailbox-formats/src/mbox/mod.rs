@@ -13,6 +13,8 @@ mod decoder;
 mod detect;
 mod reader;
 
+mod index;
+
 mod delivery;
 mod spool;
 
@@ -20,7 +22,7 @@ mod change;
 mod in_place;
 mod list;
 mod rewrite;
-mod status;
+pub(crate) mod status;
 
 pub(crate) mod lock;
 
@@ -29,15 +31,17 @@ pub(crate) mod dotlock;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::Durability;
 use crate::effects::{Effects, System};
+use crate::{Durability, Flags};
 
 pub use change::{Access, Changes};
 pub use decoder::Decoder;
+pub(crate) use delivery::unquoted;
 pub use delivery::{Delivered, Delivery, Staged};
 pub use detect::Detected;
 pub use encoder::{Encoder, Layout, Variant};
 pub use from_line::{Date, FromLine};
+pub use index::{Index, Update};
 pub use list::{Content, List, Listed};
 pub use lock::{Dotlock, Holder, LockError, LockPolicy};
 pub use postmark::Postmark;
@@ -114,6 +118,8 @@ pub struct Options {
     lock: LockPolicy,
     staging: PathBuf,
     mode: u32,
+    flags: Flags,
+    keywords: Vec<Vec<u8>>,
 }
 
 impl Options {
@@ -126,6 +132,8 @@ impl Options {
             lock: LockPolicy::default(),
             staging: std::env::temp_dir(),
             mode: 0o600,
+            flags: Flags::empty(),
+            keywords: Vec::new(),
         }
     }
 
@@ -152,6 +160,17 @@ impl Options {
             staging: directory.into(),
             ..self
         }
+    }
+
+    /// The flags that the message has, as mail has that is copied and not new.
+    pub fn flags(self, flags: Flags) -> Self {
+        Self { flags, ..self }
+    }
+
+    /// The keywords that the message has. What cannot be a word of a line is left out.
+    pub fn keywords<'a>(self, words: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let keywords = status::words_of(words);
+        Self { keywords, ..self }
     }
 
     /// The mode of an mbox that the delivery makes; `0o600` unless said otherwise.

@@ -114,8 +114,15 @@ pub(super) fn is_dated(line: &[u8]) -> bool {
     let line = without_end(line);
     match line.last_chunk::<25>() {
         Some([b' ', date @ ..]) if is_asctime(date) => true,
+        _ if !has_clock(line) => false,
         _ => Postmark::parse(line).is_some_and(|postmark| postmark.date.is_some()),
     }
+}
+
+/// Whether a colon stands between digits, as in every time of day: most prose has none.
+fn has_clock(line: &[u8]) -> bool {
+    let is_digit = |at: usize| line.get(at).is_some_and(u8::is_ascii_digit);
+    memchr::memchr_iter(b':', line).any(|at| at > 0 && is_digit(at - 1) && is_digit(at + 1))
 }
 
 /// `From`, a hash of SHA-1 or SHA-256, and the date that git always writes there.

@@ -158,14 +158,23 @@ struct Open {
 impl<R: Read> Reader<R> {
     /// A reader at the start of a file.
     pub fn new(inner: R, rules: Rules) -> Self {
+        Self::on(inner, Scanner::new(rules), 0)
+    }
+
+    /// A reader that goes on in the middle of a file, at a separator.
+    pub(super) fn resume(inner: R, rules: Rules, offset: u64) -> Self {
+        Self::on(inner, Scanner::resume(rules, offset), offset)
+    }
+
+    fn on(inner: R, scanner: Scanner, offset: u64) -> Self {
         Self {
             inner,
-            scanner: Scanner::new(rules),
+            scanner,
             buffer: vec![0; limits::READ_BUFFER],
-            offset: 0,
+            offset,
             filled: 0,
             is_last: false,
-            taken: 0,
+            taken: offset,
             open: None,
             line: Vec::new(),
         }

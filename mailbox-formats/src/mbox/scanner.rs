@@ -50,6 +50,18 @@ impl Rules {
     }
 }
 
+impl Rules {
+    /// The rules as a number, to be saved.
+    pub(super) fn to_bits(self) -> u64 {
+        self.separators.to_bits() << 1 | u64::from(self.lengths)
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        let separators = Separators::from_bits(bits >> 1)?;
+        Some(Self::from(separators).lengths(bits & 1 == 1))
+    }
+}
+
 impl From<Separators> for Rules {
     fn from(separators: Separators) -> Self {
         Self::STRICT.separators_are(separators)
@@ -179,6 +191,20 @@ impl Scanner {
         }
     }
 
+    /// A scanner that goes on in the middle of a file, at a line which is known to be a
+    /// separator; or starts anew.
+    pub(super) fn resume(rules: Rules, offset: u64) -> Self {
+        if offset == 0 {
+            return Self::new(rules);
+        }
+        let (start, blank) = (offset, offset);
+        Self {
+            state: State::Prologue { start, blank },
+            at: offset,
+            ..Self::new(rules)
+        }
+    }
+
     /// The next event; `None` if more has to be read, or the file is over.
     pub fn next(&mut self, input: Input<'_>) -> Option<Event> {
         loop {
@@ -194,7 +220,11 @@ impl Scanner {
     /// From which offset on bytes have to be shown again by the next call.
     #[must_use]
     pub fn keep(&self) -> u64 {
-        let line = self.at.saturating_sub(BEFORE);
+        let start = match self.state {
+            State::Prologue { start, .. } => start,
+            _ => 0,
+        };
+        let line = self.at.saturating_sub(BEFORE).max(start);
         match &self.length {
             Length::Searched(search) => line.min(search.at()),
             _ => line,

@@ -94,6 +94,25 @@ impl Separators {
         Self { patches, ..self }
     }
 
+    pub(super) fn to_bits(self) -> u64 {
+        let undated = UNDATED.iter().position(|undated| *undated == self.undated);
+        let undated = undated.expect("the table is complete") as u64;
+        let flags = [self.needs_blank, self.needs_header, self.patches];
+        flags
+            .iter()
+            .fold(undated, |bits, flag| bits << 1 | u64::from(*flag))
+    }
+
+    pub(super) fn from_bits(bits: u64) -> Option<Self> {
+        let flag = |at: u64| bits >> at & 1 == 1;
+        Some(Self {
+            needs_blank: flag(2),
+            needs_header: flag(1),
+            patches: flag(0),
+            undated: *UNDATED.get(usize::try_from(bits >> 3).ok()?)?,
+        })
+    }
+
     /// Judges a line that begins `From `. `next` is what follows it, as far as it is known.
     pub(super) fn judge(self, line: &[u8], has_blank: bool, next: Next<'_>) -> Verdict {
         if self.needs_blank && !has_blank {
@@ -209,6 +228,8 @@ impl Next<'_> {
     }
 }
 
+const UNDATED: [Undated; 4] = [Undated::No, Undated::Bare, Undated::Dash, Undated::All];
+
 pub(super) const FROM: &[u8] = b"From ";
 
 /// Bytes of the line behind a separator in which its colon has to be.
@@ -276,6 +297,14 @@ mod tests {
                 "{rule:?} {line}"
             );
         }
+    }
+
+    #[test]
+    fn rules_are_read_as_they_are_saved() {
+        for bits in 0..32 {
+            assert_eq!(Separators::from_bits(bits).unwrap().to_bits(), bits);
+        }
+        assert_eq!(Separators::from_bits(32), None);
     }
 
     #[test]

@@ -120,6 +120,35 @@ impl Status {
     }
 }
 
+/// The fields of a message that comes with flags and keywords.
+pub(crate) fn fields_of(flags: Flags, keywords: &[Vec<u8>]) -> Vec<u8> {
+    let status = Status {
+        flags,
+        keywords: keywords.to_vec(),
+        ..Status::default()
+    };
+    status.write(b"")
+}
+
+/// The flags and keywords in a header.
+pub(crate) fn read_fields(header: &[u8]) -> (Flags, Vec<Vec<u8>>) {
+    let status = Status::parse(header);
+    (status.flags, status.keywords)
+}
+
+/// Those that can be words of a line.
+pub(super) fn words_of<'a>(words: impl IntoIterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let is_word = |word: &&[u8]| {
+        let is_graphic = |byte: &u8| *byte > b' ' && *byte != 0x7f;
+        (1..=limits::KEYWORD).contains(&word.len()) && word.iter().all(is_graphic)
+    };
+    words
+        .into_iter()
+        .filter(is_word)
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
 impl Base {
     fn parse(value: &[u8]) -> Option<Self> {
         let mut words = words(value);

@@ -67,6 +67,8 @@ pub enum Event {
     Unreadable,
     /// A message begins.
     Message {
+        /// Which command asked for it.
+        id: CommandId,
         /// Its number.
         number: u32,
         /// Its size, if the server named one. Not to be relied on.

@@ -549,11 +549,11 @@ impl Client {
                 Turn::Go
             }
             Task::Command(Command::Retr(number) | Command::Top(number, _)) => {
-                let number = *number;
+                let (id, number) = (first.id, *number);
                 let octets = task::announced_octets(&text);
                 self.state = State::Message(Unstuffer::new(Strays::Allow));
                 self.input.expect_bulk(true);
-                Turn::Step(Step::Event(Event::Message { number, octets }))
+                Turn::Step(Step::Event(Event::Message { id, number, octets }))
             }
             Task::Login { user_accepted, .. } if !*user_accepted => {
                 *user_accepted = true;

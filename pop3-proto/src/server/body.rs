@@ -31,24 +31,21 @@ impl Body {
         !self.cut.as_ref().is_some_and(Cut::is_complete)
     }
 
-    /// Sends what there is room for, and says how much of the piece that was.
-    pub(super) fn write(&mut self, mut piece: Bytes, output: &mut Output) -> usize {
+    /// Takes what there is room for from the front of the piece, and sends it.
+    pub(super) fn write(&mut self, piece: &mut Bytes, output: &mut Output) {
         if !self.wants_more() {
-            return piece.len();
+            return piece.clear();
         }
         if output.is_over() {
-            return 0;
+            return;
         }
         // Each octet may become two, but only line ends and dots do: what they add is let pass.
         let room = output.room().max(LEAST);
-        piece.truncate(room);
-        let accepted = piece.len();
+        let mut taken = piece.split_to(room.min(piece.len()));
         if let Some(cut) = &mut self.cut {
-            let kept = cut.keep(&piece);
-            piece.truncate(kept);
+            taken.truncate(cut.keep(&taken));
         }
-        self.stuffer.write(piece, output);
-        accepted
+        self.stuffer.write(taken, output);
     }
 
     pub(super) fn finish(self, output: &mut Output) {
@@ -129,8 +126,9 @@ mod tests {
         let mut output = Output::new(1 << 20);
         let mut body = Body::new(1, lines);
         for piece in message.as_bytes().chunks(size) {
-            let piece = Bytes::copy_from_slice(piece);
-            assert_eq!(body.write(piece.clone(), &mut output), piece.len());
+            let mut piece = Bytes::copy_from_slice(piece);
+            body.write(&mut piece, &mut output);
+            assert!(piece.is_empty());
         }
         body.finish(&mut output);
         let all = output.copy_to_bytes(output.remaining());
@@ -186,12 +184,16 @@ mod tests {
     fn takes_no_more_than_there_is_room_for() {
         let mut output = Output::new(100);
         let mut body = Body::new(1, None);
-        let piece = Bytes::from(vec![b'x'; 300]);
-        assert_eq!(body.write(piece.clone(), &mut output), 100);
+        let mut piece = Bytes::from(vec![b'x'; 300]);
+        body.write(&mut piece, &mut output);
+        assert_eq!(piece.len(), 200);
         // At the mark is not over it, and over it there is no room.
-        assert_eq!(body.write(piece.clone(), &mut output), LEAST);
-        assert_eq!(body.write(piece.clone(), &mut output), 0);
+        for _ in 0..2 {
+            body.write(&mut piece, &mut output);
+            assert_eq!(piece.len(), 200 - LEAST);
+        }
         output.advance(150);
-        assert_eq!(body.write(piece, &mut output), 86);
+        body.write(&mut piece, &mut output);
+        assert_eq!(piece.len(), 200 - LEAST - 86);
     }
 }

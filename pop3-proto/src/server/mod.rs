@@ -260,16 +260,18 @@ impl Server {
         Ok(())
     }
 
-    /// Sends the next piece of the message, with LF or CRLF line ends, and says how many octets of
-    /// it were taken: what there was room for. The rest is offered again when the machine has
-    /// been flushed.
+    /// Sends the next piece of the message, with LF or CRLF line ends, as far as there is room for
+    /// it: what stays in the piece is offered again when the machine has been flushed.
     ///
     /// # Errors
     ///
     /// If no message is being sent.
-    pub fn write_body(&mut self, piece: Bytes) -> Result<usize, ApiMisuse> {
+    pub fn write_body(&mut self, piece: &mut Bytes) -> Result<(), ApiMisuse> {
         match &mut self.state {
-            State::Body(body) => Ok(body.write(piece, &mut self.output)),
+            State::Body(body) => {
+                body.write(piece, &mut self.output);
+                Ok(())
+            }
             _ => Err(misuse("write_body", "no message is being sent")),
         }
     }

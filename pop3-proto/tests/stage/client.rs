@@ -67,7 +67,7 @@ impl Stage for ClientStage {
             Event::Language { tag, name } => format!("language {tag} {name}").trim_end().to_owned(),
             Event::Last(number) => format!("last {number}"),
             Event::Unreadable => "unreadable".into(),
-            Event::Message { number, octets } => {
+            Event::Message { number, octets, .. } => {
                 let octets = octets.map(|octets| format!(" {octets}"));
                 format!("message {number}{}", octets.unwrap_or_default())
             }
@@ -171,6 +171,17 @@ fn number(id: CommandId) -> String {
     let shown = format!("{id:?}");
     shown.trim_matches(|c: char| !c.is_ascii_digit()).to_owned()
 }
+
+/// Clients that the laws are checked on, and what they ask.
+#[allow(dead_code, reason = "each test file uses its part of the stage")]
+pub(crate) const CLIENTS: &[&str] = &[
+    "first=capa,login_alice_secret,capa,stat,list,uidl,retr_1,top_1_0,quit",
+    "first=capa,stls,capa,login_alice_secret",
+    "first=auth_PLAIN_x,mechanisms,lang,last,uidl_1,list_1,dele_1,rset",
+    "first=retr_1,retr_2,noop pipelining=no output=10 input=64 reply_line=40",
+    "first=auth_LOGIN,capa,quit reply_line=30 capabilities=2 output=0 input=30",
+    "first=retr_1,top_2_3,apop_alice_c4c9334bac560ecc979e58001b3e22fb tls",
+];
 
 /// An application that answers challenges, and otherwise only listens.
 #[allow(dead_code, reason = "each test file uses its part of the stage")]

@@ -4,7 +4,7 @@ mod client;
 mod server;
 
 #[allow(unused_imports, reason = "each test file uses its part of the stage")]
-pub(crate) use client::{ClientStage, Patience};
+pub(crate) use client::{CLIENTS, ClientStage, Patience};
 #[allow(unused_imports, reason = "each test file uses its part of the stage")]
 pub(crate) use server::{CONFIGURATIONS, ServerStage, Whims};
 

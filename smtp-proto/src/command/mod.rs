@@ -5,15 +5,16 @@ pub use client_facts::{ClientAttribute, ClientFact, ClientFacts};
 pub(crate) use client_facts::{XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
 
 use std::fmt;
+use std::io::Write as _;
 use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use client_facts::About;
 use compact_str::CompactString;
-use mailwire::Secret;
+use mailwire::{Output, Secret};
 
-use crate::parameter::{MailParameters, RcptParameters};
+use crate::parameter::{MailParameters, RcptParameters, xtext};
 use crate::path::{self, Domain, ForwardPath, ReversePath};
 use crate::{Reply, Strictness, limits};
 
@@ -398,6 +399,27 @@ impl Hello {
 }
 
 impl Mail {
+    /// From somebody, without parameters.
+    pub fn new(path: ReversePath) -> Self {
+        Self {
+            path,
+            parameters: MailParameters::default(),
+        }
+    }
+
+    /// The line with its CRLF.
+    pub(crate) fn write(&self, output: &mut Output) {
+        output.push(b"MAIL FROM:<");
+        if let ReversePath::Mailbox(mailbox) = &self.path {
+            output.push(mailbox.as_str().as_bytes());
+        }
+        output.push(b">");
+        if !self.parameters.is_empty() {
+            write!(output, "{}", self.parameters).expect("an output takes all");
+        }
+        output.push(b"\r\n");
+    }
+
     fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         let path = behind_colon(argument, b"FROM:", strictness)?;
         let (path, rest) = path::reverse_path(path, strictness).ok_or(SyntaxError::Sender)?;
@@ -407,7 +429,7 @@ impl Mail {
             _ => SyntaxError::Sender,
         })?;
         match &path {
-            ReversePath::Mailbox(mailbox) if mailbox.is_international() && !parameters.smtputf8 => {
+            path if path.is_international() && !parameters.smtputf8 => {
                 Err(SyntaxError::International)
             }
             _ => Ok(Self { path, parameters }),
@@ -416,6 +438,28 @@ impl Mail {
 }
 
 impl Rcpt {
+    /// To somebody, without parameters.
+    pub fn new(path: ForwardPath) -> Self {
+        Self {
+            path,
+            parameters: RcptParameters::default(),
+        }
+    }
+
+    /// The line with its CRLF.
+    pub(crate) fn write(&self, output: &mut Output) {
+        output.push(b"RCPT TO:<");
+        output.push(match &self.path {
+            ForwardPath::Postmaster => b"postmaster",
+            ForwardPath::Mailbox(mailbox) => mailbox.as_str().as_bytes(),
+        });
+        output.push(b">");
+        if !self.parameters.is_empty() {
+            write!(output, "{}", self.parameters).expect("an output takes all");
+        }
+        output.push(b"\r\n");
+    }
+
     fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         let path = behind_colon(argument, b"TO:", strictness)?;
         let (path, rest) = path::forward_path(path, strictness).ok_or(SyntaxError::Recipient)?;
@@ -447,10 +491,18 @@ fn behind_colon<'a>(
 
 impl Verify {
     fn parse(argument: &[u8]) -> Result<Self, SyntaxError> {
-        match text(argument)?.trim_matches(' ') {
+        text(argument)?.trim_matches(' ').parse()
+    }
+}
+
+impl FromStr for Verify {
+    type Err = SyntaxError;
+
+    fn from_str(text: &str) -> Result<Self, SyntaxError> {
+        match text {
             "" => Err(SyntaxError::Argument),
-            text if has_control(text.as_bytes()) => Err(SyntaxError::Control),
-            text => Ok(Self(text.into())),
+            _ if !xtext::is_printable(text) => Err(SyntaxError::Control),
+            _ => Ok(Self(text.into())),
         }
     }
 }

@@ -1,4 +1,7 @@
-//! The server on the stage of `mailwire::testing`.
+//! The machines on the stage of `mailwire::testing`.
+
+#[allow(dead_code, reason = "each test file uses its part of the stage")]
+pub(crate) mod client;
 
 use std::time::Duration;
 

@@ -1,5 +1,8 @@
 //! Replies: what a server says to a command (RFC 5321 section 4.2).
 
+mod reader;
+pub use reader::{MalformedReply, ReplyReader};
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;

@@ -1,0 +1,347 @@
+//! POP3 out of every store, by our own client and by lines typed by hand.
+
+mod support;
+
+use std::sync::Arc;
+
+use mail_server::auth::Authentication;
+use mail_server::pop3::{Client, ClientError, Config, FromStore, Listener};
+use mail_server::store::{Account, Copy, FileStore, Mailstore, MemoryStore};
+use mail_server::{ClientTls, Security, Stop, Tls};
+use pop3_proto::ResponseCode;
+use sasl::client::Credentials;
+use support::authentication;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+
+/// A store with a name, and the folder that it needs.
+struct Stored {
+    name: &'static str,
+    store: Arc<dyn Mailstore>,
+    _folder: Option<TempDir>,
+}
+
+fn stores() -> Vec<Stored> {
+    let (maildirs, mboxes) = (tempfile::tempdir(), tempfile::tempdir());
+    let (maildirs, mboxes) = (maildirs.expect("a folder"), mboxes.expect("a folder"));
+    vec![
+        Stored {
+            name: "memory",
+            store: Arc::new(MemoryStore::new()),
+            _folder: None,
+        },
+        Stored {
+            name: "maildir",
+            store: Arc::new(FileStore::maildir(maildirs.path())),
+            _folder: Some(maildirs),
+        },
+        Stored {
+            name: "mbox",
+            store: Arc::new(FileStore::mbox(mboxes.path())),
+            _folder: Some(mboxes),
+        },
+    ]
+}
+
+fn alice() -> Account {
+    "alice@example.org".parse().expect("an account")
+}
+
+async fn deliver(store: &Arc<dyn Mailstore>, message: &str) {
+    let copies = vec![Copy {
+        account: alice(),
+        header: String::new(),
+    }];
+    let mut delivery = store
+        .deliver("tom@example.net", copies)
+        .await
+        .expect("room");
+    delivery.write(message.as_bytes()).await.expect("room");
+    for copy in delivery.commit().await {
+        copy.expect("it is stored");
+    }
+}
+
+/// A listener for one store.
+struct Running {
+    port: u16,
+    stop: Stop,
+    served: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start(store: &Arc<dyn Mailstore>, setup: impl FnOnce(Listener) -> Listener) -> Self {
+        let mut config = Config::new();
+        config.auth_without_tls = true;
+        let listener = Listener::bind("127.0.0.1:0", config)
+            .await
+            .expect("a free port");
+        let stop = Stop::new();
+        let listener = setup(listener)
+            .authentication(authentication())
+            .stop_with(stop.clone());
+        let port = listener.local_addr().port();
+        let whose = |user: &str| {
+            let name = if user.contains('@') {
+                user.to_owned()
+            } else {
+                format!("{user}@example.org")
+            };
+            name.parse().ok()
+        };
+        let service = FromStore::shared(Arc::clone(store), whose);
+        let served = tokio::spawn(listener.serve(move |_peer| service.clone()));
+        Self { port, stop, served }
+    }
+
+    async fn client(&self) -> Client {
+        let mut client = Client::connect("127.0.0.1", self.port, Security::None)
+            .await
+            .expect("a server");
+        client
+            .login("alice", "rabbit hole")
+            .await
+            .expect("the right password");
+        client
+    }
+
+    async fn end(self) {
+        self.stop.stop();
+        self.served.await.expect("the listener does not panic");
+    }
+}
+
+/// All messages of a session.
+async fn fetch(client: &mut Client) -> Vec<String> {
+    let ids = client.unique_ids().await.expect("ids");
+    let mut messages = client.retrieve(ids.into_iter().map(|(number, _)| number));
+    let mut fetched = Vec::new();
+    while let Some(mut message) = messages.next().await.expect("a message") {
+        let mut text = Vec::new();
+        while let Some(piece) = message.next().await.expect("a piece") {
+            text.extend_from_slice(&piece);
+        }
+        fetched.push(String::from_utf8(text).expect("text"));
+    }
+    fetched
+}
+
+#[tokio::test]
+async fn mail_goes_in_and_comes_out() {
+    for Stored {
+        name,
+        store,
+        _folder,
+    } in stores()
+    {
+        let long = format!(
+            "Subject: long\r\n\r\n{}",
+            "From the other side\r\n".repeat(20_000)
+        );
+        let messages = [
+            "Subject: one\r\n\r\n.\r\n..\r\nFrom me\r\n>From you\r\n".to_owned(),
+            long,
+            "Subject: three\r\n\r\n".to_owned(),
+        ];
+        for message in &messages {
+            deliver(&store, message).await;
+        }
+        let running = Running::start(&store, |listener| listener).await;
+        let mut client = running.client().await;
+        assert_eq!(fetch(&mut client).await, messages, "{name}");
+        let sizes = client.sizes().await.expect("sizes");
+        let expected = (1..).zip(messages.iter().map(|message| message.len() as u64));
+        assert_eq!(sizes, expected.collect::<Vec<_>>(), "{name}");
+        client.quit().await.expect("nothing to delete");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn deletions_come_true_with_quit_alone() {
+    for Stored {
+        name,
+        store,
+        _folder,
+    } in stores()
+    {
+        for number in 1..=4 {
+            deliver(&store, &format!("Subject: {number}\r\n\r\n{number}\r\n")).await;
+        }
+        let running = Running::start(&store, |listener| listener).await;
+        let mut client = running.client().await;
+        let before = client.unique_ids().await.expect("ids");
+        client.delete([1, 3]).await.expect("they are there");
+        drop(client);
+
+        // The session has to be noticed to be over.
+        let mut client = loop {
+            let mut client = Client::connect("127.0.0.1", running.port, Security::None)
+                .await
+                .expect("a server");
+            match client.login("alice", "rabbit hole").await {
+                Ok(()) => break client,
+                Err(ClientError::Refused(refusal)) => {
+                    assert_eq!(refusal.code(), Some(&ResponseCode::InUse), "{name}");
+                }
+                Err(error) => panic!("{name}: {error}"),
+            }
+        };
+        assert_eq!(client.unique_ids().await.expect("ids"), before, "{name}");
+        client.delete([1, 3]).await.expect("they are there");
+        // What comes meanwhile is for the next session, and is not lost.
+        deliver(&store, "Subject: 5\r\n\r\n5\r\n").await;
+        assert_eq!(client.stat().await.expect("numbers").0, 2, "{name}");
+        assert_eq!(fetch(&mut client).await.len(), 2, "{name}");
+        client.quit().await.expect("they can be deleted");
+
+        let mut client = running.client().await;
+        let after = client.unique_ids().await.expect("ids");
+        let ids: Vec<_> = after.iter().map(|(_, id)| id).collect();
+        assert_eq!(ids[..2], [&before[1].1, &before[3].1], "{name}");
+        assert!(
+            before.iter().all(|(_, id)| id != ids[2]),
+            "{name}: an id was used twice"
+        );
+        let bodies: Vec<_> = fetch(&mut client)
+            .await
+            .iter()
+            .map(|text| text[9..10].to_owned())
+            .collect();
+        assert_eq!(bodies, ["2", "4", "5"], "{name}");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn one_session_has_the_mailbox() {
+    for Stored {
+        name,
+        store,
+        _folder,
+    } in stores()
+    {
+        let running = Running::start(&store, |listener| listener).await;
+        let first = running.client().await;
+        let mut second = Client::connect("127.0.0.1", running.port, Security::None)
+            .await
+            .expect("a server");
+        let refused = second.login("alice", "rabbit hole").await;
+        let Err(ClientError::Refused(refusal)) = refused else {
+            panic!("{name}: {refused:?}");
+        };
+        assert_eq!(refusal.code(), Some(&ResponseCode::InUse), "{name}");
+        first.quit().await.expect("nothing to delete");
+        second
+            .login("alice", "rabbit hole")
+            .await
+            .expect("it is free");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_passwords() {
+    let store: Arc<dyn Mailstore> = Arc::new(MemoryStore::new());
+    let running = Running::start(&store, |listener| listener).await;
+    let mut client = Client::connect("127.0.0.1", running.port, Security::None)
+        .await
+        .expect("a server");
+    for name in ["alice", "nobody"] {
+        let refused = client.login(name, "wrong").await;
+        let Err(ClientError::Refused(refusal)) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(refusal.code(), Some(&ResponseCode::Auth));
+    }
+    client
+        .login("alice", "rabbit hole")
+        .await
+        .expect("the right password");
+    running.end().await;
+}
+
+#[tokio::test]
+async fn tls_on_request_and_from_the_start() {
+    let store: Arc<dyn Mailstore> = Arc::new(MemoryStore::new());
+    deliver(&store, "Subject: secret\r\n\r\n").await;
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a key");
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let tls = Tls::from_pem(certificate.as_bytes(), key.as_bytes()).expect("a certificate");
+    let trust = ClientTls::trusting_pem(certificate.as_bytes()).expect("a certificate");
+    let (on_request, from_the_start) = (tls.clone(), tls);
+    let stls = Running::start(&store, |listener| listener.starttls(on_request)).await;
+    let pop3s = Running::start(&store, |listener| listener.implicit_tls(from_the_start)).await;
+    for (running, security) in [
+        (&stls, Security::Required(trust.clone())),
+        (&pop3s, Security::Implicit(trust.clone())),
+    ] {
+        let mut client = Client::connect("localhost", running.port, security)
+            .await
+            .expect("a server");
+        let credentials = Credentials::password("alice", "rabbit hole").expect("credentials");
+        client
+            .authenticate(&credentials)
+            .await
+            .expect("the right password");
+        assert_eq!(fetch(&mut client).await, ["Subject: secret\r\n\r\n"]);
+        client.quit().await.expect("nothing to delete");
+    }
+    // A server that is somebody else.
+    let refused = Client::connect("127.0.0.1", pop3s.port, Security::Implicit(trust.clone())).await;
+    assert!(matches!(refused, Err(ClientError::Transport(_))));
+    // A server that cannot.
+    let bare = Running::start(&store, |listener| listener).await;
+    let refused = Client::connect("localhost", bare.port, Security::Required(trust)).await;
+    assert!(matches!(refused, Err(ClientError::Refused(_))));
+    for running in [stls, pop3s, bare] {
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn stopping_ends_idle_sessions() {
+    let store: Arc<dyn Mailstore> = Arc::new(MemoryStore::new());
+    let running = Running::start(&store, |listener| listener).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", running.port))
+        .await
+        .expect("a server");
+    stream.write_all(b"CAPA\r\n").await.expect("sent");
+    let mut said = vec![0; 16];
+    stream.read_exact(&mut said).await.expect("a greeting");
+    running.end().await;
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.expect("an end");
+    assert!(
+        rest.ends_with("-ERR [SYS/TEMP] Server is shutting down\r\n"),
+        "{rest}"
+    );
+}
+
+#[tokio::test]
+async fn no_mailbox_and_no_users() {
+    let store: Arc<dyn Mailstore> = Arc::new(MemoryStore::new());
+    let mut config = Config::new();
+    config.auth_without_tls = true;
+    let listener = Listener::bind("127.0.0.1:0", config)
+        .await
+        .expect("a free port");
+    let port = listener.local_addr().port();
+    let service = FromStore::shared(Arc::clone(&store), |_| None);
+    let stop = Stop::new();
+    let nobody: Authentication = authentication();
+    let listener = listener.authentication(nobody).stop_with(stop.clone());
+    let served = tokio::spawn(listener.serve(move |_peer| service.clone()));
+    let mut client = Client::connect("127.0.0.1", port, Security::None)
+        .await
+        .expect("a server");
+    let refused = client.login("alice", "rabbit hole").await;
+    let Err(ClientError::Refused(refusal)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(refusal.code(), Some(&ResponseCode::SysPerm));
+    stop.stop();
+    served.await.expect("the listener does not panic");
+}

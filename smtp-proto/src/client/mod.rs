@@ -1,0 +1,1030 @@
+//! The client's side of SMTP and LMTP.
+
+mod capabilities;
+mod config;
+mod delivery;
+mod event;
+mod limits;
+mod outgoing;
+mod transaction;
+
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use mailwire::dot::Strays;
+use mailwire::{Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+
+pub use capabilities::{Capabilities, ServerLimits};
+pub use config::Config;
+pub use delivery::{Delivery, Fate, Outcome};
+pub use event::{Error, Event, Refused};
+pub use limits::Limits;
+
+use self::outgoing::Outgoing;
+use self::transaction::{Framing, Transaction};
+use crate::command::{HelloVerb, MechanismName, Node, Verify, decode};
+use crate::parameter::Hold;
+use crate::server::Protocol;
+use crate::{Extension, Reply, ReplyReader};
+
+/// A client session: one connection, from greeting to farewell.
+///
+/// It introduces itself and says [`Ready`](Event::Ready). Then [`deliver`](Self::deliver) sends a
+/// message: the machine plans it for as few round trips as the server's extensions allow, asks
+/// for its [body](Event::SendBody), and tells what became of it for [each
+/// recipient](Event::Delivered). What the server does not offer is [refused](Refused) before
+/// anything is sent.
+///
+/// | the server offers | round trips of a message |
+/// |---|---|
+/// | CHUNKING and PIPELINING, and the message is [small](Limits::eager_body) | 1 |
+/// | PIPELINING | 2: envelope and DATA, message |
+/// | neither | one for each recipient, and 3 |
+///
+/// Drive it as any [`Machine`]. While it is idle it says `NeedInput`, since the server may close at
+/// any time; `Paused` means that a body or the response to a challenge is owed.
+///
+/// ```
+/// use std::time::Instant;
+///
+/// use bytes::{Buf, Bytes};
+/// use mailwire::{Machine, Step};
+/// use smtp_proto::ReversePath;
+/// use smtp_proto::client::{Client, Config, Delivery, Event};
+///
+/// let mut client = Client::new(Config::new("client.test".parse()?));
+/// let greeting = b"220 mx.test\r\n250-mx.test\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+/// assert_eq!(client.input().extend(greeting), greeting.len());
+/// loop {
+///     match client.step(Instant::now())? {
+///         Step::Event(Event::Ready(_)) => {
+///             let mut delivery = Delivery::new(ReversePath::Null);
+///             delivery.mail.parameters.size = Some(4);
+///             delivery.to("alice@mx.test".parse()?).to("eve@mx.test".parse()?);
+///             client.deliver(delivery)?;
+///         }
+///         Step::Event(Event::SendBody) => {
+///             client.write_body(&mut Bytes::from_static(b"hi\r\n"))?;
+///             client.finish_body()?;
+///         }
+///         Step::NeedInput => {
+///             // All of it goes out at once, and is answered at once.
+///             let answers = b"250 Ok\r\n250 Ok\r\n550 No such user\r\n250 Ok\r\n";
+///             assert_eq!(client.input().extend(answers), answers.len());
+///         }
+///         Step::Event(Event::Delivered(outcome)) => {
+///             assert!(outcome.fates()[0].reply().unwrap().is_positive());
+///             assert!(outcome.fates()[1].reply().unwrap().is_permanent());
+///             break;
+///         }
+///         other => panic!("{other:?} needs a transport"),
+///     }
+/// }
+/// let waiting = client.output().remaining();
+/// let said = client.output().copy_to_bytes(waiting);
+/// assert!(said.starts_with(b"EHLO client.test\r\nMAIL FROM:<>\r\nRCPT TO:<alice@mx.test>\r\n"));
+/// assert!(said.ends_with(b"BDAT 4 LAST\r\nhi\r\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Client {
+    config: Arc<Config>,
+    input: Input,
+    output: Output,
+    replies: ReplyReader,
+    state: State,
+    /// What was said and is not answered, in order.
+    awaited: VecDeque<Awaited>,
+    capabilities: Box<Capabilities>,
+    transaction: Option<Box<Transaction>>,
+    tls: Option<TlsInfo>,
+    /// MAIL commands so far.
+    messages: u32,
+    reply_timer: Timer,
+    flush_timer: Timer,
+    octets_left: u64,
+    ended: bool,
+    stopping: bool,
+    /// To be told before the error.
+    last_words: Option<Event>,
+    failed: Option<Error>,
+}
+
+/// Where the session stands.
+///
+/// ```text
+///  Greeting ── 220 ──► Introducing ── 250 ──► Ready ◄──────────────────────────┐
+///                         ▲ │ 500, EHLO                                         │
+///                         └─┘                                                   │
+///  Ready ──┬── a command ──► Ready                                              │
+///          ├── start_tls ──► Ready ── 220 ──► StartingTls ── tls_started ──► Introducing
+///          ├── auth ───────► Ready ── 334 ──► Challenged ── respond ──► Ready   │
+///          ├── deliver ────► Envelope ──┬── 354, or chunks ──► Body ──► Ending ─┤
+///          │                            └── nobody is left ──► Ending ──────────┘
+///          └── shutdown ───► Quitting ── 221 ──► Closing
+///
+///  A 421 or any failure, in any state ──► Closing
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was heard yet.
+    Greeting,
+    /// A hello was said.
+    Introducing,
+    /// A command may be said, or one was.
+    Ready,
+    /// The application owes the response to a challenge.
+    Challenged,
+    /// The server said 220 to STARTTLS.
+    StartingTls,
+    /// MAIL, RCPT and DATA are being said.
+    Envelope,
+    /// The application owes the message.
+    Body,
+    /// The last of a message was said.
+    Ending,
+    /// QUIT was said.
+    Quitting,
+    /// All was said.
+    Closing,
+}
+
+/// What a reply answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Greeting,
+    Hello(HelloVerb),
+    /// A command whose answer is the application's alone.
+    Answer,
+    StartTls,
+    Auth,
+    Mail,
+    /// The recipient of this index.
+    Rcpt(usize),
+    Data,
+    /// A chunk that is not the last.
+    Chunk,
+    /// The whole message; this status of it.
+    Message(usize),
+    /// A dot that ends a message which nobody wants (RFC 2920 section 3.1).
+    LoneDot,
+    /// RSET, behind a message that was not accepted.
+    Reset,
+    Quit,
+}
+
+/// What advancing by one transition came to.
+enum Turn {
+    /// The state has changed, or something was consumed: look again.
+    Go,
+    Step(Step<Event>),
+}
+
+impl Client {
+    /// A session that waits for the greeting.
+    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+        let config = config.into();
+        let limits = &config.limits;
+        Self {
+            input: Input::new(limits.input.max(limits.reply_line + 1)),
+            output: Output::new(limits.output),
+            replies: ReplyReader::new(limits.reply_line, limits.reply_lines),
+            state: State::Greeting,
+            awaited: VecDeque::from([Awaited::Greeting]),
+            capabilities: Box::default(),
+            transaction: None,
+            tls: None,
+            messages: 0,
+            reply_timer: Timer::new(),
+            flush_timer: Timer::new(),
+            octets_left: 0,
+            ended: false,
+            stopping: false,
+            last_words: None,
+            failed: None,
+            config,
+        }
+    }
+
+    /// Sends a message to its recipients. [`SendBody`](Event::SendBody) asks for its body, unless
+    /// nobody is left to get it, and [`Delivered`](Event::Delivered) ends it.
+    ///
+    /// # Errors
+    ///
+    /// If it needs what the server does not offer, or more than it takes; or if the session is
+    /// busy. Nothing is sent then.
+    pub fn deliver(&mut self, mut delivery: Delivery) -> Result<(), Refused> {
+        self.is_free()?;
+        self.takes(&delivery)?;
+        let parameters = &mut delivery.mail.parameters;
+        let size = parameters.size;
+        if !self.capabilities.has(Extension::Size) {
+            parameters.size = None;
+        }
+        if delivery.is_international() {
+            delivery.mail.parameters.smtputf8 = true;
+        }
+        let is_small = size.is_some_and(|size| size <= self.config.limits.eager_body);
+        let pipelines = self.capabilities.has(Extension::Pipelining);
+        let framing = match self.capabilities.has(Extension::Chunking) {
+            true if pipelines && is_small => Framing::EagerChunks,
+            // Chunks have to be answered one by one.
+            true if pipelines || delivery.is_binary() => Framing::Chunks,
+            _ => Framing::Dots,
+        };
+        self.messages = self.messages.saturating_add(1);
+        self.transaction = Some(Box::new(Transaction::new(delivery, framing)));
+        self.state = State::Envelope;
+        Ok(())
+    }
+
+    /// Takes as much of a piece of the message as fits, from its front. What is left has to be
+    /// offered again, when the machine has said [`Paused`](Step::Paused) again.
+    ///
+    /// Line ends are CRLF, or as the [policy](Config::strays) has them. A message that turns out
+    /// to be refused is taken and thrown away.
+    ///
+    /// # Errors
+    ///
+    /// If no body is wanted now, or if it holds a bare CR or LF or NUL and the policy is to refuse
+    /// that; then it can only be [given up](Self::abandon_body).
+    pub fn write_body(&mut self, piece: &mut Bytes) -> Result<(), Refused> {
+        let (State::Body, Some(transaction)) = (self.state, &mut self.transaction) else {
+            return Err(self.no_body());
+        };
+        if transaction.finished {
+            return Err(Refused::Busy);
+        }
+        if transaction.is_refused() {
+            piece.clear();
+            return Ok(());
+        }
+        let body = transaction.body.as_mut().expect("a body is being sent");
+        body.write(piece, &mut self.output).map_err(Refused::Stray)
+    }
+
+    /// Ends the message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`write_body`](Self::write_body).
+    pub fn finish_body(&mut self) -> Result<(), Refused> {
+        let (State::Body, Some(transaction)) = (self.state, &mut self.transaction) else {
+            return Err(self.no_body());
+        };
+        if let Some(stray) = transaction.body.as_ref().and_then(Outgoing::refused) {
+            return Err(Refused::Stray(stray));
+        }
+        transaction.finished = true;
+        Ok(())
+    }
+
+    /// Gives the message up in the middle. Where it is sent in chunks the session goes on; there
+    /// is no other way to stop behind DATA than to [end the connection](Error::Abandoned).
+    ///
+    /// # Errors
+    ///
+    /// If no body is wanted now.
+    pub fn abandon_body(&mut self) -> Result<(), Refused> {
+        let (State::Body, Some(transaction)) = (self.state, &mut self.transaction) else {
+            return Err(self.no_body());
+        };
+        match transaction.framing {
+            Framing::Dots => self.fail(Error::Abandoned, &Fate::Interrupted),
+            Framing::Chunks | Framing::EagerChunks => {
+                transaction.body = None;
+                transaction.finished = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for TLS. The machine says [`StartTls`](Step::StartTls) if the server agrees, and is
+    /// [`Ready`](Event::Ready) anew behind the handshake; else the answer is
+    /// [`Replied`](Event::Replied).
+    ///
+    /// # Errors
+    ///
+    /// If it is not offered, or there already, or the session is busy.
+    pub fn start_tls(&mut self) -> Result<(), Refused> {
+        self.is_free()?;
+        if self.tls.is_some() {
+            return Err(Refused::TlsAlready);
+        }
+        self.needs(Extension::StartTls)?;
+        self.say("STARTTLS", Awaited::StartTls);
+        Ok(())
+    }
+
+    /// Authenticates with a SASL mechanism. Challenges come as events, and so does the end.
+    ///
+    /// # Errors
+    ///
+    /// If the mechanism is not offered, or there is no TLS and that is not
+    /// [tolerated](Config::auth_without_tls), or the session is busy.
+    pub fn auth(
+        &mut self,
+        mechanism: &MechanismName,
+        initial: Option<&Secret>,
+    ) -> Result<(), Refused> {
+        self.is_free()?;
+        self.needs(Extension::Auth)?;
+        if !self.capabilities.mechanisms.contains(mechanism) {
+            return Err(Refused::UnknownMechanism);
+        }
+        if self.tls.is_none() && !self.config.auth_without_tls {
+            return Err(Refused::Plaintext);
+        }
+        let initial = match initial.map(Secret::expose) {
+            None => String::new(),
+            // RFC 4954 section 4.
+            Some([]) => " =".to_owned(),
+            Some(response) => format!(" {}", STANDARD.encode(response)),
+        };
+        if initial.len() > self.config.limits.reply_line {
+            return Err(Refused::TooLong);
+        }
+        self.say(format_args!("AUTH {mechanism}{initial}"), Awaited::Auth);
+        Ok(())
+    }
+
+    /// Responds to a challenge.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub fn respond(&mut self, response: &Secret) -> Result<(), Refused> {
+        if self.state != State::Challenged {
+            return Err(Refused::Busy);
+        }
+        self.state = State::Ready;
+        self.say(STANDARD.encode(response.expose()), Awaited::Auth);
+        Ok(())
+    }
+
+    /// Gives the authentication up, in place of a response.
+    ///
+    /// # Errors
+    ///
+    /// If there is no challenge.
+    pub fn cancel(&mut self) -> Result<(), Refused> {
+        if self.state != State::Challenged {
+            return Err(Refused::Busy);
+        }
+        self.state = State::Ready;
+        self.say("*", Awaited::Auth);
+        Ok(())
+    }
+
+    /// Asks whether the server is there.
+    ///
+    /// # Errors
+    ///
+    /// If the session is busy.
+    pub fn noop(&mut self) -> Result<(), Refused> {
+        self.ask("NOOP")
+    }
+
+    /// Asks about an address (RFC 5321 section 3.5). The answer says little, most often.
+    ///
+    /// # Errors
+    ///
+    /// If the session is busy.
+    pub fn verify(&mut self, address: &Verify) -> Result<(), Refused> {
+        let utf8 = self.utf8(address)?;
+        self.ask(format_args!("VRFY {}{utf8}", address.as_str()))
+    }
+
+    /// Asks who is on a list.
+    ///
+    /// # Errors
+    ///
+    /// If the session is busy, or EXPN is not offered.
+    pub fn expand(&mut self, list: &Verify) -> Result<(), Refused> {
+        self.is_free()?;
+        self.needs(Extension::Expand)?;
+        let utf8 = self.utf8(list)?;
+        self.ask(format_args!("EXPN {}{utf8}", list.as_str()))
+    }
+
+    /// Asks for what waits for somebody (RFC 1985).
+    ///
+    /// # Errors
+    ///
+    /// If the session is busy, or ETRN is not offered.
+    pub fn etrn(&mut self, node: &Node) -> Result<(), Refused> {
+        self.is_free()?;
+        self.needs(Extension::Etrn)?;
+        self.ask(format_args!("ETRN {}", node.as_str()))
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What the server offers, as far as it has said so since TLS started.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// The TLS session, if there is one.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_ref()
+    }
+
+    /// Whether a command may be said.
+    ///
+    /// # Errors
+    ///
+    /// If not, why.
+    pub fn is_free(&self) -> Result<(), Refused> {
+        match self.state {
+            State::Ready if self.stopping || self.ended => Err(Refused::Over),
+            State::Ready if self.awaited.is_empty() => Ok(()),
+            State::Quitting | State::Closing => Err(Refused::Over),
+            _ => Err(Refused::Busy),
+        }
+    }
+
+    /// Whether the server takes such a message.
+    fn takes(&self, delivery: &Delivery) -> Result<(), Refused> {
+        let capabilities = &self.capabilities;
+        if delivery.recipients.is_empty() {
+            return Err(Refused::NoRecipients);
+        }
+        if let Some(missing) = capabilities.extensions.first_missing(delivery.needs()) {
+            return Err(Refused::NotOffered(missing));
+        }
+        if let (Some(size), Some(limit)) = (delivery.mail.parameters.size, capabilities.size) {
+            if size > limit {
+                return Err(Refused::TooLarge { limit });
+            }
+        }
+        let limits = &capabilities.limits;
+        match limits.recipients {
+            Some(most) if delivery.recipients.len() as u64 > u64::from(most) => {
+                return Err(Refused::TooManyRecipients { most });
+            }
+            _ => {}
+        }
+        match limits.recipient_domains {
+            Some(most) if delivery.exceeds_domains(most) => {
+                return Err(Refused::TooManyDomains { most });
+            }
+            _ => {}
+        }
+        match limits.messages {
+            Some(most) if self.messages >= most => {
+                return Err(Refused::TooManyMessages { most });
+            }
+            _ => {}
+        }
+        let held_too_long = match (
+            delivery.mail.parameters.terms().hold,
+            capabilities.hold_at_most,
+        ) {
+            (Some(Hold::For(interval)), Some((most, _))) => interval > most,
+            (Some(Hold::Until(time)), Some((_, latest))) => time > latest,
+            _ => false,
+        };
+        match held_too_long {
+            true => Err(Refused::Terms),
+            false => Ok(()),
+        }
+    }
+
+    fn needs(&self, extension: Extension) -> Result<(), Refused> {
+        match self.capabilities.has(extension) {
+            true => Ok(()),
+            false => Err(Refused::NotOffered(extension)),
+        }
+    }
+
+    /// The parameter that a question beyond ASCII needs (RFC 6531 section 3.7.4.2).
+    fn utf8(&self, question: &Verify) -> Result<&'static str, Refused> {
+        if question.as_str().is_ascii() {
+            return Ok("");
+        }
+        self.needs(Extension::SmtpUtf8)?;
+        Ok(" SMTPUTF8")
+    }
+
+    fn no_body(&self) -> Refused {
+        match self.state {
+            State::Quitting | State::Closing => Refused::Over,
+            _ => Refused::Busy,
+        }
+    }
+
+    /// A command whose answer is the application's alone.
+    fn ask(&mut self, command: impl Display) -> Result<(), Refused> {
+        self.is_free()?;
+        self.say(command, Awaited::Answer);
+        Ok(())
+    }
+
+    /// Says a line, and knows what its answer will be about.
+    fn say(&mut self, line: impl Display, awaited: Awaited) {
+        write!(self.output, "{line}\r\n").expect("an output takes all");
+        self.awaited.push_back(awaited);
+    }
+
+    fn introduce(&mut self, verb: HelloVerb) {
+        let verb_text = match verb {
+            HelloVerb::Helo => "HELO",
+            HelloVerb::Ehlo => "EHLO",
+            HelloVerb::Lhlo => "LHLO",
+        };
+        let config = Arc::clone(&self.config);
+        self.say(
+            format_args!("{verb_text} {}", config.name),
+            Awaited::Hello(verb),
+        );
+        self.state = State::Introducing;
+    }
+
+    /// The hello of our protocol.
+    fn hello(&self) -> HelloVerb {
+        match self.config.protocol {
+            Protocol::Smtp => HelloVerb::Ehlo,
+            Protocol::Lmtp => HelloVerb::Lhlo,
+        }
+    }
+
+    /// Ends the session, for the first reason that there is. A message on its way has its fate
+    /// told first.
+    fn fail(&mut self, error: Error, unanswered: &Fate) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Some(transaction) = self.transaction.take() {
+            self.last_words = Some(Event::Delivered(transaction.outcome(unanswered)));
+        }
+        self.input.clear();
+        self.state = State::Closing;
+        self.failed = Some(error);
+    }
+
+    /// Ends the session because no answer will be understood, or come.
+    fn lose(&mut self, error: Error) {
+        let complete = self
+            .transaction
+            .as_ref()
+            .is_some_and(|transaction| transaction.complete);
+        // What could not be sent to its end was not accepted. Whoever answers ahead of it may
+        // have meant anything.
+        let is_silent = matches!(
+            error,
+            Error::Disconnected | Error::ReplyTimeout | Error::WriteTimeout
+        );
+        let may_have_arrived = !is_silent || self.output.is_empty();
+        let fate = match complete && may_have_arrived {
+            true => Fate::Unknown,
+            false => Fate::Interrupted,
+        };
+        self.fail(error, &fate);
+    }
+
+    /// One transition. Nothing but this and the commands above changes the state.
+    fn advance(&mut self, now: Instant) -> Turn {
+        if self.state == State::Body && self.send_body() {
+            return Turn::Go;
+        }
+        match self.state {
+            State::Closing => return Turn::Step(Step::Close),
+            State::Challenged => return Turn::Step(Step::Paused),
+            State::StartingTls => return self.starting_tls(now),
+            State::Ready if self.stopping && self.awaited.is_empty() => {
+                self.say("QUIT", Awaited::Quit);
+                self.state = State::Quitting;
+            }
+            State::Envelope => {
+                if let Some(event) = self.envelope() {
+                    return Turn::Step(Step::Event(event));
+                }
+                if self.state != State::Envelope {
+                    return Turn::Go;
+                }
+            }
+            State::Ending if self.awaited.is_empty() => return self.end_transaction(),
+            _ => {}
+        }
+        if self.output.is_over() {
+            // What was just said has to leave before anything more is read.
+            return Turn::Go;
+        }
+        match self.replies.next(&mut self.input) {
+            Ok(Some(reply)) => self.receive(reply),
+            Ok(None) if self.wants_body() => {
+                // The application's turn, which has no deadline.
+                self.reply_timer.disarm();
+                Turn::Step(Step::Paused)
+            }
+            Ok(None) => self.need_input(now),
+            Err(_) => {
+                self.lose(Error::MalformedReply);
+                Turn::Go
+            }
+        }
+    }
+
+    fn starting_tls(&mut self, now: Instant) -> Turn {
+        if !self.input.is_empty() {
+            self.fail(Error::PlaintextBehindStartTls, &Fate::Interrupted);
+            return Turn::Go;
+        }
+        self.reply_timer
+            .arm_if_idle(now, self.config.limits.command_time);
+        Turn::Step(Step::StartTls)
+    }
+
+    /// Says as much of the envelope as may be unanswered.
+    fn envelope(&mut self) -> Option<Event> {
+        let transaction = self
+            .transaction
+            .as_mut()
+            .expect("an envelope is being said");
+        let pipelines = self.capabilities.has(Extension::Pipelining);
+        let window = if pipelines {
+            self.config.limits.pipeline.max(1)
+        } else {
+            1
+        };
+        while self.awaited.len() < window && !self.output.is_over() && !transaction.is_refused() {
+            if !transaction.mail_said {
+                transaction.mail_said = true;
+                transaction.delivery.mail.write(&mut self.output);
+                self.awaited.push_back(Awaited::Mail);
+                continue;
+            }
+            let Some(recipient) = transaction.delivery.recipients.get(transaction.said) else {
+                return self.all_said(pipelines);
+            };
+            recipient.write(&mut self.output);
+            self.awaited.push_back(Awaited::Rcpt(transaction.said));
+            transaction.said += 1;
+        }
+        if transaction.is_refused() && self.awaited.is_empty() {
+            self.reset();
+        }
+        None
+    }
+
+    /// All recipients were said: the message is next.
+    fn all_said(&mut self, pipelines: bool) -> Option<Event> {
+        let transaction = self
+            .transaction
+            .as_mut()
+            .expect("an envelope is being said");
+        let all_answered = self.awaited.is_empty();
+        match transaction.framing {
+            Framing::EagerChunks => return Some(self.want_body()),
+            // DATA is the last of its group (RFC 2920 section 3.1), and said once.
+            Framing::Dots if self.awaited.back() == Some(&Awaited::Data) => {}
+            Framing::Dots if pipelines && !all_answered => self.say("DATA", Awaited::Data),
+            Framing::Dots if all_answered && transaction.has_recipients() => {
+                self.say("DATA", Awaited::Data);
+            }
+            Framing::Chunks if all_answered && transaction.has_recipients() => {
+                return Some(self.want_body());
+            }
+            _ if all_answered => self.reset(),
+            _ => {}
+        }
+        None
+    }
+
+    fn want_body(&mut self) -> Event {
+        let transaction = self.transaction.as_mut().expect("a message is due");
+        let strays = match transaction.delivery.is_binary() {
+            true => Strays::Allow,
+            false => self.config.strays,
+        };
+        transaction.body = Some(match transaction.framing {
+            Framing::Dots => Outgoing::dots(strays),
+            _ => Outgoing::chunks(strays, self.config.limits.chunk.max(1)),
+        });
+        self.state = State::Body;
+        Event::SendBody
+    }
+
+    /// Goes on with the message as far as the application has written it. Says whether it could.
+    fn send_body(&mut self) -> bool {
+        let transaction = self.transaction.as_mut().expect("a message is being sent");
+        if transaction.is_refused() || transaction.body.is_none() {
+            if !transaction.finished || !self.awaited.is_empty() {
+                return false;
+            }
+            // Behind the answers to what was sent of it.
+            self.reset();
+            return true;
+        }
+        let body = transaction.body.as_mut().expect("it was just looked at");
+        if !transaction.finished && !body.is_full() {
+            return false;
+        }
+        let may_speak = match transaction.framing {
+            Framing::Dots => true,
+            // Each chunk has an answer.
+            _ if self.capabilities.has(Extension::Pipelining) => {
+                self.awaited.len() < self.config.limits.pipeline.max(1)
+            }
+            _ => self.awaited.is_empty(),
+        };
+        if !may_speak {
+            return false;
+        }
+        if body.is_full() {
+            body.chunk(false, &mut self.output);
+            self.awaited.push_back(Awaited::Chunk);
+            return true;
+        }
+        let body = transaction.body.take().expect("it was just looked at");
+        if body.finish(&mut self.output).is_err() {
+            // A CR at the very end, where strays are refused.
+            self.fail(Error::Abandoned, &Fate::Interrupted);
+            return true;
+        }
+        transaction.complete = true;
+        self.awaited.push_back(Awaited::Message(0));
+        self.state = State::Ending;
+        true
+    }
+
+    /// Whether the application owes more of the message.
+    fn wants_body(&self) -> bool {
+        let transaction = self.transaction.as_ref();
+        self.state == State::Body
+            && transaction.is_some_and(|transaction| {
+                let body = transaction.body.as_ref();
+                let has_room = body.is_none_or(|body| !body.is_full());
+                !transaction.finished && (has_room || transaction.is_refused())
+            })
+    }
+
+    /// Ends a transaction that has come to nothing, at the server too.
+    fn reset(&mut self) {
+        let transaction = self.transaction.as_ref().expect("it is going on");
+        if transaction.mail_accepted {
+            self.say("RSET", Awaited::Reset);
+        }
+        self.state = State::Ending;
+    }
+
+    fn end_transaction(&mut self) -> Turn {
+        let transaction = self.transaction.take().expect("it is going on");
+        self.state = State::Ready;
+        // What was given up has no answer.
+        let outcome = transaction.outcome(&Fate::Interrupted);
+        Turn::Step(Step::Event(Event::Delivered(outcome)))
+    }
+
+    /// A reply: what does it answer?
+    fn receive(&mut self, reply: Reply) -> Turn {
+        self.reply_timer.disarm();
+        let awaited = self.awaited.pop_front();
+        if reply.code() == 421 && awaited != Some(Awaited::Quit) {
+            // In place of any reply, or of none (section 3.8).
+            let fate = Fate::Temporary(reply.clone());
+            let error = match awaited {
+                Some(Awaited::Greeting) => Error::NotServed(reply),
+                _ => Error::ServiceClosing(reply),
+            };
+            self.fail(error, &fate);
+            return Turn::Go;
+        }
+        let Some(awaited) = awaited else {
+            return self.unexpected(reply);
+        };
+        let may_go_on = matches!(awaited, Awaited::Data | Awaited::Auth);
+        if reply.is_intermediate() && !may_go_on {
+            return self.unexpected(reply);
+        }
+        if let Some(transaction) = &mut self.transaction {
+            match awaited {
+                Awaited::Mail => transaction.mail_answered(reply),
+                Awaited::Rcpt(recipient) => transaction.rcpt_answered(recipient, reply),
+                Awaited::Data => return self.data_answered(reply),
+                Awaited::Chunk if reply.is_positive() => {}
+                Awaited::Chunk => transaction.refuse(reply),
+                Awaited::Message(status) => self.message_answered(status, reply),
+                _ => {}
+            }
+            return Turn::Go;
+        }
+        match awaited {
+            Awaited::Greeting if reply.is_positive() => {
+                self.introduce(self.hello());
+                Turn::Go
+            }
+            Awaited::Hello(verb) if reply.is_positive() => {
+                *self.capabilities = match verb {
+                    HelloVerb::Helo => Capabilities::default(),
+                    _ => Capabilities::read(&reply, self.config.ignored),
+                };
+                self.state = State::Ready;
+                Turn::Step(Step::Event(Event::Ready(self.capabilities.clone())))
+            }
+            // A server that knows no extensions (section 4.1.4, RFC 1869 section 4.5).
+            Awaited::Hello(HelloVerb::Ehlo) if matches!(reply.code(), 500..=504) => {
+                self.introduce(HelloVerb::Helo);
+                Turn::Go
+            }
+            Awaited::Greeting | Awaited::Hello(_) => {
+                self.output.push(b"QUIT\r\n");
+                self.fail(Error::NotServed(reply), &Fate::Interrupted);
+                Turn::Go
+            }
+            Awaited::StartTls if reply.code() == 220 => {
+                self.state = State::StartingTls;
+                Turn::Go
+            }
+            Awaited::StartTls if reply.is_positive() => self.unexpected(reply),
+            Awaited::Auth => self.auth_answered(reply),
+            Awaited::Quit => {
+                self.state = State::Closing;
+                Turn::Go
+            }
+            _ => Turn::Step(Step::Event(Event::Replied(reply))),
+        }
+    }
+
+    fn unexpected(&mut self, reply: Reply) -> Turn {
+        self.lose(Error::UnexpectedReply(reply));
+        Turn::Go
+    }
+
+    fn data_answered(&mut self, reply: Reply) -> Turn {
+        if reply.is_positive() {
+            return self.unexpected(reply);
+        }
+        let transaction = self.transaction.as_mut().expect("it is going on");
+        if !reply.is_intermediate() {
+            transaction.refuse(reply);
+            self.reset();
+            return Turn::Go;
+        }
+        if transaction.has_recipients() {
+            return Turn::Step(Step::Event(self.want_body()));
+        }
+        // How many answers an LMTP server would give is nowhere said.
+        if self.config.protocol == Protocol::Lmtp {
+            return self.unexpected(reply);
+        }
+        // RFC 2920 section 3.1: the answer is of no interest.
+        self.say(".", Awaited::LoneDot);
+        self.state = State::Ending;
+        Turn::Go
+    }
+
+    fn message_answered(&mut self, status: usize, reply: Reply) {
+        let transaction = self.transaction.as_mut().expect("it is going on");
+        if transaction.message_answered(status, reply, self.config.protocol) {
+            self.awaited.push_front(Awaited::Message(status + 1));
+        } else if transaction.framing != Framing::Dots && !transaction.is_success() {
+            // Behind a refused chunk the transaction may still be there (RFC 3030 section 2).
+            self.reset();
+        }
+    }
+
+    fn auth_answered(&mut self, reply: Reply) -> Turn {
+        if !reply.is_intermediate() {
+            return Turn::Step(Step::Event(Event::Authenticated(reply)));
+        }
+        if reply.code() != 334 {
+            return self.unexpected(reply);
+        }
+        let challenge = reply.lines().next().unwrap_or_default();
+        match decode(challenge.as_bytes()) {
+            Ok(challenge) => {
+                self.state = State::Challenged;
+                Turn::Step(Step::Event(Event::Challenge(challenge)))
+            }
+            Err(_) => {
+                // RFC 4954 section 4.
+                self.say("*", Awaited::Auth);
+                Turn::Go
+            }
+        }
+    }
+
+    /// Nothing complete is there: wait, but not for ever; or it is over.
+    fn need_input(&mut self, now: Instant) -> Turn {
+        if self.ended {
+            match self.state {
+                State::Quitting => self.state = State::Closing,
+                _ => self.lose(Error::Disconnected),
+            }
+            return Turn::Go;
+        }
+        if let Some(awaited) = self.awaited.front() {
+            let time = self.time_for(*awaited);
+            self.reply_timer.arm_if_idle(now, time);
+        }
+        Turn::Step(Step::NeedInput)
+    }
+
+    /// How long an answer may take (section 4.5.3.2).
+    fn time_for(&self, awaited: Awaited) -> Duration {
+        let limits = &self.config.limits;
+        match awaited {
+            Awaited::Greeting => limits.greeting_time,
+            Awaited::Data => limits.data_time,
+            Awaited::Chunk | Awaited::Message(_) | Awaited::LoneDot => limits.message_time,
+            Awaited::Quit => limits.quit_time,
+            _ => limits.command_time,
+        }
+    }
+
+    /// More waits to be sent than may be: the server has to read, in time.
+    fn need_flush(&mut self, now: Instant) {
+        let left = self.output.octets_left();
+        if std::mem::replace(&mut self.octets_left, left) != left {
+            self.flush_timer.disarm();
+        }
+        self.flush_timer
+            .arm_if_idle(now, self.config.limits.block_time);
+    }
+
+    fn expire(&mut self, now: Instant) {
+        if self.flush_timer.has_expired(now) {
+            self.lose(Error::WriteTimeout);
+        } else if self.reply_timer.has_expired(now) {
+            match self.state {
+                State::Quitting => self.state = State::Closing,
+                _ => self.lose(Error::ReplyTimeout),
+            }
+        }
+    }
+}
+
+impl Machine for Client {
+    type Event = Event;
+    type Error = Error;
+
+    fn step(&mut self, now: Instant) -> Result<Step<Event>, Error> {
+        if self.failed.is_none() {
+            self.expire(now);
+        }
+        loop {
+            if let Some(event) = self.last_words.take() {
+                return Ok(Step::Event(event));
+            }
+            if let Some(error) = &self.failed {
+                return Err(error.clone());
+            }
+            if self.output.is_over() {
+                self.need_flush(now);
+                return Ok(Step::NeedFlush);
+            }
+            self.flush_timer.disarm();
+            if let Turn::Step(step) = self.advance(now) {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    fn output(&mut self) -> &mut Output {
+        &mut self.output
+    }
+
+    fn eof(&mut self) {
+        self.ended = true;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [&self.reply_timer, &self.flush_timer]
+            .into_iter()
+            .filter_map(Timer::deadline)
+            .min()
+    }
+
+    fn tls_started(&mut self, tls: TlsInfo) {
+        if !self.input.is_empty() {
+            self.fail(Error::PlaintextBehindStartTls, &Fate::Interrupted);
+            return;
+        }
+        self.reply_timer.disarm();
+        self.tls = Some(tls);
+        // All that was said in clear text is forgotten (RFC 3207 section 4.2).
+        *self.capabilities = Capabilities::default();
+        if self.state == State::StartingTls {
+            self.introduce(self.hello());
+        }
+    }
+
+    fn shutdown(&mut self) {
+        self.stopping = true;
+    }
+}
