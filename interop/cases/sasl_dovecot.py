@@ -4,7 +4,7 @@ import base64
 
 from lib import work
 from lib.case import case, check
-from lib.dovecot import Dovecot
+from lib.dovecot_auth import Dovecot
 from lib.mailhost import Mailhost
 from lib.smtp import Typed
 
