@@ -391,6 +391,10 @@ fn relayed() {
         (identity.authzid(), identity.mechanism()),
         ("tim", Some(scram))
     );
+    // What the application can answer itself is not passed on.
+    let both = context.offer(&[scram]);
+    let step = Server::start(scram, Some(b"n,,n=tim,r=abc"), &both);
+    assert!(matches!(step, Step::Need(Need::LookupScram(_))));
     // Absent is not empty; and what shows a password stays out of clear text.
     let plain = Context::new("smtp").offer(&[]).relay(&[Mechanism::Plain]);
     let step = Server::start(Mechanism::Plain, None, &plain);

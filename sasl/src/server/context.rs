@@ -61,7 +61,8 @@ impl Context {
     }
 
     /// The mechanisms whose messages somebody else understands: they are offered, and every
-    /// message of theirs is a [`Need::Relay`](super::Need::Relay).
+    /// message of theirs is a [`Need::Relay`](super::Need::Relay). What is offered besides is not
+    /// relayed.
     ///
     /// Those with a channel binding cannot be relayed and are left out.
     #[must_use]
@@ -175,11 +176,11 @@ impl Context {
     }
 
     pub(super) fn is_known(&self, mechanism: Mechanism) -> bool {
-        self.offered.contains(&mechanism) || self.relays(mechanism)
+        self.offered.contains(&mechanism) || self.relayed.contains(&mechanism)
     }
 
     pub(super) fn relays(&self, mechanism: Mechanism) -> bool {
-        self.relayed.contains(&mechanism)
+        self.relayed.contains(&mechanism) && !self.offered.contains(&mechanism)
     }
 
     pub(super) fn bindings(&self) -> &ChannelBindings {
