@@ -9,6 +9,7 @@ mod report;
 mod body;
 mod commands;
 mod loopback;
+mod mailboxes;
 mod session;
 
 mod ours;
@@ -40,13 +41,14 @@ fn main() -> Result<()> {
     report.finish()
 }
 
-/// Every comparison. The bodies of IMAP, POP3 and the mailbox formats get their layers here.
+/// Every comparison. The bodies of IMAP and POP3 get their layers here.
 fn layers(effort: Effort) -> Vec<Case> {
     [
         session::cases(effort),
         commands::cases(effort),
         body::cases(effort),
         loopback::cases(effort),
+        mailboxes::cases(effort),
     ]
     .into_iter()
     .flatten()
