@@ -9,11 +9,13 @@ mod report;
 mod body;
 mod commands;
 mod loopback;
+mod mailboxes;
 mod pop3;
-mod processes;
 mod replies;
 mod sending;
 mod session;
+
+mod processes;
 
 mod ours;
 mod sinks;
@@ -44,7 +46,7 @@ fn main() -> Result<()> {
     report.finish()
 }
 
-/// Every comparison. The bodies of IMAP, POP3 and the mailbox formats get their layers here.
+/// Every comparison. The bodies of IMAP and POP3 get their layers here.
 fn layers(effort: Effort) -> Vec<Case> {
     [
         session::cases(effort),
@@ -54,6 +56,7 @@ fn layers(effort: Effort) -> Vec<Case> {
         sending::cases(effort),
         loopback::cases(effort),
         pop3::cases(effort),
+        mailboxes::cases(effort),
     ]
     .into_iter()
     .flatten()

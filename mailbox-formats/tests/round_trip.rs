@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::time::SystemTime;
 
-use mailbox_formats::mbox::{Date, Encoder, FromLine, Mbox, Options, Variant};
+use mailbox_formats::mbox::{
+    Date, Decoder, Encoder, FromLine, Mbox, Message, Messages, Options, Rules, Separators, Variant,
+};
 use mailbox_formats::{Durability, LineEnds, LineFilter};
 use proptest::prelude::*;
 
@@ -117,6 +119,21 @@ fn naive_reader(mbox: &str, variant: Variant) -> Vec<String> {
     messages
 }
 
+/// The messages as this crate reads them.
+fn our_reader(mbox: &[u8], variant: Variant) -> Vec<String> {
+    let rules = match variant.has_length() {
+        true => Rules::STRICT.lengths(true),
+        false => Separators::ANY.into(),
+    };
+    let decoded = |message: Message<'_>| {
+        let (mut out, mut decoder) = (Vec::new(), Decoder::new(Some(variant)));
+        decoder.push(message.content(), |part| out.extend_from_slice(part));
+        decoder.finish(|part| out.extend_from_slice(part));
+        String::from_utf8(out).unwrap()
+    };
+    Messages::new(mbox, rules).map(decoded).collect()
+}
+
 fn unquote(message: &str, strip: impl Fn(&str) -> &str) -> String {
     let line = |line: &str| match line.strip_prefix('>') {
         Some(unquoted) if strip(line).starts_with("From ") => unquoted.to_owned(),
@@ -152,7 +169,8 @@ proptest! {
                 expected = expected.iter().map(unquoted).collect();
                 read = read.iter().map(|text| text.to_owned()).collect();
             }
-            prop_assert_eq!(read, expected, "{:?}", variant);
+            prop_assert_eq!(&read, &expected, "{:?}", variant);
+            prop_assert_eq!(our_reader(written.as_bytes(), variant), expected, "{:?}", variant);
         }
     }
 
