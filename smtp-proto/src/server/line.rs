@@ -42,5 +42,21 @@ pub(super) fn must_be_last(command: &Command, hello: Option<HelloVerb>) -> bool 
     }
 }
 
+/// Whether a command is one of those that hold a session open for nothing, if there are too many.
+pub(super) fn moves_no_mail(command: &Command, hello: Option<HelloVerb>) -> bool {
+    match command {
+        Command::Rset
+        | Command::Noop
+        | Command::Help
+        | Command::Verify(_)
+        | Command::Expand(_)
+        | Command::Etrn(_)
+        | Command::XForward(_) => true,
+        Command::Bdat(chunk) => chunk.size == 0 && !chunk.last,
+        Command::Hello(_) => hello.is_some(),
+        _ => false,
+    }
+}
+
 /// A record of TLS begins with this octet, and no command does.
 pub(super) const TLS_HANDSHAKE: u8 = 0x16;

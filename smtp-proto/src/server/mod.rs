@@ -25,9 +25,7 @@ use self::incoming::Incoming;
 use self::line::{Line, TLS_HANDSHAKE};
 use self::question::Question;
 use self::session::{Chunks, Session};
-use crate::command::{
-    Chunk, ClientAttribute, Command, Hello, HelloVerb, MechanismName, Rcpt, SyntaxError,
-};
+use crate::command::{Chunk, ClientAttribute, Command, Hello, MechanismName, Rcpt, SyntaxError};
 use crate::{Error, Extension, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -495,6 +493,19 @@ impl Server {
 
     /// A command that is legal by itself: is it legal here?
     fn command(&mut self, command: Command) -> Turn {
+        if let Command::Mail(_) = command {
+            let messages = self.session.spent.messages.saturating_add(1);
+            self.session.spent.messages = messages;
+            if self
+                .config
+                .limits
+                .messages
+                .is_some_and(|most| messages > most)
+            {
+                self.fail(Error::TooManyMessages);
+                return Turn::Go;
+            }
+        }
         if self.config.forbid_early_commands
             && !self.input.is_empty()
             && line::must_be_last(&command, self.session.hello)
@@ -502,50 +513,27 @@ impl Server {
             self.fail(Error::Unsynchronised);
             return Turn::Go;
         }
-        let moves_no_mail = match &command {
-            Command::Rset
-            | Command::Noop
-            | Command::Help
-            | Command::Verify(_)
-            | Command::Expand(_)
-            | Command::Etrn(_)
-            | Command::XForward(_)
-            | Command::Bdat(Chunk {
-                size: 0,
-                last: false,
-            }) => true,
-            Command::Hello(_) => self.session.hello.is_some(),
-            _ => false,
-        };
-        if moves_no_mail && !self.affords_idle_command() {
+        if line::moves_no_mail(&command, self.session.hello) && !self.affords_idle_command() {
             return Turn::Go;
         }
-        let (session, config) = (&mut self.session, &self.config);
+        if let Some(reply) = self.session.refuses(&command, &self.config) {
+            return match command {
+                Command::Bdat(chunk) => {
+                    // Octets follow, whatever is said to this (RFC 3030 section 2).
+                    self.skip(chunk, reply.clone());
+                    Turn::Step(Step::Event(Event::Rejected(reply.clone())))
+                }
+                _ => self.reject(reply.clone()),
+            };
+        }
         match command {
             Command::Hello(hello) => self.hello(hello),
             Command::Mail(mail) => {
-                session.spent.messages = session.spent.messages.saturating_add(1);
-                if config
-                    .limits
-                    .messages
-                    .is_some_and(|most| session.spent.messages > most)
-                {
-                    self.fail(Error::TooManyMessages);
-                    return Turn::Go;
-                }
-                match session.refuses_mail(&mail, config) {
-                    Some(reply) => self.reject(reply.clone()),
-                    None => {
-                        session.transaction.prepare(&mail.parameters);
-                        self.ask(Question::Mail, Event::Mail(mail))
-                    }
-                }
+                self.session.transaction.prepare(&mail.parameters);
+                self.ask(Question::Mail, Event::Mail(mail))
             }
             Command::Rcpt(rcpt) => self.rcpt(rcpt),
-            Command::Data => match session.refuses_data(config) {
-                Some(reply) => self.reject(reply.clone()),
-                None => self.ask(Question::Data, Event::Data),
-            },
+            Command::Data => self.ask(Question::Data, Event::Data),
             Command::Bdat(chunk) => self.chunk(chunk),
             Command::Rset => {
                 replies::OK.write(&mut self.output);
@@ -559,52 +547,29 @@ impl Server {
                 replies::HELP.write(&mut self.output);
                 Turn::Go
             }
-            Command::Verify(verify) => match session.refuses_question(Extension::Verify, config) {
-                Some(reply) => self.reject(reply.clone()),
-                None => self.ask(Question::Verify, Event::Verify(verify)),
-            },
-            Command::Expand(list) => match session.refuses_question(Extension::Expand, config) {
-                Some(reply) => self.reject(reply.clone()),
-                None => self.ask(Question::Expand, Event::Expand(list)),
-            },
-            Command::Etrn(node) => match session.refuses_question(Extension::Etrn, config) {
-                Some(reply) => self.reject(reply.clone()),
-                None => self.ask(Question::Etrn, Event::Etrn(node)),
-            },
+            Command::Verify(verify) => self.ask(Question::Verify, Event::Verify(verify)),
+            Command::Expand(list) => self.ask(Question::Expand, Event::Expand(list)),
+            Command::Etrn(node) => self.ask(Question::Etrn, Event::Etrn(node)),
             Command::Quit => {
                 replies::BYE.write(&mut self.output);
                 self.state = State::Closing;
                 self.reset()
             }
-            Command::StartTls => self.start_tls(),
-            Command::Auth(auth) => match session.refuses_auth(&auth, config) {
-                Some(reply) => self.reject(reply.clone()),
-                None => self.ask(Question::Auth, Event::Auth(auth)),
-            },
-            Command::XClient(facts) => match session.refuses_facts(Extension::XClient) {
-                Some(reply) => self.reject(reply.clone()),
-                None => {
-                    let login = facts.known(ClientAttribute::Login).is_some();
-                    self.ask(Question::XClient { login }, Event::XClient(facts))
-                }
-            },
-            Command::XForward(facts) => match session.refuses_facts(Extension::XForward) {
-                Some(reply) => self.reject(reply.clone()),
-                None => self.ask(Question::XForward, Event::XForward(facts)),
-            },
+            Command::StartTls => {
+                replies::START_TLS.write(&mut self.output);
+                self.state = State::StartingTls;
+                self.reset()
+            }
+            Command::Auth(auth) => self.ask(Question::Auth, Event::Auth(auth)),
+            Command::XClient(facts) => {
+                let login = facts.known(ClientAttribute::Login).is_some();
+                self.ask(Question::XClient { login }, Event::XClient(facts))
+            }
+            Command::XForward(facts) => self.ask(Question::XForward, Event::XForward(facts)),
         }
     }
 
     fn hello(&mut self, hello: Hello) -> Turn {
-        let lmtp = self.config.protocol == Protocol::Lmtp;
-        if lmtp != (hello.verb == HelloVerb::Lhlo) {
-            let reply = if lmtp {
-                &replies::USE_LHLO
-            } else {
-                &replies::NO_LHLO
-            };
-            return self.reject(reply.clone());
-        }
         if self.session.transaction.chunks != Chunks::NotBegun {
             self.state = State::Resetting(hello);
             return self.reset();
@@ -612,22 +577,7 @@ impl Server {
         self.ask(Question::Hello(hello.verb), Event::Hello(hello))
     }
 
-    fn start_tls(&mut self) -> Turn {
-        if !self.session.allowed.contains(Extension::StartTls) {
-            return self.reject(replies::NOT_IMPLEMENTED.clone());
-        }
-        if self.session.tls.is_some() {
-            return self.reject(replies::TLS_ALREADY.clone());
-        }
-        replies::START_TLS.write(&mut self.output);
-        self.state = State::StartingTls;
-        self.reset()
-    }
-
     fn rcpt(&mut self, rcpt: Rcpt) -> Turn {
-        if let Some(reply) = self.session.refuses_rcpt(&rcpt, &self.config) {
-            return self.reject(reply.clone());
-        }
         let transaction = &mut self.session.transaction;
         let most = self.config.limits.recipients;
         transaction.recipients_asked = transaction.recipients_asked.saturating_add(1);
@@ -646,12 +596,7 @@ impl Server {
         Turn::Step(Step::Event(Event::Rejected(reply.clone())))
     }
 
-    /// Octets follow, whatever is said to this (RFC 3030 section 2).
     fn chunk(&mut self, chunk: Chunk) -> Turn {
-        if let Some(reply) = self.session.refuses_chunk(&self.config) {
-            self.skip(chunk, reply.clone());
-            return Turn::Step(Step::Event(Event::Rejected(reply.clone())));
-        }
         let Some(incoming) = &mut self.incoming else {
             return self.ask(Question::Chunk(chunk), Event::Data);
         };
@@ -675,7 +620,7 @@ impl Server {
         self.state = State::Skipping {
             octets: chunk.size,
             reply,
-            due: self.statuses_after(ends),
+            due: self.session.statuses_after(ends, &self.config),
         };
         self.input.expect_bulk(true);
         if ends {
@@ -751,17 +696,8 @@ impl Server {
         Turn::Go
     }
 
-    /// How many statuses a message has at its end.
-    fn statuses_after(&self, last: bool) -> u32 {
-        match self.config.protocol {
-            // RFC 2033 section 4.2: one for each RCPT that was accepted.
-            Protocol::Lmtp if last => self.session.transaction.recipients.max(1),
-            _ => 1,
-        }
-    }
-
     fn end_of_data(&mut self, aborted: Option<Aborted>) -> Turn {
-        let due = self.statuses_after(true);
+        let due = self.session.statuses_after(true, &self.config);
         self.input.expect_bulk(false);
         // The transaction is over, whatever the reply will be.
         self.drop_transaction();

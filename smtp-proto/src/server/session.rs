@@ -4,7 +4,7 @@ use compact_str::CompactString;
 use mailwire::TlsInfo;
 
 use super::{Config, Protocol, replies};
-use crate::command::{Auth, HelloVerb, Mail, MechanismName, Rcpt};
+use crate::command::{Auth, Command, HelloVerb, Mail, MechanismName, Rcpt};
 use crate::parameter::{BodyType, ByMode, Hold, MailParameters, MailTerms};
 use crate::{Extension, Extensions, ForwardPath, Reply};
 
@@ -115,6 +115,15 @@ impl Session {
         offered
     }
 
+    /// How many statuses a message has at its end, or a chunk of it.
+    pub(super) fn statuses_after(&self, last: bool, config: &Config) -> u32 {
+        match config.protocol {
+            // RFC 2033 section 4.2: one for each RCPT that was accepted.
+            Protocol::Lmtp if last => self.transaction.recipients.max(1),
+            _ => 1,
+        }
+    }
+
     /// Whose parameters are understood now.
     fn understood(&self) -> Extensions {
         let mut understood = self.allowed;
@@ -128,7 +137,37 @@ impl Session {
         understood
     }
 
-    pub(super) fn refuses_mail(&self, mail: &Mail, config: &Config) -> Option<&'static Reply> {
+    /// Why a command is refused, if so.
+    #[inline]
+    pub(super) fn refuses(&self, command: &Command, config: &Config) -> Option<&'static Reply> {
+        match command {
+            Command::Hello(hello) => refuses_verb(hello.verb, config),
+            Command::Mail(mail) => self.refuses_mail(mail, config),
+            Command::Rcpt(rcpt) => self.refuses_rcpt(rcpt, config),
+            Command::Data => self.refuses_data(config),
+            Command::Bdat(_) => self.refuses_chunk(config),
+            Command::Rset | Command::Noop | Command::Quit | Command::Help => None,
+            Command::Verify(_) => self.refuses_question(Extension::Verify, config),
+            Command::Expand(_) => self.refuses_question(Extension::Expand, config),
+            Command::Etrn(_) => self.refuses_question(Extension::Etrn, config),
+            Command::StartTls => self.refuses_start_tls(),
+            Command::Auth(auth) => self.refuses_auth(auth, config),
+            Command::XClient(_) => self.refuses_facts(Extension::XClient),
+            Command::XForward(_) => self.refuses_facts(Extension::XForward),
+        }
+    }
+
+    fn refuses_start_tls(&self) -> Option<&'static Reply> {
+        if !self.allowed.contains(Extension::StartTls) {
+            Some(&replies::NOT_IMPLEMENTED)
+        } else if self.tls.is_some() {
+            Some(&replies::TLS_ALREADY)
+        } else {
+            None
+        }
+    }
+
+    fn refuses_mail(&self, mail: &Mail, config: &Config) -> Option<&'static Reply> {
         let parameters = &mail.parameters;
         let needs = parameters.needs();
         let unknown = match self.hello {
@@ -157,7 +196,7 @@ impl Session {
         }
     }
 
-    pub(super) fn refuses_rcpt(&self, rcpt: &Rcpt, config: &Config) -> Option<&'static Reply> {
+    fn refuses_rcpt(&self, rcpt: &Rcpt, config: &Config) -> Option<&'static Reply> {
         let parameters = &rcpt.parameters;
         let unknown = match self.hello {
             Some(HelloVerb::Helo) => !parameters.is_empty(),
@@ -181,7 +220,7 @@ impl Session {
         }
     }
 
-    pub(super) fn refuses_data(&self, config: &Config) -> Option<&'static Reply> {
+    fn refuses_data(&self, config: &Config) -> Option<&'static Reply> {
         let transaction = &self.transaction;
         if !transaction.open {
             Some(&replies::MAIL_FIRST)
@@ -201,7 +240,7 @@ impl Session {
         }
     }
 
-    pub(super) fn refuses_chunk(&self, config: &Config) -> Option<&'static Reply> {
+    fn refuses_chunk(&self, config: &Config) -> Option<&'static Reply> {
         if !self.allowed.contains(Extension::Chunking) {
             return Some(&replies::NO_CHUNKING);
         }
@@ -215,7 +254,7 @@ impl Session {
         }
     }
 
-    pub(super) fn refuses_auth(&self, auth: &Auth, config: &Config) -> Option<&'static Reply> {
+    fn refuses_auth(&self, auth: &Auth, config: &Config) -> Option<&'static Reply> {
         if config.mechanisms.is_empty() || !self.allowed.contains(Extension::Auth) {
             Some(&replies::NO_AUTH)
         } else if matches!(self.hello, None | Some(HelloVerb::Helo)) {
@@ -237,11 +276,7 @@ impl Session {
 
     /// Commands of extensions that ask something, which are legal whenever they are on offer, but
     /// not between two chunks: their answer would be the application's, which is at a message.
-    pub(super) fn refuses_question(
-        &self,
-        extension: Extension,
-        config: &Config,
-    ) -> Option<&'static Reply> {
+    fn refuses_question(&self, extension: Extension, config: &Config) -> Option<&'static Reply> {
         if extension != Extension::Verify && !self.allowed.contains(extension) {
             Some(&replies::NOT_IMPLEMENTED)
         } else if self.transaction.chunks != Chunks::NotBegun {
@@ -252,7 +287,7 @@ impl Session {
     }
 
     /// XCLIENT and XFORWARD: for those who are trusted, between transactions.
-    pub(super) fn refuses_facts(&self, extension: Extension) -> Option<&'static Reply> {
+    fn refuses_facts(&self, extension: Extension) -> Option<&'static Reply> {
         if !self.allowed.contains(extension) {
             Some(&replies::NOT_RECOGNISED)
         } else if self.transaction.open {
@@ -268,7 +303,7 @@ impl Session {
     }
 
     /// Why nothing is done for this client yet, if so (RFC 3207 section 4, RFC 4954 section 6).
-    pub(super) fn refuses_strangers(&self, config: &Config) -> Option<&'static Reply> {
+    fn refuses_strangers(&self, config: &Config) -> Option<&'static Reply> {
         if config.require_tls && self.tls.is_none() {
             Some(&replies::STARTTLS_FIRST)
         } else if config.require_auth && !self.authenticated {
@@ -276,6 +311,16 @@ impl Session {
         } else {
             None
         }
+    }
+}
+
+/// Each of the two protocols has a hello of its own.
+fn refuses_verb(verb: HelloVerb, config: &Config) -> Option<&'static Reply> {
+    match (config.protocol, verb) {
+        (Protocol::Lmtp, HelloVerb::Lhlo) => None,
+        (Protocol::Lmtp, _) => Some(&replies::USE_LHLO),
+        (Protocol::Smtp, HelloVerb::Lhlo) => Some(&replies::NO_LHLO),
+        (Protocol::Smtp, _) => None,
     }
 }
 

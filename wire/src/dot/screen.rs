@@ -6,7 +6,7 @@ use super::{SMALLEST_BLOCK, Stop, Stray, Strays, extent};
 use crate::Input;
 
 /// Takes text that is framed by counting, such as a chunk of BDAT (RFC 3030), out of an
-/// [`Input`], with the same care about [`Strays`] as an [`Unstuffer`] takes, and without dots.
+/// [`Input`], with the same care about [`Strays`] as an [`Unstuffer`](super::Unstuffer) takes, and without dots.
 ///
 /// The text may come in several runs with other things between them: a CR at the end of one run
 /// and the LF at the start of the next are a line end all the same.
