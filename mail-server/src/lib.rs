@@ -1,17 +1,18 @@
 //! Mail listeners on tokio and rustls, made of the mailwire protocol machines.
 //!
 //! The machines know what the RFCs say about bytes and their order. This crate adds what most
-//! servers need besides: sockets, TLS, limits on connections, an orderly stop, and stores that
-//! mail is delivered into. What is left to the application is a [`Service`](smtp::Service):
+//! servers need besides: sockets, TLS, limits on connections, an orderly stop, logins, and stores
+//! that mail is delivered into and fetched from. What is left to the application is a [`Service`](smtp::Service):
 //! whom to serve, and what becomes of a message.
 //!
 //! # A tour
 //!
-//! [`smtp`] has the [`Listener`](smtp::Listener) and its service, for SMTP, submission and LMTP.
+//! [`smtp`] has the [`Listener`](smtp::Listener) and its service, for SMTP, submission and LMTP, and
+//! [`smtp::Outgoing`], which sends. [`pop3`] has the same for those who fetch their mail.
 //! [`auth`] is for those who must log in, in whatever protocol.
 //! [`smtp::deliver`] is what most services do with a message: it streams it, with its trace
 //! header fields, into a [`Mailstore`](store::Mailstore). [`store`] has two of them, in memory
-//! and in files. Here is all of it, with a client typed by hand:
+//! and in files, out of which POP3 is served. Here is all of it, with a client typed by hand:
 //!
 //! ```
 //! use mail_server::Stop;
@@ -73,14 +74,14 @@
 //! - [`Tls`] takes a certificate and a key, or any configuration of rustls.
 //! - [`Limits`] bounds connections; the sessions' own bounds are in the
 //!   [`Config`](smtp::Config).
-//! - [`Stop`] ends any number of listeners: idle clients are told 421, messages that are on
+//! - [`Stop`] ends any number of listeners: idle clients are told to come back later, messages that are on
 //!   their way are finished, and after the grace what is left is dropped.
 //! - What happens is told to `tracing`, each connection in a span of its own. Passwords never
 //!   are, and what a peer names itself cannot break a line.
 //!
 //! `mailhost` among the examples is a whole host made of these.
 //!
-//! Not supported yet: POP3 and IMAP, reading from stores, the PROXY protocol.
+//! Not supported yet: IMAP, and folders of mailboxes.
 
 pub mod smtp;
 
