@@ -11,8 +11,9 @@ use std::cell::RefCell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -141,6 +142,15 @@ impl Place {
         let path = folder.path().join("example.org").join(maildir.name);
         if !path.exists() {
             maildir.fill(&path)?;
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+        }
+        if rustix::process::geteuid().is_root() {
+            // Dovecot does not serve as root, and our list of numbers is its list too.
+            let owned = Command::new("chown")
+                .args(["-R", "mail:mail"])
+                .arg(folder.path())
+                .status()?;
+            ensure!(owned.success(), "chown");
         }
         Ok(folder.path().to_owned())
     }
@@ -373,9 +383,9 @@ listen = 127.0.0.1
 protocols = pop3
 ssl = no
 disable_plaintext_auth = no
-first_valid_uid = 0
-mail_uid = root
-mail_gid = root
+first_valid_uid = 1
+mail_uid = mail
+mail_gid = mail
 mail_location = maildir:{root}/example.org/%u
 passdb {{
   driver = static
@@ -383,7 +393,7 @@ passdb {{
 }}
 userdb {{
   driver = static
-  args = uid=root gid=root home={root}/example.org/%u
+  args = uid=mail gid=mail home={root}/example.org/%u
 }}
 service pop3-login {{
   chroot =
