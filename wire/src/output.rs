@@ -48,6 +48,13 @@ impl Output {
         self.tail.extend_from_slice(bytes);
     }
 
+    /// Makes room for so many octets of copies, so that the queue does not grow step by step. For
+    /// machines.
+    #[inline]
+    pub fn reserve(&mut self, count: usize) {
+        self.tail.reserve(count);
+    }
+
     /// Appends a number in decimal digits. For machines.
     pub fn push_number(&mut self, mut number: u64) {
         if number < 10 {

@@ -392,6 +392,8 @@ impl Stuffer {
     }
 
     fn repair(&mut self, mut text: &[u8], output: &mut Output) {
+        // With a CR for each line of ordinary length, and the end.
+        output.reserve(text.len() + text.len() / 32 + 8);
         while let Some(line_end) = memchr::memchr(b'\n', text) {
             if self.at == At::LineStart && text[0] == b'.' {
                 output.push(b".");
