@@ -5,7 +5,7 @@ import time
 
 from lib import node, work
 from lib.case import case, check, equal
-from lib.dovecot_lmtp import DovecotLmtp
+from lib.dovecot import Dovecot
 from lib.mailhost import Mailhost, delivered
 from lib.postfix import Postfix
 from lib.sender import send
@@ -92,14 +92,15 @@ def refused_by_postfix():
 
 @case("our client: into Dovecot by LMTP, one status for each recipient", seconds=60)
 def into_dovecot():
-    with DovecotLmtp("alice", "bob") as dovecot:
-        server = f"lmtp:127.0.0.1:{dovecot.port}"
+    with Dovecot(("lmtp",), users=("alice:wonder", "bob:builder")) as dovecot:
+        server = f"lmtp:127.0.0.1:{dovecot.port('lmtp')}"
         recipients = ["alice@localhost", "nobody@localhost", "bob@localhost", "alice@localhost"]
         fates = send(server, recipients, MESSAGE)
         equal(kinds(fates), ["delivered", "refused", "delivered", "delivered"], "fates")
         expected = MESSAGE.replace(b"\r\n", b"\n")
         for user in ("alice", "bob"):
-            messages = dovecot.messages(user)
+            new = dovecot.mail / user / "Maildir" / "new"
+            messages = [path.read_bytes() for path in new.iterdir()]
             check(messages, f"no message for {user}")
             check(all(message.endswith(expected) for message in messages), "another message")
 
