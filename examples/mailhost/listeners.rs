@@ -127,6 +127,15 @@ fn smtp_config(options: &Options, kind: Kind, address: SocketAddr) -> smtp::Conf
     config.strictness = smtp_proto::Strictness::lenient(options.domains()[0].clone());
     config.auth_without_tls = allows_clear_passwords(options, address);
     config.old_auth_line = true;
+    // Those that the oldest clients know first: some take the first that they see.
+    let names = sasl::Mechanism::ALL
+        .iter()
+        .map(|mechanism| mechanism.name());
+    let old = ["PLAIN", "LOGIN"];
+    let names = old
+        .into_iter()
+        .chain(names.filter(|name| !old.contains(name)));
+    config.mechanisms = names.map(|name| name.parse().expect("a name")).collect();
     config.require_auth = kind != Kind::Smtp;
     config
 }
@@ -136,6 +145,12 @@ fn pop3_config(options: &Options, address: SocketAddr) -> pop3::Config {
     config.strictness = pop3_proto::Strictness::lenient();
     config.auth_without_tls = allows_clear_passwords(options, address);
     config.utf8 = true;
+    // Clients that read mail pick the -PLUS forms and then find that they cannot bind to TLS 1.3.
+    let names = sasl::Mechanism::ALL
+        .iter()
+        .map(|mechanism| mechanism.name());
+    let names = names.filter(|name| !name.ends_with("-PLUS"));
+    config.mechanisms = names.map(|name| name.parse().expect("a name")).collect();
     config.implementation = Some("mailhost".parse().expect("a name"));
     config
 }

@@ -2,6 +2,7 @@
 
 import os
 import poplib
+import re
 import shutil
 import smtplib
 import ssl
@@ -17,6 +18,9 @@ poplib._MAXLINE = 1 << 24
 COUNT = 200
 ON = ("smtp", "pop3", "pop3s")
 LOGIN = ("alice", "wonder")
+OWN_FIELDS = re.compile(
+    rb"^(status|x-status|x-keywords|x-uid|x-imap|x-imapbase|content-length)[ \t]*:", re.I | re.M
+)
 
 
 def fill(folder, messages):
@@ -216,31 +220,83 @@ def getmail_fetch(server, kind, port):
     return sorted(path.read_bytes() for path in (mail / "new").iterdir())
 
 
-@case("pop3: mutt copies everything from a POP folder", seconds=90)
+@case("pop3: mutt copies everything from a POP folder, plain, STLS and TLS", seconds=120)
 def mutt():
     host, messages = host_with_mail()
+    cert, _ = work.certificate()
+    wanted = sorted(body(message.replace(b"\r\n", b"\n")) for message in messages)
     with host:
-        folder = work.folder("mutt")
-        target = folder / "copied"
-        rc = folder / "muttrc"
-        rc.write_text(
-            f"set folder={folder}\nset mbox_type=Maildir\nset confirmcreate=no\nset confirmappend=no\n"
-            "set ssl_force_tls=no ssl_starttls=no\nset delete=no quit=yes\nset pop_checkinterval=60\n"
-            f"set header_cache=''\nset copy=no\nset resolve=no\n"
-            f'push "<tag-pattern>~A<enter><tag-prefix><copy-message>{target}<enter><exit>"\n'
-        )
-        url = f"pop://alice:wonder@127.0.0.1:{host.port('pop3')}"
-        work.run(
-            ["script", "-qec", f"mutt -n -F {rc} -f {url}", "/dev/null"],
-            env={"TERM": "xterm", "HOME": str(folder)},
-            timeout=80,
-        )
-        fetched = [path.read_bytes() for part in ("new", "cur") for path in (target / part).iterdir()]
-        equal(len(fetched), COUNT, "messages that mutt copied")
-        bodies = sorted(body(message) for message in fetched)
-        wanted = sorted(body(message.replace(b"\r\n", b"\n")) for message in messages)
-        different = sum(got != sent for got, sent in zip(bodies, wanted))
-        equal(different, 0, "bodies that differ with mutt")
+        for name, scheme, stls in (("plain", "pop", "no"), ("stls", "pop", "yes"), ("tls", "pops", "no")):
+            folder = work.folder(f"mutt-{name}")
+            target = folder / "copied"
+            rc = folder / "muttrc"
+            rc.write_text(
+                f"set folder={folder}\nset mbox_type=Maildir\nset confirmcreate=no\n"
+                f"set confirmappend=no\nset ssl_starttls={stls} ssl_force_tls={stls}\n"
+                f"set certificate_file={cert}\nset delete=no quit=yes\nset pop_checkinterval=60\n"
+                "set header_cache=''\nset copy=no\nset resolve=no\n"
+                f'push "<tag-pattern>~A<enter><tag-prefix><copy-message>{target}<enter><exit>"\n'
+            )
+            port = host.port("pop3s" if scheme == "pops" else "pop3")
+            url = f"{scheme}://alice:wonder@localhost:{port}"
+            work.run(
+                ["script", "-qec", f"mutt -n -F {rc} -f {url}", "/dev/null"],
+                env={"TERM": "xterm", "HOME": str(folder)},
+                timeout=80,
+            )
+            parts = (target / "new", target / "cur")
+            fetched = [path.read_bytes() for part in parts for path in part.iterdir()]
+            equal(len(fetched), COUNT, f"messages that mutt copied, {name}")
+            bodies = sorted(body(message) for message in fetched)
+            different = sum(got != sent for got, sent in zip(bodies, wanted))
+            equal(different, 0, f"bodies that differ with mutt, {name}")
+
+
+@case("pop3: real messages out of an mbox, by poplib, curl and mpop, byte for byte", seconds=120)
+def out_of_an_mbox():
+    sent = [corpus.on_the_wire(message) for message in corpus.many(COUNT)]
+    # What SMTP does not carry cannot come in that way, and what an mbox says about its messages
+    # in their own headers is not taken from strangers.
+    sent = [message for message in sent if b"\0" not in message and b"\r" not in lone(message)]
+    sent = [message for message in sent if not OWN_FIELDS.search(message.split(b"\r\n\r\n")[0])]
+    cert, _ = work.certificate()
+    with Mailhost("--store", "mbox", on=(*ON, "lmtp")) as host:
+        with smtplib.LMTP("127.0.0.1", host.port("lmtp")) as client:
+            for message in sent:
+                client.sendmail("sender@example.net", ["alice@example.org"], message)
+        for name, client in (
+            ("STLS", stls_client(host)),
+            ("TLS", poplib.POP3_SSL("localhost", host.port("pop3s"), context=trust())),
+        ):
+            fetched = poplib_fetch(client)
+            equal(len(fetched), len(sent), f"messages by poplib with {name}")
+            for number, (got, message) in enumerate(zip(fetched, sent)):
+                equal(got[-len(message) :], message, f"message {number} by poplib with {name}")
+        folder = work.folder("curl-mbox")
+        url = f"pop3s://localhost:{host.port('pop3s')}/[1-{len(sent)}]"
+        command = ["curl", "-sS", "--max-time", "60", "--cacert", cert, "-u", ":".join(LOGIN)]
+        work.run([*command, url, "-o", f"{folder}/#1"])
+        for number, message in enumerate(sent):
+            got = (folder / str(number + 1)).read_bytes()
+            equal(got[-len(message) :], message, f"message {number} by curl")
+        folder = work.folder("mpop-mbox") / "mail"
+        options = [f"--port={host.port('pop3')}", "--tls=on", "--tls-starttls=on", "--pipelining=on"]
+        fetched = mpop(host, folder, "--auth=scram-sha-256", *options)
+        equal(len(fetched), len(sent), "messages by mpop")
+        wanted = sorted(message.replace(b"\r\n", b"\n") for message in sent)
+        found = sorted(message[message.index(b"X-Number: ") :] for message in fetched)
+        different = sum(got != message for got, message in zip(found, wanted))
+        equal(different, 0, "messages that differ with mpop")
+
+
+def lone(message):
+    return message.replace(b"\r\n", b"")
+
+
+def stls_client(host):
+    client = poplib.POP3("localhost", host.port("pop3"))
+    client.stls(trust())
+    return client
 
 
 @case("pop3: mail is delivered while it is fetched and deleted, from Maildir and mbox", seconds=120)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailwire::TlsInfo;
+use sasl::Mechanism;
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
@@ -47,6 +48,9 @@ pub trait Protocol {
 
     /// Has the mechanisms announced that can be used, if the configuration chooses none.
     fn offer_mechanisms(config: &mut Self::Config);
+
+    /// The mechanisms that the configuration names, as far as they are known.
+    fn mechanisms(config: &Self::Config) -> Vec<Mechanism>;
 
     /// The name of this host, if the configuration has it.
     fn hostname(config: &Self::Config) -> Option<&str>;
@@ -295,7 +299,8 @@ impl<P: Protocol> Shared<P> {
     /// A connection's way to authenticate, if there is one.
     pub(crate) fn login(&self, peer: Peer) -> Option<Login> {
         let authentication = self.authentication.as_ref()?;
-        let mut login = authentication.login(P::SERVICE, peer);
+        let login = authentication.login(P::SERVICE, peer);
+        let mut login = login.only(P::mechanisms(&self.config));
         if let Some(hostname) = P::hostname(&self.config) {
             login = login.hostname(hostname);
         }

@@ -63,7 +63,9 @@ async fn guesses_cost() {
     let delay = Duration::from_millis(300);
     let mut policy = patient(delay);
     policy.guesses = 4;
-    let running = running(clear(), Authentication::new(users()).with_policy(policy)).await;
+    let mut config = clear();
+    config.limits.auth_failures = 3;
+    let running = running(config, Authentication::new(users()).with_policy(policy)).await;
     let mut first = client(&running).await;
     let malformed = format!("AUTH PLAIN {}", STANDARD.encode("alice"));
     let began = Instant::now();

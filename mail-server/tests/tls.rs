@@ -118,6 +118,7 @@ async fn plaintext_behind_starttls_ends_the_session() {
 async fn guessing_ends_the_session() {
     let mut config = with_auth();
     config.auth_without_tls = true;
+    config.limits.auth_failures = 3;
     let running = Running::start(
         listener(config).await,
         Host::new(MemoryStore::new()).service(),

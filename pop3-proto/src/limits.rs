@@ -18,7 +18,8 @@ pub struct Limits {
     /// Commands that were wrong, of whatever kind, before the connection is closed. Stops
     /// probing. Default 50: a client that asks for each of many deleted messages is no attacker.
     pub errors: u32,
-    /// Failed logins before the connection is closed. Stops guessing. Default 3.
+    /// Failed logins before the connection is closed. Stops guessing, and leaves room for clients that
+    /// try every mechanism they know with one wrong password. Default 5.
     pub auth_failures: u32,
     /// Time without a command before the session is given up. RFC 1939 section 3 asks for at
     /// least 10 minutes. Not prolonged by single octets. Default 10 minutes.
@@ -47,7 +48,7 @@ impl Default for Limits {
             auth_line: 12 * 1024,
             skipped_line: 64 * 1024,
             errors: 50,
-            auth_failures: 3,
+            auth_failures: 5,
             idle_time: Duration::from_secs(600),
             login_time: Duration::from_secs(600),
             auth_time: Duration::from_secs(300),

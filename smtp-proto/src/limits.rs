@@ -43,7 +43,8 @@ pub struct Limits {
     /// accepted message; further ones count as errors. Stops a session that is held open for
     /// nothing. Default 100.
     pub idle_commands: u32,
-    /// AUTH commands answered 535 before the connection is closed. Stops guessing. Default 3.
+    /// AUTH commands answered 535 before the connection is closed. Stops guessing, and leaves room for
+    /// clients that try every mechanism they know with one wrong password. Default 5.
     pub auth_failures: u32,
     /// Time for which a client has to be silent before it is greeted; one that is not is turned
     /// away. Stops programs that send without listening. Default none: the greeting is immediate.
@@ -79,7 +80,7 @@ impl Default for Limits {
             messages: None,
             errors: 20,
             idle_commands: 100,
-            auth_failures: 3,
+            auth_failures: 5,
             greeting_delay: Duration::ZERO,
             command_time: Duration::from_secs(300),
             data_time: Duration::from_secs(300),

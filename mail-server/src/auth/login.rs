@@ -24,6 +24,8 @@ pub struct Login {
     authentication: Authentication,
     origin: Origin,
     hostname: String,
+    /// The mechanisms that the protocol's configuration wants, if not all.
+    wanted: Option<Vec<Mechanism>>,
     allow_clear_passwords: bool,
     /// What the peer has yet to answer.
     challenge: Option<Challenge>,
@@ -45,6 +47,7 @@ impl Login {
             authentication,
             origin,
             hostname: "localhost".to_owned(),
+            wanted: None,
             allow_clear_passwords: false,
             challenge: None,
         }
@@ -54,6 +57,15 @@ impl Login {
     #[must_use]
     pub fn hostname(mut self, hostname: impl Into<String>) -> Self {
         self.hostname = hostname.into();
+        self
+    }
+
+    /// Offers these mechanisms at most. What is not announced must not be thought of as offered
+    /// either: a client that could bind to the channel and sees no offer to do so says so, and
+    /// that is a sign of an attack only if there was an offer (RFC 5802 section 6).
+    #[must_use]
+    pub fn only(mut self, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
+        self.wanted = Some(mechanisms.into_iter().collect());
         self
     }
 
@@ -138,10 +150,17 @@ impl Login {
             bindings = bindings.server_end_point(hash);
         }
         let authenticator = &self.authentication.0.authenticator;
+        let wanted = |mechanism: &Mechanism| match &self.wanted {
+            Some(wanted) => wanted.contains(mechanism),
+            None => true,
+        };
+        let (mut offered, mut relayed) = (authenticator.mechanisms(), authenticator.relayed());
+        offered.retain(wanted);
+        relayed.retain(wanted);
         Context::new(self.origin.service)
             .hostname(&self.hostname)
-            .offer(&authenticator.mechanisms())
-            .relay(&authenticator.relayed())
+            .offer(&offered)
+            .relay(&relayed)
             .secured(tls.is_some())
             .allow_clear_passwords(self.allow_clear_passwords)
             .external(tls.is_some_and(|tls| tls.peer_certificate.is_some()))

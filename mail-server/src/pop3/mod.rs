@@ -70,6 +70,13 @@ impl listener::Protocol for Pop3 {
         }
     }
 
+    fn mechanisms(config: &Config) -> Vec<sasl::Mechanism> {
+        let names = config.mechanisms.iter();
+        names
+            .filter_map(|name| name.as_str().parse().ok())
+            .collect()
+    }
+
     fn hostname(_config: &Config) -> Option<&str> {
         None
     }

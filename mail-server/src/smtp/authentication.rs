@@ -32,13 +32,15 @@ impl<S: Service> Connection<S> {
     /// Announces what can be used on this channel.
     pub(super) fn offer_mechanisms(&mut self) {
         if let Some(login) = &self.login {
+            let able = login.mechanisms();
             let machine = self.driver.machine();
-            let wanted = &machine.config().mechanisms;
-            let mechanisms = login.mechanisms().into_iter().map(Mechanism::name);
-            let mechanisms = mechanisms
-                .map(|name| name.parse().expect("the name of a mechanism"))
-                .filter(|name| wanted.contains(name));
-            let mechanisms = mechanisms.collect();
+            // In the order of the configuration.
+            let wanted = machine.config().mechanisms.iter();
+            let usable = wanted.filter(|name| {
+                let known = name.as_str().parse();
+                known.is_ok_and(|mechanism: Mechanism| able.contains(&mechanism))
+            });
+            let mechanisms = usable.cloned().collect();
             machine.offer_mechanisms(mechanisms);
         }
     }

@@ -83,6 +83,13 @@ impl listener::Protocol for Smtp {
         }
     }
 
+    fn mechanisms(config: &Config) -> Vec<sasl::Mechanism> {
+        let names = config.mechanisms.iter();
+        names
+            .filter_map(|name| name.as_str().parse().ok())
+            .collect()
+    }
+
     fn hostname(config: &Config) -> Option<&str> {
         Some(config.hostname.as_str())
     }
