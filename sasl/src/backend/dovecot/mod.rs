@@ -21,14 +21,19 @@
 //!
 //! Not supported: channel bindings (version 1.3), and the sockets on which users are looked up.
 
+mod field;
+mod request;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
-use std::net::SocketAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+pub use request::Request;
+
+use self::field::{encode, unescape};
 use crate::limits;
 use crate::server::Verdict;
 
@@ -134,23 +139,7 @@ impl Client {
         let Some(id) = self.last_id.checked_add(1) else {
             return Err(Refused::NotReady);
         };
-        let mut line = Zeroizing::new(Vec::with_capacity(request.length()));
-        line.extend_from_slice(format!("AUTH\t{id}\t{}\tservice=", known.name).as_bytes());
-        escape(request.service, &mut line);
-        if request.secured {
-            line.extend_from_slice(b"\tsecured");
-        }
-        if let Some((peer, local)) = request.addresses {
-            let (rip, lip) = (peer.ip().to_canonical(), local.ip().to_canonical());
-            let (rport, lport) = (peer.port(), local.port());
-            let places = format!("\trip={rip}\tlip={lip}\trport={rport}\tlport={lport}");
-            line.extend_from_slice(places.as_bytes());
-        }
-        if let Some(initial) = request.initial {
-            // The last of all. Empty it means an empty response; absent none.
-            line.extend_from_slice(b"\tresp=");
-            encode(initial, &mut line);
-        }
+        let line = request.line(id, &known.name);
         self.send(&line)?;
         self.last_id = id;
         self.open.insert(id);
@@ -264,68 +253,6 @@ enum State {
     Handshake { versioned: bool },
     Ready,
     Failed,
-}
-
-/// What to ask for.
-#[derive(Clone, Copy)]
-pub struct Request<'a> {
-    mechanism: &'a str,
-    service: &'a str,
-    secured: bool,
-    addresses: Option<(SocketAddr, SocketAddr)>,
-    initial: Option<&'a [u8]>,
-}
-
-impl<'a> Request<'a> {
-    /// An exchange by this mechanism, for a protocol: `smtp`, `pop3`, `imap`.
-    #[must_use]
-    pub fn new(mechanism: &'a str, service: &'a str) -> Self {
-        Self {
-            mechanism,
-            service,
-            secured: false,
-            addresses: None,
-            initial: None,
-        }
-    }
-
-    /// The client's channel is TLS.
-    #[must_use]
-    pub fn secured(self, secured: bool) -> Self {
-        Self { secured, ..self }
-    }
-
-    /// The client's address, which the service counts failures by, and ours.
-    #[must_use]
-    pub fn addresses(self, peer: SocketAddr, local: SocketAddr) -> Self {
-        Self {
-            addresses: Some((peer, local)),
-            ..self
-        }
-    }
-
-    /// The client's initial response, which may be empty.
-    #[must_use]
-    pub fn initial(self, initial: &'a [u8]) -> Self {
-        Self {
-            initial: Some(initial),
-            ..self
-        }
-    }
-
-    /// Room for its line, so that none is left behind by growing.
-    fn length(&self) -> usize {
-        512 + self.service.len() * 2 + self.initial.map_or(0, |initial| initial.len() * 2)
-    }
-}
-
-impl fmt::Debug for Request<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("mechanism", &self.mechanism)
-            .field("service", &self.service)
-            .finish_non_exhaustive()
-    }
 }
 
 /// What the service says.
@@ -469,50 +396,6 @@ fn number(digits: &[u8]) -> Option<u32> {
     let legal = digits.bytes().all(|octet| octet.is_ascii_digit());
     legal.then(|| digits.parse().ok())?
 }
-
-fn encode(octets: &[u8], line: &mut Zeroizing<Vec<u8>>) {
-    let encoded = Zeroizing::new(STANDARD.encode(octets));
-    line.extend_from_slice(encoded.as_bytes());
-}
-
-/// What separates fields and lines must not stand in a value.
-fn escape(value: &str, line: &mut Vec<u8>) {
-    for octet in value.bytes() {
-        match ESCAPES.iter().find(|(plain, _)| *plain == octet) {
-            Some((_, letter)) => line.extend_from_slice(&[ESCAPE, *letter]),
-            None => line.push(octet),
-        }
-    }
-}
-
-fn unescape(value: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(value.len());
-    let mut octets = value.iter();
-    while let Some(&octet) = octets.next() {
-        plain.push(match octet {
-            ESCAPE => match octets.next() {
-                Some(letter) => ESCAPES
-                    .iter()
-                    .find(|(_, escaped)| escaped == letter)
-                    .map_or(*letter, |(plain, _)| *plain),
-                None => break,
-            },
-            octet => octet,
-        });
-    }
-    plain
-}
-
-const ESCAPE: u8 = 1;
-
-/// Each octet, and the letter that stands for it.
-const ESCAPES: [(u8, u8); 5] = [
-    (0, b'0'),
-    (1, b'1'),
-    (b'\t', b't'),
-    (b'\r', b'r'),
-    (b'\n', b'n'),
-];
 
 #[cfg(test)]
 mod tests {
@@ -705,17 +588,6 @@ mod tests {
         let long = vec![b'x'; limits::DOVECOT_LINE];
         assert_eq!(client.receive(&long), Ok(()));
         assert_eq!(client.receive(b"x"), Err(Error::TooLong));
-    }
-
-    #[test]
-    fn escapes_both_ways() {
-        for text in ["", "tim", "\0\x01\t\r\n", "\x01n", "a\tb\u{e4}"] {
-            let mut line = Vec::new();
-            escape(text, &mut line);
-            assert!(!line.iter().any(|octet| b"\0\t\r\n".contains(octet)));
-            assert_eq!(unescape(&line), text.as_bytes());
-        }
-        assert_eq!(unescape(b"a\x01x\x01"), b"ax");
     }
 
     #[test]
