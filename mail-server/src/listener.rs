@@ -7,16 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailwire::TlsInfo;
+use mailwire::auth::MechanismName;
+use mailwire::drive::DriveError;
 use sasl::Mechanism;
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::acceptor::{Acceptor, Refusals};
-use crate::auth::{Authentication, Login};
+use crate::auth::{Authentication, Login, name};
 use crate::limits::Limits;
 use crate::proxy::Proxies;
 use crate::tls::Tls;
@@ -46,11 +48,8 @@ pub trait Protocol {
     /// Has STARTTLS announced, or what the protocol calls it.
     fn offer_tls(config: &mut Self::Config);
 
-    /// Has the mechanisms announced that can be used, if the configuration chooses none.
-    fn offer_mechanisms(config: &mut Self::Config);
-
-    /// The mechanisms that the configuration names, as far as they are known.
-    fn mechanisms(config: &Self::Config) -> Vec<Mechanism>;
+    /// The mechanisms that the configuration names.
+    fn mechanisms(config: &mut Self::Config) -> &mut Vec<MechanismName>;
 
     /// The name of this host, if the configuration has it.
     fn hostname(config: &Self::Config) -> Option<&str>;
@@ -129,7 +128,10 @@ impl<P: Protocol> Listener<P> {
     /// some, with those of them. Without this, nobody is let in.
     #[must_use]
     pub fn authentication(mut self, authentication: Authentication) -> Self {
-        P::offer_mechanisms(&mut self.config);
+        let mechanisms = P::mechanisms(&mut self.config);
+        if mechanisms.is_empty() {
+            *mechanisms = Mechanism::ALL.iter().map(name).collect();
+        }
         self.authentication = Some(authentication);
         self
     }
@@ -156,7 +158,7 @@ impl<P: Protocol> Listener<P> {
     /// Runs `session` for every connection. Behind a TLS handshake that is due nothing is said to
     /// those who get no session.
     pub(crate) async fn serve_with<F>(
-        self,
+        mut self,
         refusals: Refusals,
         session: impl Fn(&Arc<Shared<P>>, TcpStream, Peer, Stop) -> F,
     ) where
@@ -166,7 +168,10 @@ impl<P: Protocol> Listener<P> {
             true => Refusals::SILENT,
             false => refusals,
         };
+        let mechanisms = P::mechanisms(&mut self.config).iter();
+        let mechanisms = mechanisms.filter_map(|name| name.as_str().parse().ok());
         let shared = Arc::new(Shared {
+            mechanisms: mechanisms.collect(),
             config: Arc::new(self.config),
             tls: self.tls,
             implicit_tls: self.implicit_tls,
@@ -237,6 +242,8 @@ pub(crate) struct Shared<P: Protocol> {
     proxies: Option<Proxies>,
     handshake: Duration,
     authentication: Option<Authentication>,
+    /// Those that the configuration names, as far as they are known, in its order.
+    mechanisms: Vec<Mechanism>,
 }
 
 /// A connection, bare or under TLS.
@@ -300,10 +307,21 @@ impl<P: Protocol> Shared<P> {
     pub(crate) fn login(&self, peer: Peer) -> Option<Login> {
         let authentication = self.authentication.as_ref()?;
         let login = authentication.login(P::SERVICE, peer);
-        let mut login = login.only(P::mechanisms(&self.config));
+        let mut login = login.only(self.mechanisms.iter().copied());
         if let Some(hostname) = P::hostname(&self.config) {
             login = login.hostname(hostname);
         }
         Some(login.allow_clear_passwords(P::allows_clear_passwords(&self.config)))
+    }
+}
+
+/// Waits for the end of a session, and tells the log how it ended.
+pub(crate) async fn log_end<E: std::error::Error>(
+    session: impl Future<Output = Result<(), DriveError<E>>>,
+) {
+    match session.await {
+        Ok(()) => debug!("closed"),
+        Err(DriveError::Protocol(error)) => info!(%error, "session ended"),
+        Err(DriveError::Transport(error)) => info!(%error, "connection lost"),
     }
 }

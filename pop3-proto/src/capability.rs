@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use compact_str::CompactString;
+use mailwire::auth::MechanismName;
 
 use crate::InvalidReply;
-use crate::command::{MechanismName, digits};
+use crate::command::digits;
 
 /// One line of the answer to CAPA.
 #[derive(Debug, Clone, PartialEq, Eq)]

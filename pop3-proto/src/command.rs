@@ -3,12 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use compact_str::CompactString;
 use mailwire::Secret;
+use mailwire::auth::{self, InvalidMechanismName, MechanismName, NotBase64};
 
-use crate::{Strictness, limits};
+use crate::Strictness;
 
 /// A command with its arguments, both legal by the grammar.
 #[derive(Debug)]
@@ -309,42 +308,12 @@ impl Auth {
         let (mechanism, initial) = match text.split_once(' ') {
             None => (text, None),
             Some((mechanism, "=")) => (mechanism, Some(Secret::default())),
-            Some((mechanism, initial)) => (mechanism, Some(decode(initial.as_bytes())?)),
+            Some((mechanism, initial)) => (mechanism, Some(auth::decode(initial.as_bytes())?)),
         };
         Ok(Self {
             mechanism: mechanism.parse()?,
             initial,
         })
-    }
-}
-
-/// The name of a SASL mechanism (RFC 4422 section 3.1): 1 to 20 upper-case letters, digits,
-/// `-` and `_`. Read in any case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MechanismName(CompactString);
-
-impl MechanismName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for MechanismName {
-    type Err = SyntaxError;
-
-    fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        match (1..=limits::MECHANISM).contains(&text.len()) && text.bytes().all(legal) {
-            true => Ok(Self(text.to_ascii_uppercase().into())),
-            false => Err(SyntaxError::Argument),
-        }
-    }
-}
-
-impl fmt::Display for MechanismName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 
@@ -423,11 +392,15 @@ pub enum SyntaxError {
     NoSuchMessage,
 }
 
-/// Reads base64, strictly: the alphabet, the padding, and nothing else (RFC 4648 section 4).
-pub(crate) fn decode(text: &[u8]) -> Result<Secret, SyntaxError> {
-    match STANDARD.decode(text) {
-        Ok(bytes) => Ok(Secret::from(bytes)),
-        Err(_) => Err(SyntaxError::Base64),
+impl From<InvalidMechanismName> for SyntaxError {
+    fn from(_: InvalidMechanismName) -> Self {
+        Self::Argument
+    }
+}
+
+impl From<NotBase64> for SyntaxError {
+    fn from(_: NotBase64) -> Self {
+        Self::Base64
     }
 }
 

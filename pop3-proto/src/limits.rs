@@ -99,9 +99,6 @@ pub(crate) const STATUS_LINE: usize = 512;
 /// with an initial response RFC 5034 section 4).
 pub(crate) const SENT_LINE: usize = 255;
 
-/// The longest name of a SASL mechanism (RFC 4422 section 3.1).
-pub(crate) const MECHANISM: usize = 20;
-
 /// The longest unique id (RFC 1939 section 7).
 pub(crate) const UNIQUE_ID: usize = 70;
 

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use bytes::Buf;
+use mailwire::auth::MechanismName;
 use mailwire::testing::laws::{self, Answers};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Secret, Step};
 use pop3_proto::client::{Client, Event as Heard};
-use pop3_proto::command::{Apop, Command, LanguageRange, MechanismName, Password, UserName};
+use pop3_proto::command::{Apop, Command, LanguageRange, Password, UserName};
 use pop3_proto::server::{Event, Server, Timestamp};
 use pop3_proto::{Maildrop, Refusal, ResponseCode, Size, Strictness, UniqueId, client, server};
 use proptest::prelude::*;
@@ -238,7 +239,7 @@ fn nine_no_secret() {
         .expect("room");
     let mechanism: MechanismName = "PLAIN".parse().expect("a name");
     let initial = Secret::from(b"\0tim\0tanstaaftanstaaf".to_vec());
-    client.auth(mechanism.clone(), Some(initial)).expect("room");
+    client.auth(mechanism, Some(initial)).expect("room");
     client.auth(mechanism, None).expect("room");
     let mut seen = 0;
     for _ in 0..600 {

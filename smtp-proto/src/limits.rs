@@ -112,9 +112,6 @@ pub(crate) const REPLY_LINES: usize = 100;
 /// The most parameters of one MAIL or RCPT: every registered one fits, several times.
 pub(crate) const PARAMETERS: usize = 64;
 
-/// The longest name of a SASL mechanism (RFC 4422 section 3.1).
-pub(crate) const MECHANISM: usize = 20;
-
 /// The longest `ENVID=` value (RFC 3461 section 4.4).
 pub(crate) const ENVELOPE_ID: usize = 100;
 

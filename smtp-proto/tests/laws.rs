@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
+use mailwire::auth::MechanismName;
 use mailwire::testing::laws::{self, Answers};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Step};
 use proptest::prelude::*;
 use smtp_proto::client::Client;
-use smtp_proto::command::{ClientName, Command, MechanismName, Node, Verify};
+use smtp_proto::command::{ClientName, Command, Node, Verify};
 use smtp_proto::parameter::{EnvelopeId, OriginalRecipient, Parameter, Solicitation};
 use smtp_proto::server::{Event, Server};
 use smtp_proto::{Domain, Mailbox, Reply, Strictness};

@@ -53,7 +53,8 @@
 //! ```
 //!
 //! For those who write machines there are codecs that slice instead of copying ([`mod@line`], [`dot`]),
-//! the header of the PROXY protocol ([`proxy`]), a [`Timer`], and bytes that must not be seen ([`Secret`]). The feature `testing` has the
+//! the header of the PROXY protocol ([`proxy`]), timers ([`Timer`], [`FlushTimer`]), what the SASL profiles share ([`auth`]), and bytes that must not
+//! be seen ([`Secret`]). The feature `testing` has the
 //! transcript runner and the checks of the nine laws that stand on [`Machine`]; the feature
 //! `tokio` has the asynchronous driver.
 //!
@@ -78,7 +79,9 @@ pub mod dot;
 pub mod proxy;
 
 mod timer;
-pub use timer::Timer;
+pub use timer::{FlushTimer, Timer};
+
+pub mod auth;
 
 mod secret;
 pub use secret::Secret;

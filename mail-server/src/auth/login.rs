@@ -3,6 +3,7 @@
 use std::fmt;
 
 use mailwire::TlsInfo;
+use mailwire::auth::MechanismName;
 use sasl::server::{Challenge, Context, Failure, Need, Outcome, Server, Step};
 use sasl::{ChannelBindings, Mechanism};
 use tokio::time::{Instant, sleep};
@@ -82,9 +83,23 @@ impl Login {
         self.origin.tls = Some(tls.clone());
     }
 
-    /// The mechanisms to announce now, the preferred first.
+    /// The mechanisms to announce now: in the order that [`only`](Self::only) gave them, else the
+    /// preferred first.
     pub fn mechanisms(&self) -> Vec<Mechanism> {
-        self.context().mechanisms().collect()
+        let able: Vec<_> = self.context().mechanisms().collect();
+        match &self.wanted {
+            None => able,
+            Some(wanted) => wanted
+                .iter()
+                .copied()
+                .filter(|name| able.contains(name))
+                .collect(),
+        }
+    }
+
+    /// The same by their names, for a protocol machine.
+    pub fn names(&self) -> Vec<MechanismName> {
+        self.mechanisms().iter().map(name).collect()
     }
 
     /// Whether [`apop`](Self::apop) is to be offered: everybody's password is known.
@@ -235,6 +250,12 @@ impl Login {
             }
         }
     }
+}
+
+/// A mechanism's name, as protocol machines have it.
+pub(crate) fn name(mechanism: &Mechanism) -> MechanismName {
+    let name = mechanism.name().parse();
+    name.expect("mechanisms have names that RFC 4422 allows")
 }
 
 impl fmt::Debug for Login {

@@ -20,6 +20,7 @@ mod authenticator;
 pub use authenticator::{Authenticator, Origin};
 
 mod login;
+pub(crate) use login::name;
 pub use login::{Login, Turn};
 
 mod policy;

@@ -16,6 +16,7 @@ use sasl::client::{Client as Exchange, Context, Credentials, CredentialsError};
 use tokio::net::TcpStream;
 use tokio_util::either::Either;
 
+use crate::auth::name;
 use crate::client_tls::{ClientTls, Security, Transport};
 
 /// A session with a POP3 server.
@@ -162,7 +163,7 @@ impl Client {
         getrandom::fill(&mut random).map_err(io::Error::other)?;
         let names = offered.iter().map(|name| name.as_str());
         let mut exchange = Exchange::select(names, credentials, &context, random)?;
-        let mechanism = exchange.mechanism().name().parse()?;
+        let mechanism = name(&exchange.mechanism());
         // The machine withholds it where it would make the line too long.
         let initial = exchange.initial_response(usize::MAX);
         let initial = initial.map(|initial| Secret::from(initial.as_bytes().to_vec()));

@@ -9,15 +9,14 @@ use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
 use pop3_proto::server::{Event, Server};
 use pop3_proto::{Error, Refusal, ResponseCode};
-use sasl::Mechanism;
 use sasl::server::{Failure, Outcome};
 use tokio::net::TcpStream;
-use tracing::{Instrument, debug, error, info, info_span};
+use tracing::{Instrument, error, info, info_span};
 
 use super::Pop3;
 use super::service::{Service, Session, refusal};
 use crate::auth::{Login, Turn};
-use crate::listener::{Entered, Peer, Shared, Stop, Transport};
+use crate::listener::{Entered, Peer, Shared, Stop, Transport, log_end};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
@@ -28,14 +27,8 @@ pub(super) async fn run<S: Service>(
     service: S,
 ) {
     let span = info_span!("pop3", peer = %peer.address);
-    let served = async {
-        match serve(&shared, stream, peer, stop, service).await {
-            Ok(()) => debug!("closed"),
-            Err(DriveError::Protocol(error)) => info!(%error, "session ended"),
-            Err(DriveError::Transport(error)) => info!(%error, "connection lost"),
-        }
-    };
-    served.instrument(span).await;
+    let served = serve(&shared, stream, peer, stop, service);
+    log_end(served).instrument(span).await;
 }
 
 async fn serve<S: Service>(
@@ -224,16 +217,7 @@ impl<S: Service> Connection<S> {
     /// Announces what can be used on this channel.
     fn offer_mechanisms(&mut self) {
         if let Some(login) = &self.login {
-            let able = login.mechanisms();
-            let machine = self.driver.machine();
-            // In the order of the configuration.
-            let wanted = machine.config().mechanisms.iter();
-            let usable = wanted.filter(|name| {
-                let known = name.as_str().parse();
-                known.is_ok_and(|mechanism: Mechanism| able.contains(&mechanism))
-            });
-            let mechanisms = usable.cloned().collect();
-            machine.offer_mechanisms(mechanisms);
+            self.driver.machine().offer_mechanisms(login.names());
         }
     }
 

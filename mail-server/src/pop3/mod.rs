@@ -42,6 +42,8 @@ pub use pop3_proto::server::Config;
 
 use std::sync::Arc;
 
+use mailwire::auth::MechanismName;
+
 use crate::acceptor::Refusals;
 use crate::listener::{self, Peer};
 
@@ -62,19 +64,8 @@ impl listener::Protocol for Pop3 {
         config.stls = true;
     }
 
-    fn offer_mechanisms(config: &mut Config) {
-        if config.mechanisms.is_empty() {
-            let all = sasl::Mechanism::ALL.iter();
-            let names = all.map(|mechanism| mechanism.name().parse().expect("a name"));
-            config.mechanisms = names.collect();
-        }
-    }
-
-    fn mechanisms(config: &Config) -> Vec<sasl::Mechanism> {
-        let names = config.mechanisms.iter();
-        names
-            .filter_map(|name| name.as_str().parse().ok())
-            .collect()
+    fn mechanisms(config: &mut Config) -> &mut Vec<MechanismName> {
+        &mut config.mechanisms
     }
 
     fn hostname(_config: &Config) -> Option<&str> {

@@ -1,6 +1,5 @@
 //! AUTH (RFC 4954): between the machine and [`auth`](crate::auth).
 
-use sasl::Mechanism;
 use sasl::server::Failure;
 use smtp_proto::Reply;
 use smtp_proto::command::Auth;
@@ -32,16 +31,7 @@ impl<S: Service> Connection<S> {
     /// Announces what can be used on this channel.
     pub(super) fn offer_mechanisms(&mut self) {
         if let Some(login) = &self.login {
-            let able = login.mechanisms();
-            let machine = self.driver.machine();
-            // In the order of the configuration.
-            let wanted = machine.config().mechanisms.iter();
-            let usable = wanted.filter(|name| {
-                let known = name.as_str().parse();
-                known.is_ok_and(|mechanism: Mechanism| able.contains(&mechanism))
-            });
-            let mechanisms = usable.cloned().collect();
-            machine.offer_mechanisms(mechanisms);
+            self.driver.machine().offer_mechanisms(login.names());
         }
     }
 

@@ -11,12 +11,12 @@ use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::server::{Event, Protocol, Server};
 use smtp_proto::{Error, Extension, Reply};
 use tokio::net::TcpStream;
-use tracing::{Instrument, debug, error, info, info_span};
+use tracing::{Instrument, error, info, info_span};
 
 use super::Smtp;
 use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
 use crate::auth::Login;
-use crate::listener::{Entered, Peer, Shared, Stop, Transport};
+use crate::listener::{Entered, Peer, Shared, Stop, Transport, log_end};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
@@ -27,14 +27,8 @@ pub(super) async fn run<S: Service>(
     service: S,
 ) {
     let span = info_span!("smtp", peer = %peer.address);
-    let served = async {
-        match serve(&shared, stream, peer, stop, service).await {
-            Ok(()) => debug!("closed"),
-            Err(DriveError::Protocol(error)) => info!(%error, "session ended"),
-            Err(DriveError::Transport(error)) => info!(%error, "connection lost"),
-        }
-    };
-    served.instrument(span).await;
+    let served = serve(&shared, stream, peer, stop, service);
+    log_end(served).instrument(span).await;
 }
 
 async fn serve<S: Service>(

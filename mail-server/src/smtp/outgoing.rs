@@ -3,11 +3,11 @@
 use std::io;
 
 use bytes::BytesMut;
+use mailwire::auth::MechanismName;
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine, Secret};
 use smtp_proto::client::{Capabilities, Client, Config, Delivery, Error, Event, Outcome, Refused};
-use smtp_proto::command::MechanismName;
 use smtp_proto::{Extension, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::TcpStream;

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use compact_str::CompactString;
 use mailwire::Secret;
 
-use crate::command::MechanismName;
 use crate::{Refusal, UniqueId};
+use mailwire::auth::MechanismName;
 
 /// Which command an event belongs to: what the method that gave the command returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,26 +1,27 @@
 //! The client's side of POP3.
 
+mod commands;
 mod config;
 mod event;
 mod task;
 
 use std::collections::VecDeque;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use compact_str::CompactString;
+use mailwire::auth;
 use mailwire::dot::{Strays, Unstuffed, Unstuffer};
 use mailwire::line::{Found, LineReader};
-use mailwire::{Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+use mailwire::{FlushTimer, Input, Machine, Output, Step, Timer, TlsInfo};
 
 pub use config::Config;
 pub use event::{CommandId, Event, Failure, Refused};
 
-use self::task::{Exchange, Pending, Task};
+use self::task::{Pending, Task};
 use crate::capability::{Capabilities, Capability};
-use crate::command::{Apop, Auth, Command, LanguageRange, MechanismName, Password, UserName};
+use crate::command::Command;
 use crate::server::Timestamp;
 use crate::{Error, Reply};
 
@@ -53,8 +54,7 @@ pub struct Client {
     ending: bool,
     timer: Timer,
     octets_received: u64,
-    flush_timer: Timer,
-    octets_left: u64,
+    flush_timer: FlushTimer,
     ended: bool,
     failed: Option<Error>,
 }
@@ -118,183 +118,11 @@ impl Client {
             ending: false,
             timer: Timer::new(),
             octets_received: 0,
-            flush_timer: Timer::new(),
-            octets_left: 0,
+            flush_timer: FlushTimer::new(),
             ended: false,
             failed: None,
             config,
         }
-    }
-
-    /// CAPA: asks what the server can do. The answer is in [`capabilities`](Self::capabilities)
-    /// when `End` has come; a server that does not know the command has none.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued: here as for all commands, nothing has changed then.
-    pub fn capa(&mut self) -> Result<CommandId, Refused> {
-        self.give(Command::Capa)
-    }
-
-    /// STLS: asks for TLS. Behind `Ok`, `step` asks for the handshake.
-    ///
-    /// A server that refuses may be an attacker in between: whoever needs TLS must not go on.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued, there is TLS, or UTF8 was given.
-    pub fn stls(&mut self) -> Result<CommandId, Refused> {
-        match self.tls.is_some() || self.utf8 {
-            true => Err(Refused::StlsNotAllowed),
-            false => self.give(Command::Stls),
-        }
-    }
-
-    /// USER and PASS. The password is sent once the name was accepted.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn login(&mut self, name: UserName, password: Password) -> Result<CommandId, Refused> {
-        self.enqueue(Task::Login {
-            name,
-            password,
-            user_accepted: false,
-        })
-    }
-
-    /// APOP, with a digest made of the [timestamp](Self::timestamp) and the password.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn apop(&mut self, apop: Apop) -> Result<CommandId, Refused> {
-        self.give(Command::Apop(apop))
-    }
-
-    /// AUTH: authenticates with a SASL mechanism. Challenges come as events.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn auth(
-        &mut self,
-        mechanism: MechanismName,
-        initial: Option<Secret>,
-    ) -> Result<CommandId, Refused> {
-        let initial_response = self.config.initial_response;
-        let auth = Auth { mechanism, initial };
-        self.enqueue(Task::Auth(Exchange::new(auth, initial_response)))
-    }
-
-    /// AUTH without a mechanism: which are there? For servers that are older than CAPA.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn mechanisms(&mut self) -> Result<CommandId, Refused> {
-        self.give(Command::Mechanisms)
-    }
-
-    /// UTF8 (RFC 6856 section 2): messages may come in UTF-8.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn utf8(&mut self) -> Result<CommandId, Refused> {
-        let id = self.give(Command::Utf8)?;
-        self.utf8 = true;
-        Ok(id)
-    }
-
-    /// LANG (RFC 6856 section 3): in which language texts should be, or which there are.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn lang(&mut self, range: Option<LanguageRange>) -> Result<CommandId, Refused> {
-        self.give(Command::Lang(range))
-    }
-
-    /// STAT: how many messages, and of which size.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn stat(&mut self) -> Result<CommandId, Refused> {
-        self.give(Command::Stat)
-    }
-
-    /// LIST: the size of one message (then `Ok` ends the answer) or of all (`End`).
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn list(&mut self, number: Option<u32>) -> Result<CommandId, Refused> {
-        self.give(Command::List(number))
-    }
-
-    /// UIDL: the unique id of one message (then `Ok` ends the answer) or of all (`End`).
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn uidl(&mut self, number: Option<u32>) -> Result<CommandId, Refused> {
-        self.give(Command::Uidl(number))
-    }
-
-    /// RETR: a message.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn retr(&mut self, number: u32) -> Result<CommandId, Refused> {
-        self.give(Command::Retr(number))
-    }
-
-    /// TOP: a message's header, and so many lines of its body.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn top(&mut self, number: u32, lines: u32) -> Result<CommandId, Refused> {
-        self.give(Command::Top(number, lines))
-    }
-
-    /// DELE: marks a message to be deleted by QUIT.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn dele(&mut self, number: u32) -> Result<CommandId, Refused> {
-        self.give(Command::Dele(number))
-    }
-
-    /// RSET: takes all these marks away.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn rset(&mut self) -> Result<CommandId, Refused> {
-        self.give(Command::Rset)
-    }
-
-    /// NOOP: nothing, so that the server does not time out.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn noop(&mut self) -> Result<CommandId, Refused> {
-        self.give(Command::Noop)
-    }
-
-    /// LAST (RFC 1460): the highest number that was retrieved. Few servers know it.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued.
-    pub fn last(&mut self) -> Result<CommandId, Refused> {
-        self.give(Command::Last)
     }
 
     /// QUIT: deletes what is marked, and ends. No command can follow.
@@ -351,10 +179,7 @@ impl Client {
         self.queue.len()
     }
 
-    fn give(&mut self, command: Command) -> Result<CommandId, Refused> {
-        self.enqueue(Task::Command(command))
-    }
-
+    /// Puts a command behind the others; it is sent when its turn has come.
     fn enqueue(&mut self, task: Task) -> Result<CommandId, Refused> {
         if self.ending || matches!(self.state, State::Closing) {
             return Err(Refused::Ending);
@@ -376,8 +201,7 @@ impl Client {
     }
 
     fn send_response(&mut self, response: &[u8]) {
-        self.output.push(STANDARD.encode(response).as_bytes());
-        self.output.push(b"\r\n");
+        write!(self.output, "{}\r\n", auth::encode(response)).expect("writing to memory");
         if let Some(Task::Auth(exchange)) = self.queue.front_mut().map(|first| &mut first.task) {
             exchange.has_responded = true;
         }
@@ -594,7 +418,7 @@ impl Client {
             self.send_response(initial.expose());
             return Turn::Go;
         }
-        match crate::command::decode(challenge) {
+        match auth::decode(challenge) {
             Ok(challenge) => {
                 self.state = State::Challenge;
                 Turn::Step(Step::Event(Event::Challenge(challenge)))
@@ -664,21 +488,9 @@ impl Client {
         Turn::Step(Step::NeedInput)
     }
 
-    /// More waits to be sent than may be: the peer has to read, in time.
-    fn need_flush(&mut self, now: Instant) {
-        let left = self.output.octets_left();
-        if std::mem::replace(&mut self.octets_left, left) != left {
-            self.flush_timer.disarm();
-        }
-        self.flush_timer
-            .arm_if_idle(now, self.config.limits.reply_time);
-    }
-
     fn expire(&mut self, now: Instant) {
-        if self.flush_timer.has_expired(now) {
-            if self.output.octets_left() == self.octets_left {
-                self.fail(Error::WriteTimeout);
-            }
+        if self.flush_timer.has_expired(now, &self.output) {
+            self.fail(Error::WriteTimeout);
         } else if self.timer.has_expired(now) {
             // What came since we last waited is progress.
             if self.input.octets_received() == self.octets_received {
@@ -701,7 +513,8 @@ impl Machine for Client {
                 return Err(error);
             }
             if self.output.is_over() {
-                self.need_flush(now);
+                let time = self.config.limits.reply_time;
+                self.flush_timer.wait(now, &self.output, time);
                 return Ok(Step::NeedFlush);
             }
             self.flush_timer.disarm();

@@ -1,7 +1,7 @@
 //! Commands that are unanswered, and what their answers mean.
+use std::io::Write as _;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use mailwire::auth;
 use mailwire::{Output, Secret};
 
 use super::event::{CommandId, Event};
@@ -100,7 +100,8 @@ impl Task {
                         match initial.expose() {
                             // Absent and empty differ (RFC 5034 section 4).
                             b"" => output.push(b"="),
-                            octets => output.push(STANDARD.encode(octets).as_bytes()),
+                            octets => write!(output, "{}", auth::encode(octets))
+                                .expect("writing to memory"),
                         }
                     }
                     _ => {}

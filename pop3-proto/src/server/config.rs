@@ -7,8 +7,8 @@ use compact_str::CompactString;
 
 use super::texts::Language;
 use crate::capability::{Expire, ImplementationName, PerUser};
-use crate::command::MechanismName;
 use crate::{InvalidReply, Limits, Strictness};
+use mailwire::auth::MechanismName;
 
 /// The configuration of a server session, shared by all sessions of a listener.
 ///

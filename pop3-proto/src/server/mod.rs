@@ -7,14 +7,14 @@ mod replies;
 mod session;
 mod texts;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use mailwire::auth::{self, MechanismName};
 use mailwire::line::{Found, LineReader};
-use mailwire::{ApiMisuse, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+use mailwire::{ApiMisuse, FlushTimer, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 
 pub use config::{Config, Timestamp};
 pub use event::{Event, Login, Retrieve, Update};
@@ -22,7 +22,7 @@ pub use texts::{Language, Text};
 
 use self::body::Body;
 use self::session::{Marked, Session};
-use crate::command::{Command, LanguageRange, MechanismName, SyntaxError, UserName, decode};
+use crate::command::{Command, LanguageRange, SyntaxError, UserName};
 use crate::{Error, Maildrop, Refusal, ResponseCode};
 
 /// A server session: one connection, from greeting to farewell.
@@ -50,9 +50,7 @@ pub struct Server {
     login_timer: Timer,
     session: Session,
     /// When the peer must have read something.
-    flush_timer: Timer,
-    /// What had left when that timer last moved.
-    octets_left: u64,
+    flush_timer: FlushTimer,
     ended: bool,
     stopping: bool,
     failed: Option<Error>,
@@ -138,8 +136,7 @@ impl Server {
             timer: Timer::new(),
             login_timer: Timer::new(),
             session: Session::default(),
-            flush_timer: Timer::new(),
-            octets_left: 0,
+            flush_timer: FlushTimer::new(),
             ended: false,
             stopping: false,
             failed: None,
@@ -254,8 +251,7 @@ impl Server {
         }
         // The space stays even if nothing follows it (RFC 5034 section 4).
         self.output.push(b"+ ");
-        self.output.push(STANDARD.encode(challenge).as_bytes());
-        self.output.push(b"\r\n");
+        write!(self.output, "{}\r\n", auth::encode(challenge)).expect("writing to memory");
         self.state = State::AuthLine;
         Ok(())
     }
@@ -725,22 +721,9 @@ impl Server {
         Turn::Step(Step::NeedInput)
     }
 
-    /// More waits to be sent than may be: the peer has to read, in time.
-    fn need_flush(&mut self, now: Instant) {
-        let left = self.output.octets_left();
-        if std::mem::replace(&mut self.octets_left, left) != left {
-            self.flush_timer.disarm();
-        }
-        self.flush_timer
-            .arm_if_idle(now, self.config.limits.write_time);
-    }
-
     fn expire(&mut self, now: Instant) {
-        if self.flush_timer.has_expired(now) {
-            // What has left meanwhile is progress, even if nobody looked.
-            if self.output.octets_left() == self.octets_left {
-                self.fail(Error::WriteTimeout);
-            }
+        if self.flush_timer.has_expired(now, &self.output) {
+            self.fail(Error::WriteTimeout);
         } else if self.timer.has_expired(now) || self.is_late(now) {
             self.fail(Error::CommandTimeout);
         }
@@ -765,7 +748,8 @@ impl Machine for Server {
                 return Err(error);
             }
             if self.output.is_over() {
-                self.need_flush(now);
+                let time = self.config.limits.write_time;
+                self.flush_timer.wait(now, &self.output, time);
                 return Ok(Step::NeedFlush);
             }
             self.flush_timer.disarm();
@@ -849,7 +833,7 @@ impl Line {
     fn response(line: &[u8]) -> Result<Self, SyntaxError> {
         match line {
             b"*" => Ok(Self::Cancel),
-            _ => decode(line).map(Self::Response),
+            _ => Ok(Self::Response(auth::decode(line)?)),
         }
     }
 }

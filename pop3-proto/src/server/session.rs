@@ -1,10 +1,11 @@
 //! What a session knows: who is there, and what has become of the messages.
 
 use mailwire::TlsInfo;
+use mailwire::auth::MechanismName;
 
 use super::Config;
 use crate::Maildrop;
-use crate::command::{MechanismName, UserName};
+use crate::command::UserName;
 
 /// The facts of a session, apart from where it stands.
 #[derive(Debug, Default)]

@@ -1,7 +1,9 @@
 //! What a server offers.
 
-use crate::command::MechanismName;
-use crate::parameter::{self, DateTime, Interval};
+use mailwire::auth::MechanismName;
+
+use super::{Delivery, Refused};
+use crate::parameter::{self, DateTime, Hold, Interval};
 use crate::{Extension, Extensions, Reply};
 
 /// What a server said in answer to EHLO or LHLO; nothing if it knows no more than HELO.
@@ -99,6 +101,49 @@ impl Capabilities {
                 self.hold_at_most = interval.zip(until);
             }
             _ => {}
+        }
+    }
+
+    /// Whether the server takes such a message, as the next one after so many in this session.
+    pub(super) fn take(&self, delivery: &Delivery, messages: u32) -> Result<(), Refused> {
+        if delivery.recipients.is_empty() {
+            return Err(Refused::NoRecipients);
+        }
+        if let Some(missing) = self.extensions.first_missing(delivery.needs()) {
+            return Err(Refused::NotOffered(missing));
+        }
+        if let (Some(size), Some(limit)) = (delivery.mail.parameters.size, self.size) {
+            if size > limit {
+                return Err(Refused::TooLarge { limit });
+            }
+        }
+        let limits = &self.limits;
+        match limits.recipients {
+            Some(most) if delivery.recipients.len() as u64 > u64::from(most) => {
+                return Err(Refused::TooManyRecipients { most });
+            }
+            _ => {}
+        }
+        match limits.recipient_domains {
+            Some(most) if delivery.exceeds_domains(most) => {
+                return Err(Refused::TooManyDomains { most });
+            }
+            _ => {}
+        }
+        match limits.messages {
+            Some(most) if messages >= most => {
+                return Err(Refused::TooManyMessages { most });
+            }
+            _ => {}
+        }
+        let held_too_long = match (delivery.mail.parameters.terms().hold, self.hold_at_most) {
+            (Some(Hold::For(interval)), Some((most, _))) => interval > most,
+            (Some(Hold::Until(time)), Some((_, latest))) => time > latest,
+            _ => false,
+        };
+        match held_too_long {
+            true => Err(Refused::Terms),
+            false => Ok(()),
         }
     }
 }

@@ -6,6 +6,7 @@ mod delivery;
 mod event;
 mod limits;
 mod outgoing;
+mod questions;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -14,11 +15,10 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use mailwire::auth::{self, MechanismName};
 use mailwire::dot::Strays;
-use mailwire::{Input, Machine, Output, Secret, Step, Timer, TlsInfo};
+use mailwire::{FlushTimer, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 
 pub use capabilities::{Capabilities, ServerLimits};
 pub use config::Config;
@@ -28,8 +28,7 @@ pub use limits::Limits;
 
 use self::outgoing::Outgoing;
 use self::transaction::{Framing, Transaction};
-use crate::command::{HelloVerb, MechanismName, Node, Verify, decode};
-use crate::parameter::Hold;
+use crate::command::HelloVerb;
 use crate::server::Protocol;
 use crate::{Extension, Reply, ReplyReader};
 
@@ -107,8 +106,7 @@ pub struct Client {
     /// MAIL commands so far.
     messages: u32,
     reply_timer: Timer,
-    flush_timer: Timer,
-    octets_left: u64,
+    flush_timer: FlushTimer,
     ended: bool,
     stopping: bool,
     /// To be told before the error.
@@ -202,8 +200,7 @@ impl Client {
             tls: None,
             messages: 0,
             reply_timer: Timer::new(),
-            flush_timer: Timer::new(),
-            octets_left: 0,
+            flush_timer: FlushTimer::new(),
             ended: false,
             stopping: false,
             last_words: None,
@@ -221,7 +218,7 @@ impl Client {
     /// busy. Nothing is sent then.
     pub fn deliver(&mut self, mut delivery: Delivery) -> Result<(), Refused> {
         self.is_free()?;
-        self.takes(&delivery)?;
+        self.capabilities.take(&delivery, self.messages)?;
         let parameters = &mut delivery.mail.parameters;
         let size = parameters.size;
         if !self.capabilities.has(Extension::Size) {
@@ -345,7 +342,7 @@ impl Client {
             None => String::new(),
             // RFC 4954 section 4.
             Some([]) => " =".to_owned(),
-            Some(response) => format!(" {}", STANDARD.encode(response)),
+            Some(response) => format!(" {}", auth::encode(response)),
         };
         if initial.len() > self.config.limits.reply_line {
             return Err(Refused::TooLong);
@@ -364,7 +361,7 @@ impl Client {
             return Err(Refused::Busy);
         }
         self.state = State::Ready;
-        self.say(STANDARD.encode(response.expose()), Awaited::Auth);
+        self.say(auth::encode(response.expose()), Awaited::Auth);
         Ok(())
     }
 
@@ -380,48 +377,6 @@ impl Client {
         self.state = State::Ready;
         self.say("*", Awaited::Auth);
         Ok(())
-    }
-
-    /// Asks whether the server is there.
-    ///
-    /// # Errors
-    ///
-    /// If the session is busy.
-    pub fn noop(&mut self) -> Result<(), Refused> {
-        self.ask("NOOP")
-    }
-
-    /// Asks about an address (RFC 5321 section 3.5). The answer says little, most often.
-    ///
-    /// # Errors
-    ///
-    /// If the session is busy.
-    pub fn verify(&mut self, address: &Verify) -> Result<(), Refused> {
-        let utf8 = self.utf8(address)?;
-        self.ask(format_args!("VRFY {}{utf8}", address.as_str()))
-    }
-
-    /// Asks who is on a list.
-    ///
-    /// # Errors
-    ///
-    /// If the session is busy, or EXPN is not offered.
-    pub fn expand(&mut self, list: &Verify) -> Result<(), Refused> {
-        self.is_free()?;
-        self.needs(Extension::Expand)?;
-        let utf8 = self.utf8(list)?;
-        self.ask(format_args!("EXPN {}{utf8}", list.as_str()))
-    }
-
-    /// Asks for what waits for somebody (RFC 1985).
-    ///
-    /// # Errors
-    ///
-    /// If the session is busy, or ETRN is not offered.
-    pub fn etrn(&mut self, node: &Node) -> Result<(), Refused> {
-        self.is_free()?;
-        self.needs(Extension::Etrn)?;
-        self.ask(format_args!("ETRN {}", node.as_str()))
     }
 
     /// The configuration.
@@ -453,53 +408,6 @@ impl Client {
         }
     }
 
-    /// Whether the server takes such a message.
-    fn takes(&self, delivery: &Delivery) -> Result<(), Refused> {
-        let capabilities = &self.capabilities;
-        if delivery.recipients.is_empty() {
-            return Err(Refused::NoRecipients);
-        }
-        if let Some(missing) = capabilities.extensions.first_missing(delivery.needs()) {
-            return Err(Refused::NotOffered(missing));
-        }
-        if let (Some(size), Some(limit)) = (delivery.mail.parameters.size, capabilities.size) {
-            if size > limit {
-                return Err(Refused::TooLarge { limit });
-            }
-        }
-        let limits = &capabilities.limits;
-        match limits.recipients {
-            Some(most) if delivery.recipients.len() as u64 > u64::from(most) => {
-                return Err(Refused::TooManyRecipients { most });
-            }
-            _ => {}
-        }
-        match limits.recipient_domains {
-            Some(most) if delivery.exceeds_domains(most) => {
-                return Err(Refused::TooManyDomains { most });
-            }
-            _ => {}
-        }
-        match limits.messages {
-            Some(most) if self.messages >= most => {
-                return Err(Refused::TooManyMessages { most });
-            }
-            _ => {}
-        }
-        let held_too_long = match (
-            delivery.mail.parameters.terms().hold,
-            capabilities.hold_at_most,
-        ) {
-            (Some(Hold::For(interval)), Some((most, _))) => interval > most,
-            (Some(Hold::Until(time)), Some((_, latest))) => time > latest,
-            _ => false,
-        };
-        match held_too_long {
-            true => Err(Refused::Terms),
-            false => Ok(()),
-        }
-    }
-
     fn needs(&self, extension: Extension) -> Result<(), Refused> {
         match self.capabilities.has(extension) {
             true => Ok(()),
@@ -507,27 +415,11 @@ impl Client {
         }
     }
 
-    /// The parameter that a question beyond ASCII needs (RFC 6531 section 3.7.4.2).
-    fn utf8(&self, question: &Verify) -> Result<&'static str, Refused> {
-        if question.as_str().is_ascii() {
-            return Ok("");
-        }
-        self.needs(Extension::SmtpUtf8)?;
-        Ok(" SMTPUTF8")
-    }
-
     fn no_body(&self) -> Refused {
         match self.state {
             State::Quitting | State::Closing => Refused::Over,
             _ => Refused::Busy,
         }
-    }
-
-    /// A command whose answer is the application's alone.
-    fn ask(&mut self, command: impl Display) -> Result<(), Refused> {
-        self.is_free()?;
-        self.say(command, Awaited::Answer);
-        Ok(())
     }
 
     /// Says a line, and knows what its answer will be about.
@@ -902,7 +794,7 @@ impl Client {
             return self.unexpected(reply);
         }
         let challenge = reply.lines().next().unwrap_or_default();
-        match decode(challenge.as_bytes()) {
+        match auth::decode(challenge.as_bytes()) {
             Ok(challenge) => {
                 self.state = State::Challenged;
                 Turn::Step(Step::Event(Event::Challenge(challenge)))
@@ -943,18 +835,8 @@ impl Client {
         }
     }
 
-    /// More waits to be sent than may be: the server has to read, in time.
-    fn need_flush(&mut self, now: Instant) {
-        let left = self.output.octets_left();
-        if std::mem::replace(&mut self.octets_left, left) != left {
-            self.flush_timer.disarm();
-        }
-        self.flush_timer
-            .arm_if_idle(now, self.config.limits.block_time);
-    }
-
     fn expire(&mut self, now: Instant) {
-        if self.flush_timer.has_expired(now) {
+        if self.flush_timer.has_expired(now, &self.output) {
             self.lose(Error::WriteTimeout);
         } else if self.reply_timer.has_expired(now) {
             match self.state {
@@ -981,7 +863,8 @@ impl Machine for Client {
                 return Err(error.clone());
             }
             if self.output.is_over() {
-                self.need_flush(now);
+                let time = self.config.limits.block_time;
+                self.flush_timer.wait(now, &self.output, time);
                 return Ok(Step::NeedFlush);
             }
             self.flush_timer.disarm();
@@ -1004,9 +887,9 @@ impl Machine for Client {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [&self.reply_timer, &self.flush_timer]
+        [self.reply_timer.deadline(), self.flush_timer.deadline()]
             .into_iter()
-            .filter_map(Timer::deadline)
+            .flatten()
             .min()
     }
 

@@ -1,5 +1,8 @@
 //! Commands: what a client says (RFC 5321 section 4.1).
 
+mod syntax_error;
+pub use syntax_error::SyntaxError;
+
 mod client_facts;
 pub use client_facts::{ClientAttribute, ClientFact, ClientFacts};
 pub(crate) use client_facts::{XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
@@ -8,15 +11,14 @@ use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use client_facts::About;
 use compact_str::CompactString;
+use mailwire::auth::{self, MechanismName};
 use mailwire::{Output, Secret};
 
 use crate::parameter::{MailParameters, RcptParameters, xtext};
 use crate::path::{self, Domain, ForwardPath, ReversePath};
-use crate::{Reply, Strictness, limits};
+use crate::{Strictness, limits};
 
 /// A command with its argument, both legal by the grammar.
 #[derive(Debug)]
@@ -188,36 +190,6 @@ pub struct Auth {
     pub mechanism: MechanismName,
     /// The initial response. `Some` and empty for `=` (RFC 4954 section 4).
     pub initial: Option<Secret>,
-}
-
-/// The name of a SASL mechanism (RFC 4422 section 3.1): 1 to 20 upper-case letters, digits,
-/// `-` and `_`. Read in any case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MechanismName(CompactString);
-
-impl MechanismName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for MechanismName {
-    type Err = SyntaxError;
-
-    fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        let legal = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_');
-        match (1..=limits::MECHANISM).contains(&text.len()) && text.bytes().all(legal) {
-            true => Ok(Self(text.to_ascii_uppercase().into())),
-            false => Err(SyntaxError::Argument),
-        }
-    }
-}
-
-impl fmt::Display for MechanismName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 impl Command {
@@ -519,91 +491,9 @@ impl Auth {
             None => None,
             Some(b"=") => Some(Secret::default()),
             Some([]) => return Err(SyntaxError::Argument),
-            Some(encoded) => Some(decode(encoded)?),
+            Some(encoded) => Some(auth::decode(encoded)?),
         };
         Ok(Self { mechanism, initial })
-    }
-}
-
-/// Decodes a line of an authentication exchange: canonical base64 and nothing else.
-pub(crate) fn decode(encoded: &[u8]) -> Result<Secret, SyntaxError> {
-    STANDARD
-        .decode(encoded)
-        .map(Secret::from)
-        .map_err(|_| SyntaxError::Base64)
-}
-
-/// Why a line is not a command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SyntaxError {
-    /// The verb means nothing.
-    #[error("unknown command")]
-    Unknown,
-    /// A verb of the standards that is not for us.
-    #[error("command not implemented")]
-    NotImplemented,
-    /// BDAT without a size that is understood: the octets that follow cannot be told from commands.
-    #[error("malformed chunk size")]
-    Chunk,
-    /// A command of HTTP.
-    #[error("command of another protocol")]
-    Foreign,
-    /// NUL, a lone CR or another control character.
-    #[error("control character in a command")]
-    Control,
-    /// A bare LF ended the line.
-    #[error("line ends without a carriage return")]
-    BareLineFeed,
-    /// The line is too long.
-    #[error("line too long")]
-    TooLong,
-    /// The argument is missing, superfluous or malformed.
-    #[error("malformed argument")]
-    Argument,
-    /// A hello's argument is missing or malformed.
-    #[error("malformed client name")]
-    Hello,
-    /// MAIL's path is not one.
-    #[error("malformed sender address")]
-    Sender,
-    /// RCPT's path is not one.
-    #[error("malformed recipient address")]
-    Recipient,
-    /// A parameter is malformed, or given twice.
-    #[error("malformed parameter")]
-    Parameter,
-    /// An address beyond ASCII without SMTPUTF8.
-    #[error("internationalised address without SMTPUTF8")]
-    International,
-    /// Not canonical base64.
-    #[error("malformed base64")]
-    Base64,
-}
-
-impl SyntaxError {
-    /// The reply that RFC 5321 section 4.2.4 and the extensions have for it.
-    pub fn reply(self) -> Reply {
-        match self {
-            Self::Unknown => Reply::fixed(500, Some((5, 5, 2)), "Command not recognised"),
-            Self::NotImplemented => Reply::fixed(502, Some((5, 5, 1)), "Command not implemented"),
-            Self::Chunk => Reply::fixed(501, Some((5, 5, 4)), "Malformed chunk size"),
-            Self::Foreign => Reply::fixed(500, Some((5, 5, 2)), "This is not HTTP"),
-            Self::Control => Reply::fixed(500, Some((5, 5, 2)), "Control character in command"),
-            Self::BareLineFeed => {
-                Reply::fixed(500, Some((5, 5, 2)), "Lines must end with <CR><LF>")
-            }
-            Self::TooLong => Reply::fixed(500, Some((5, 5, 2)), "Line too long"),
-            Self::Argument => Reply::fixed(501, Some((5, 5, 4)), "Malformed argument"),
-            // No enhanced code (RFC 2034 section 4).
-            Self::Hello => Reply::fixed(501, None, "Malformed client name"),
-            Self::Sender => Reply::fixed(501, Some((5, 1, 7)), "Malformed sender address"),
-            Self::Recipient => Reply::fixed(501, Some((5, 1, 3)), "Malformed recipient address"),
-            Self::Parameter => Reply::fixed(501, Some((5, 5, 4)), "Malformed parameter"),
-            // RFC 6531 section 3.5.
-            Self::International => Reply::fixed(550, Some((5, 6, 7)), "Address needs SMTPUTF8"),
-            Self::Base64 => Reply::fixed(501, Some((5, 5, 2)), "Malformed base64"),
-        }
     }
 }
 

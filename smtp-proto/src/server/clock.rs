@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mailwire::{Input, Output, Timer};
+use mailwire::{FlushTimer, Input, Output, Timer};
 
 use crate::{Error, Limits};
 
@@ -14,10 +14,9 @@ pub(super) struct Clock {
     /// For the whole message.
     message: Timer,
     /// For the peer to read something.
-    flush: Timer,
-    /// What had come, and what had left, when the timers last moved.
+    flush: FlushTimer,
+    /// What had come when the timers last moved.
     octets_received: u64,
-    octets_left: u64,
 }
 
 impl Clock {
@@ -52,11 +51,7 @@ impl Clock {
 
     /// More waits to be sent than may be: the peer has to read, in time.
     pub(super) fn wait_for_reader(&mut self, now: Instant, output: &Output, limits: &Limits) {
-        let left = output.octets_left();
-        if std::mem::replace(&mut self.octets_left, left) != left {
-            self.flush.disarm();
-        }
-        self.flush.arm_if_idle(now, limits.command_time);
+        self.flush.wait(now, output, limits.command_time);
     }
 
     /// The peer reads.
@@ -72,8 +67,9 @@ impl Clock {
         now: Instant,
         within_message: bool,
         input: &Input,
+        output: &Output,
     ) -> Option<Error> {
-        if self.flush.has_expired(now) {
+        if self.flush.has_expired(now, output) {
             Some(Error::WriteTimeout)
         } else if self.message.has_expired(now) {
             Some(Error::MessageTimeout)
@@ -91,9 +87,11 @@ impl Clock {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [&self.input, &self.message, &self.flush]
+        let waits = [self.input.deadline(), self.message.deadline()];
+        waits
             .into_iter()
-            .filter_map(Timer::deadline)
+            .chain([self.flush.deadline()])
+            .flatten()
             .min()
     }
 }

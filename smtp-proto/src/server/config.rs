@@ -2,9 +2,9 @@
 
 use mailwire::dot::Strays;
 
-use crate::command::MechanismName;
 use crate::parameter::{DateTime, Interval, Solicitation};
 use crate::{Domain, Extension, Extensions, Limits, Strictness};
+use mailwire::auth::MechanismName;
 
 /// The configuration of a server session, shared by all sessions of a listener.
 ///

@@ -1,9 +1,10 @@
 //! What a line is, in the state in which it comes.
 
 use mailwire::Secret;
+use mailwire::auth;
 
 use super::Config;
-use crate::command::{Command, HelloVerb, SyntaxError, decode};
+use crate::command::{Command, HelloVerb, SyntaxError};
 
 pub(super) enum Line {
     Command(Command),
@@ -26,7 +27,7 @@ impl Line {
     pub(super) fn response(line: &[u8]) -> Result<Self, SyntaxError> {
         match line {
             b"*" => Ok(Self::Cancel),
-            _ => decode(line).map(Self::Response),
+            _ => Ok(Self::Response(auth::decode(line)?)),
         }
     }
 }

@@ -9,11 +9,11 @@ mod question;
 mod replies;
 mod session;
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use mailwire::auth::{self, MechanismName};
 use mailwire::line::{Found, LineReader};
 use mailwire::{ApiMisuse, Input, Machine, Output, Step, TlsInfo};
 
@@ -25,7 +25,7 @@ use self::incoming::Incoming;
 use self::line::{Line, TLS_HANDSHAKE};
 use self::question::Question;
 use self::session::{Chunks, Session};
-use crate::command::{Chunk, ClientAttribute, Command, Hello, MechanismName, Rcpt, SyntaxError};
+use crate::command::{Chunk, ClientAttribute, Command, Hello, Rcpt, SyntaxError};
 use crate::{Error, Extension, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -263,8 +263,7 @@ impl Server {
         }
         // The space stays even if nothing follows it (RFC 4954 section 4).
         self.output.push(b"334 ");
-        self.output.push(STANDARD.encode(challenge).as_bytes());
-        self.output.push(b"\r\n");
+        write!(self.output, "{}\r\n", auth::encode(challenge)).expect("writing to memory");
         self.state = State::AuthLine;
         Ok(())
     }
@@ -819,7 +818,10 @@ impl Server {
 
     fn expire(&mut self, now: Instant) {
         let within_message = matches!(self.state, State::Body | State::Skipping { .. });
-        match self.clock.expired(now, within_message, &self.input) {
+        match self
+            .clock
+            .expired(now, within_message, &self.input, &self.output)
+        {
             // It was silent for long enough, if it was.
             Some(Error::CommandTimeout) if matches!(self.state, State::Silence) => {
                 self.clock.arrived();

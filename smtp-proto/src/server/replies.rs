@@ -1,11 +1,12 @@
 //! What the machine itself says.
 
 use mailwire::Output;
+use mailwire::auth::MechanismName;
 use mailwire::dot::Stray;
 
 use super::session::Session;
 use super::{Aborted, Config, Protocol};
-use crate::command::{MechanismName, XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
+use crate::command::{XCLIENT_ATTRIBUTES, XFORWARD_ATTRIBUTES};
 use crate::{Error, Extension, Reply};
 
 pub(super) static OK: Reply = Reply::fixed(250, Some((2, 0, 0)), "Ok");

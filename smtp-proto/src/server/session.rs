@@ -2,9 +2,10 @@
 
 use compact_str::CompactString;
 use mailwire::TlsInfo;
+use mailwire::auth::MechanismName;
 
 use super::{Config, Protocol, replies};
-use crate::command::{Auth, Command, HelloVerb, Mail, MechanismName, Rcpt};
+use crate::command::{Auth, Command, HelloVerb, Mail, Rcpt};
 use crate::parameter::{BodyType, ByMode, Hold, MailParameters, MailTerms};
 use crate::{Extension, Extensions, ForwardPath, Reply};
 
