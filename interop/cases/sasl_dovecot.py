@@ -1,6 +1,9 @@
 """Dovecot's authentication service as the users of mailhost."""
 
 import base64
+import os
+import signal
+import time
 
 from lib import work
 from lib.case import case, check
@@ -77,3 +80,30 @@ def stopped():
                 dovecot.start()
                 said = reply(client, f"AUTH PLAIN {plain('carol', 'x')}")
                 check(said.startswith("235"), said)
+
+
+@case("dovecot: slow, and in time again", seconds=90)
+def slow():
+    with DovecotAuth("carol:{PLAIN}x") as dovecot:
+        with Mailhost("--users", f"dovecot:{dovecot.socket}", on=("submission",)) as host:
+            right = f"AUTH PLAIN {plain('carol', 'x')}"
+            with Typed(host.port("submission")) as client:
+                client.expect("220")
+                client.type("EHLO c", "250")
+                check(reply(client, right).startswith("235"), "not in")
+            os.killpg(dovecot.process.pid, signal.SIGSTOP)
+            try:
+                with Typed(host.port("submission"), timeout=60) as client:
+                    client.expect("220")
+                    client.type("EHLO c", "250")
+                    started = time.monotonic()
+                    said = reply(client, right)
+                    took = time.monotonic() - started
+            finally:
+                os.killpg(dovecot.process.pid, signal.SIGCONT)
+            check(said.startswith("454 4.7.0"), f"slow: {said}")
+            check(10 < took < 60, f"gave up after {took:.0f} s")
+            with Typed(host.port("submission")) as client:
+                client.expect("220")
+                client.type("EHLO c", "250")
+                check(reply(client, right).startswith("235"), "not asked again")
