@@ -12,9 +12,10 @@ use base64::engine::general_purpose::STANDARD;
 use mail_server::auth::{Authentication, Authenticator, Dovecot, Passwords, Policy, Saslauthd};
 use mail_server::smtp::Config;
 use mail_server::store::MemoryStore;
+use mail_server::{Stop, pop3};
 use sasl::PasswordFile;
 use support::{Client, Host, Running, certificate, handshake, smtp};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::time::Instant;
 
@@ -50,10 +51,12 @@ async fn client(running: &Running) -> Client<TcpStream> {
 }
 
 fn plain(user: &str, password: &str) -> String {
-    format!(
-        "AUTH PLAIN {}",
-        STANDARD.encode(format!("\0{user}\0{password}"))
-    )
+    let message = STANDARD.encode(plain_message(user, password));
+    format!("AUTH PLAIN {message}")
+}
+
+fn plain_message(user: &str, password: &str) -> String {
+    format!("\0{user}\0{password}")
 }
 
 /// Guesses are answered late, and what is no guess at once; a connection has three, and an
@@ -136,35 +139,83 @@ async fn offers_follow_the_channel() {
     running.end().await;
 }
 
+/// A line of an exchange may be as long as RFC 4954 section 4 says, whatever becomes of it.
+#[tokio::test]
+async fn lines_of_full_size() {
+    let authentication = Authentication::new(users()).with_policy(patient(Duration::ZERO));
+    let running = running(clear(), authentication).await;
+    let mut client = client(&running).await;
+    let longest = STANDARD.encode(plain_message("alice", &"x".repeat(9216 - 7)));
+    assert_eq!(longest.len(), 12_288);
+    let room = 12_288 - "AUTH PLAIN \r\n".len();
+    let fits = "A".repeat(room - room % 4);
+    client
+        .talk(&[
+            // Too long for a password, which is known once the line has been read.
+            (&format!("AUTH PLAIN {fits}"), "501 5.5.2"),
+            ("AUTH PLAIN", "334"),
+            (&fits, "501 5.5.2"),
+            ("AUTH PLAIN", "334"),
+            (&longest, "500 5.5.6"),
+            (&format!("AUTH PLAIN {longest}"), "500 5.5.2"),
+            (&plain("alice", "rabbit hole"), "235"),
+        ])
+        .await;
+    running.end().await;
+}
+
+/// All that is traced, by this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no panic").extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// Tells who has logged in, and none of the secrets.
+    fn check(&self, secrets: &[&str]) {
+        let log = String::from_utf8(self.0.lock().expect("no panic").clone()).expect("text");
+        assert!(
+            log.contains("authenticated") && log.contains("alice"),
+            "{log}"
+        );
+        for secret in secrets {
+            assert!(!log.contains(secret), "{secret} in {log}");
+        }
+    }
+}
+
 /// What peers send to authenticate is nowhere in the log, at any level.
 #[tokio::test]
 async fn secrets_are_not_told_to_the_log() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl io::Write for Log {
-        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-            self.0.lock().expect("no panic").extend_from_slice(octets);
-            Ok(octets.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::start();
     let authentication = Authentication::new(users()).with_policy(patient(Duration::ZERO));
     let running = running(clear(), authentication).await;
     let mut client = client(&running).await;
     let secrets = ["rabbit hole", "tanstaaf"].map(|secret| STANDARD.encode(secret));
     let (name, wrong, right) = (STANDARD.encode("alice"), &secrets[1], &secrets[0]);
+    let whole = STANDARD.encode(plain_message("alice", "tanstaaf"));
     client
         .talk(&[
-            (&plain("alice", "tanstaaf"), "535"),
+            (&format!("AUTH PLAIN {whole}"), "535"),
             ("AUTH LOGIN", "334"),
             (&name, "334"),
             (wrong, "535"),
@@ -175,21 +226,46 @@ async fn secrets_are_not_told_to_the_log() {
         ])
         .await;
     running.end().await;
-    let log = String::from_utf8(log.0.lock().expect("no panic").clone()).expect("text");
-    assert!(
-        log.contains("authenticated") && log.contains("alice"),
-        "{log}"
-    );
-    let whole = plain("alice", "tanstaaf");
-    for secret in [
-        "rabbit",
-        "tanstaaf",
-        right,
-        wrong,
-        &whole["AUTH PLAIN ".len()..],
+    log.check(&["rabbit", "tanstaaf", right, wrong, &whole]);
+}
+
+/// The same of POP3, whose PASS carries the password as it is.
+#[tokio::test]
+async fn secrets_of_pop3_are_not_told_to_the_log() {
+    let (log, _guard) = Log::start();
+    let mut config = pop3::Config::new();
+    config.auth_without_tls = true;
+    let listener = pop3::Listener::bind("127.0.0.1:0", config).await;
+    let authentication = Authentication::new(users()).with_policy(patient(Duration::ZERO));
+    let stop = Stop::new();
+    let listener = listener.expect("a free port").stop_with(stop.clone());
+    let listener = listener.authentication(authentication);
+    let address = listener.local_addr();
+    let whose = |user: &str| format!("{user}@example.org").parse().ok();
+    let service = pop3::FromStore::shared(Arc::new(MemoryStore::new()), whose);
+    let served = tokio::spawn(listener.serve(move |_peer| service.clone()));
+
+    let stream = TcpStream::connect(address).await.expect("a listener");
+    let mut stream = BufStream::new(stream);
+    let right = STANDARD.encode(plain_message("alice", "rabbit hole"));
+    let wrong = STANDARD.encode(plain_message("alice", "tanstaaf"));
+    for (line, expected) in [
+        ("", "+OK"),
+        ("USER alice\r\n", "+OK"),
+        ("PASS tanstaaf\r\n", "-ERR [AUTH]"),
+        (&format!("AUTH PLAIN {wrong}\r\n"), "-ERR [AUTH]"),
+        (&format!("AUTH PLAIN {right}\r\n"), "+OK"),
+        ("QUIT\r\n", "+OK"),
     ] {
-        assert!(!log.contains(secret), "{secret} in {log}");
+        stream.write_all(line.as_bytes()).await.expect("sent");
+        stream.flush().await.expect("sent");
+        let mut reply = String::new();
+        stream.read_line(&mut reply).await.expect("a reply");
+        assert!(reply.starts_with(expected), "{line:?}: {reply:?}");
     }
+    stop.stop();
+    served.await.expect("the listener does not panic");
+    log.check(&["rabbit", "tanstaaf", &right, &wrong]);
 }
 
 /// Runs something as a daemon on a socket of its own: one call for each connection.
