@@ -19,6 +19,16 @@ pub(crate) struct Contender {
     pub(crate) entry: Entry,
 }
 
+impl Contender {
+    /// One that does not take part, for this reason.
+    pub(crate) fn missing(name: &'static str, why: &'static str) -> Self {
+        Self {
+            name,
+            entry: Entry::Missing(why),
+        }
+    }
+}
+
 /// Whether a contender takes part.
 pub(crate) enum Entry {
     /// Does the work once and returns a figure for each metric of its case.

@@ -9,12 +9,14 @@ mod report;
 mod body;
 mod commands;
 mod loopback;
-mod mailboxes;
+mod maildir;
+mod mbox;
 mod pop3;
 mod replies;
 mod sending;
 mod session;
 
+mod lazy;
 mod processes;
 
 mod ours;
@@ -56,7 +58,8 @@ fn layers(effort: Effort) -> Vec<Case> {
         sending::cases(effort),
         loopback::cases(effort),
         pop3::cases(effort),
-        mailboxes::cases(effort),
+        mbox::cases(effort),
+        maildir::cases(effort),
     ]
     .into_iter()
     .flatten()

@@ -1,4 +1,4 @@
-//! Mailbox files: reading an mbox, delivering into and listing a Maildir.
+//! Reading an mbox.
 //!
 //! The archive is made for the run, in a temporary folder, with lines that look like
 //! separators. Every contender reads the file itself, and has to find what it promises to.
@@ -6,34 +6,24 @@
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use mailbox_formats::Durability;
-use mailbox_formats::maildir::{Maildir, Options, publish_all};
+use anyhow::{Context, Result, bail, ensure};
 use mailbox_formats::mbox::{Event, Reader, Rules, Separators};
 use memchr::memmem;
 use tempfile::TempDir;
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
+use crate::lazy::Lazy;
 
 pub(crate) fn cases(effort: Effort) -> Vec<Case> {
-    let (bytes, deliveries, listed) = match effort {
-        Effort::Full => (1 << 30, 2000, 100_000),
-        Effort::Smoke => (8 << 20, 20, 1000),
+    let bytes = match effort {
+        Effort::Full => 1 << 30,
+        Effort::Smoke => 8 << 20,
     };
     let archive = Lazy::new(move || Archive::make(bytes));
-    let listing = Lazy::new(move || Listing::make(listed));
-    vec![
-        reading(&archive),
-        slow_readers(&archive),
-        delivering(deliveries, Durability::None),
-        delivering(deliveries, Durability::File),
-        delivering(deliveries, Durability::FileAndDirectory),
-        delivering(deliveries, Durability::Batch),
-        listing_case(&listing),
-    ]
+    vec![reading(&archive), slow_readers(&archive)]
 }
 
 fn reading(archive: &Lazy<Archive>) -> Case {
@@ -56,6 +46,7 @@ fn reading(archive: &Lazy<Archive>) -> Case {
             ),
             reader("memchr, bare search", archive, bare_search, Promise::Lines),
             reader("mail-parser 0.11", archive, mail_parser, Promise::Lines),
+            newest_mail_parser(archive),
         ],
     }
 }
@@ -64,7 +55,7 @@ fn reading(archive: &Lazy<Archive>) -> Case {
 fn slow_readers(archive: &Lazy<Archive>) -> Case {
     let script = "import mailbox,sys; print(len(mailbox.mbox(sys.argv[1]).keys()))";
     let count = move |path: &Path| {
-        let output = std::process::Command::new("python3")
+        let output = Command::new("python3")
             .args(["-c", script])
             .arg(path)
             .output()?;
@@ -85,7 +76,15 @@ fn slow_readers(archive: &Lazy<Archive>) -> Case {
             reader("mbox-reader 0.2", archive, mbox_reader, Promise::Any),
             match which::which("python3") {
                 Ok(_) => reader("Python mailbox", archive, count, Promise::Lines),
-                Err(_) => missing("Python mailbox", "python3 is not installed"),
+                Err(_) => Contender::missing("Python mailbox", "python3 is not installed"),
+            },
+            match which::which("git") {
+                Ok(_) => reader("git mailsplit", archive, git_mailsplit, Promise::Messages),
+                Err(_) => Contender::missing("git mailsplit", "git is not installed"),
+            },
+            match which::which("formail") {
+                Ok(_) => reader("formail -s", archive, formail, Promise::Any),
+                Err(_) => Contender::missing("formail -s", "procmail is not installed"),
             },
         ],
     }
@@ -134,6 +133,74 @@ fn mbox_reader(path: &Path) -> Result<usize> {
         .iter()
         .filter(|entry| entry.message().is_some())
         .count())
+}
+
+/// Splits into files, which is what it is for.
+fn git_mailsplit(path: &Path) -> Result<usize> {
+    let folder = tempfile::tempdir()?;
+    let output = Command::new("git")
+        .arg("mailsplit")
+        .arg(format!("-o{}", folder.path().display()))
+        .arg(path)
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    text.trim().parse().context("git printed no number")
+}
+
+/// Copies every message to its output. With a program to run for each it would count them,
+/// but be measured by that program.
+fn formail(path: &Path) -> Result<usize> {
+    let status = Command::new("formail")
+        .arg("-s")
+        .stdin(File::open(path)?)
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(status.success(), "formail failed");
+    Ok(1)
+}
+
+/// The newest mail-parser declares a newer Rust than it needs. Cargo would not let it into the
+/// workspace, so a program of its own is built that measures itself.
+fn newest_mail_parser(archive: &Lazy<Archive>) -> Contender {
+    let archive = archive.clone();
+    let program = Lazy::new(build_newest_mail_parser);
+    let run = move || {
+        let archive = archive.value()?;
+        let output = Command::new(program.value()?).arg(&archive.path).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let [found, seconds, allocations] = text.split_whitespace().collect::<Vec<_>>()[..] else {
+            bail!("it printed {text:?}");
+        };
+        ensure!(
+            found.parse() == Ok(archive.lines),
+            "{found} messages found instead of {}",
+            archive.lines
+        );
+        let (seconds, allocations): (f64, f64) = (seconds.parse()?, allocations.parse()?);
+        Ok(vec![
+            archive.bytes as f64 / seconds / 1e6,
+            allocations / archive.messages as f64,
+        ])
+    };
+    Contender {
+        name: "mail-parser 1.0",
+        entry: Entry::Runs(Box::new(run)),
+    }
+}
+
+fn build_newest_mail_parser() -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mail-parser-1");
+    let program = std::env::current_exe()?;
+    let target = program.with_file_name("mail-parser-1");
+    let status = Command::new(std::env::var_os("CARGO").context("not run by cargo")?)
+        .args(["build", "--release", "--quiet", "--ignore-rust-version"])
+        .arg("--manifest-path")
+        .arg(folder.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .status()?;
+    ensure!(status.success(), "cargo failed");
+    Ok(target.join("release/mailwire-bench-mail-parser"))
 }
 
 /// How many messages a reader has to find.
@@ -231,176 +298,6 @@ impl Archive {
     }
 }
 
-fn delivering(count: usize, durability: Durability) -> Case {
-    let message = Rc::new(
-        b"Subject: x\r\n\r\n"
-            .iter()
-            .copied()
-            .chain(std::iter::repeat_n(b'x', 4080))
-            .collect::<Vec<u8>>(),
-    );
-    let contender = |name, deliver: fn(&Path, &[u8], usize, Durability) -> Result<()>| {
-        let message = Rc::clone(&message);
-        let run = move || {
-            let folder = tempfile::tempdir()?;
-            let root = folder.path().join("m");
-            Maildir::create(&root)?;
-            let start = Instant::now();
-            deliver(&root, &message, count, durability)?;
-            let seconds = start.elapsed().as_secs_f64();
-            let found = std::fs::read_dir(root.join("new"))?.count();
-            ensure!(
-                found == count,
-                "{found} messages delivered instead of {count}"
-            );
-            Ok(vec![count as f64 / seconds])
-        };
-        Contender {
-            name,
-            entry: Entry::Runs(Box::new(run)),
-        }
-    };
-    let mut contenders = vec![contender(OURS, deliver_ours)];
-    match durability {
-        Durability::None => {
-            contenders.push(missing("maildir 0.6", "it always syncs the file"));
-        }
-        Durability::File => contenders.push(contender("maildir 0.6", deliver_maildir)),
-        _ => contenders.push(contender("maildir 0.6 (file synced only)", deliver_maildir)),
-    }
-    Case {
-        name: format!("mailboxes, Maildir delivery, 4 KB, {durability:?}"),
-        metrics: DELIVERING,
-        over_rounds: OverRounds::Median,
-        contenders,
-    }
-}
-
-fn deliver_ours(root: &Path, message: &[u8], count: usize, durability: Durability) -> Result<()> {
-    let maildir = Maildir::open(root)?;
-    let mut staged = Vec::new();
-    for _ in 0..count {
-        let mut delivery = maildir.deliver(Options::default().durability(durability))?;
-        delivery.write_all(message)?;
-        match durability {
-            Durability::Batch => staged.push(delivery.stage()?),
-            _ => drop(delivery.commit()?),
-        }
-    }
-    for published in publish_all(staged) {
-        published?;
-    }
-    Ok(())
-}
-
-fn deliver_maildir(root: &Path, message: &[u8], count: usize, _: Durability) -> Result<()> {
-    let maildir = maildir::Maildir::from(root.to_path_buf());
-    for _ in 0..count {
-        maildir.store_new(message)?;
-    }
-    Ok(())
-}
-
-fn listing_case(listing: &Lazy<Listing>) -> Case {
-    let contender = |name, list: fn(&Path) -> Result<usize>| {
-        let listing = listing.clone();
-        let run = move || {
-            let listing = listing.value()?;
-            let start = Instant::now();
-            let found = list(&listing.path)?;
-            let seconds = start.elapsed().as_secs_f64();
-            ensure!(
-                found == listing.count,
-                "{found} messages listed instead of {}",
-                listing.count
-            );
-            Ok(vec![seconds * 1e3])
-        };
-        Contender {
-            name,
-            entry: Entry::Runs(Box::new(run)),
-        }
-    };
-    Case {
-        name: "mailboxes, listing a Maildir".into(),
-        metrics: LISTING,
-        over_rounds: OverRounds::Best,
-        contenders: vec![
-            contender(OURS, |path| Ok(Maildir::open(path)?.list()?.len())),
-            contender("maildir 0.6", |path| {
-                let mut listed = 0;
-                for entry in maildir::Maildir::from(path.to_path_buf()).list_cur() {
-                    std::hint::black_box(entry?);
-                    listed += 1;
-                }
-                Ok(listed)
-            }),
-        ],
-    }
-}
-
-/// A Maildir of empty messages, all of them in `cur/`.
-struct Listing {
-    _folder: TempDir,
-    path: PathBuf,
-    count: usize,
-}
-
-impl Listing {
-    fn make(count: usize) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let path = folder.path().join("m");
-        Maildir::create(&path)?;
-        for number in 0..count {
-            let seconds = 1_700_000_000 + number;
-            File::create(path.join(format!("cur/{seconds}.M{number}P1.mx,S=35,W=38:2,S")))?;
-        }
-        Ok(Self {
-            _folder: folder,
-            path,
-            count,
-        })
-    }
-}
-
-/// Made when it is first asked for, since a filter may leave its cases out.
-struct Lazy<T>(Rc<LazyState<T>>);
-
-struct LazyState<T> {
-    value: std::cell::OnceCell<T>,
-    make: Box<dyn Fn() -> Result<T>>,
-}
-
-impl<T> Lazy<T> {
-    fn new(make: impl Fn() -> Result<T> + 'static) -> Self {
-        Self(Rc::new(LazyState {
-            value: std::cell::OnceCell::new(),
-            make: Box::new(make),
-        }))
-    }
-
-    fn value(&self) -> Result<&T> {
-        if self.0.value.get().is_none() {
-            let value = (self.0.make)()?;
-            _ = self.0.value.set(value);
-        }
-        Ok(self.0.value.get().expect("it has just been made"))
-    }
-}
-
-impl<T> Clone for Lazy<T> {
-    fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0))
-    }
-}
-
-fn missing(name: &'static str, why: &'static str) -> Contender {
-    Contender {
-        name,
-        entry: Entry::Missing(why),
-    }
-}
-
 const READING: &[Metric] = &[
     Metric {
         unit: "MB/s",
@@ -411,13 +308,3 @@ const READING: &[Metric] = &[
         better: Better::Lower,
     },
 ];
-
-const DELIVERING: &[Metric] = &[Metric {
-    unit: "messages/s",
-    better: Better::Higher,
-}];
-
-const LISTING: &[Metric] = &[Metric {
-    unit: "ms",
-    better: Better::Lower,
-}];
