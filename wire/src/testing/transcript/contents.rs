@@ -47,7 +47,7 @@ fn faults(contents: &str, transcripts: &BTreeSet<String>) -> Vec<String> {
         .step_by(2)
         .filter(|word| {
             word.split_once('/')
-                .is_some_and(|(folder, _)| folders.contains(folder))
+                .is_some_and(|(folder, name)| folders.contains(folder) && !name.is_empty())
         })
         .collect();
     let gone = named
@@ -70,7 +70,7 @@ mod tests {
         let transcripts = ["client/one", "server/one", "server/two"];
         let transcripts = transcripts.map(str::to_owned).into_iter().collect();
         let contents =
-            "`server/one`, `client/one` and `server/three`; not server/two, `src/lib`, `SMTP`";
+            "`server/one`, `client/one` and `server/three`; not server/two, `src/lib`, `client/`";
         assert_eq!(
             faults(contents, &transcripts),
             [
