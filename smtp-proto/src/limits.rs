@@ -92,6 +92,10 @@ impl Default for Limits {
     }
 }
 
+/// The longest command line that every server takes, with its CRLF (RFC 5321 section 4.5.3.1.4). AUTH
+/// is not exempt (RFC 4954 section 4).
+pub(crate) const COMMAND_LINE: usize = 512;
+
 /// The longest local part (RFC 5321 section 4.5.3.1.1).
 pub(crate) const LOCAL_PART: usize = 64;
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BufMut};
+use bytes::{Buf, BufMut, Bytes};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Step, TlsInfo};
+use smtp_proto::client;
 use smtp_proto::server::{Config, Event, Server};
 use smtp_proto::{Error, Extension, Reply};
 use stage::ServerStage;
@@ -262,6 +263,48 @@ fn a_peer_that_does_not_read_is_given_up() {
         before,
         "nothing is added for a peer that does not read"
     );
+}
+
+/// Pitfall 32 (RFC 5321 section 4.5.3.2.5).
+#[test]
+fn a_server_that_does_not_take_a_message_is_given_up() {
+    let mut now = now();
+    let mut settings = Settings::new();
+    settings.add("output=100");
+    let mut client = stage::client::ClientStage
+        .machine(&settings)
+        .expect("settings");
+    let answers = b"220 mx\r\n250 mx\r\n250 Ok\r\n250 Ok\r\n354 Go on\r\n";
+    assert_eq!(client.input().extend(answers), answers.len());
+    assert!(matches!(
+        client.step(now),
+        Ok(Step::Event(client::Event::Ready(_)))
+    ));
+    stage::client::ClientStage
+        .act(&mut client, "deliver <> / <x@mx.test>")
+        .expect("it is free");
+    assert!(matches!(
+        client.step(now),
+        Ok(Step::Event(client::Event::SendBody))
+    ));
+    let waiting = client.output().len();
+    client.output().advance(waiting);
+    let mut body = Bytes::from(vec![b'x'; 200]);
+    client.write_body(&mut body).expect("a body is wanted");
+    assert!(matches!(client.step(now), Ok(Step::NeedFlush)));
+    assert_eq!(client.deadline(), Some(now + Duration::from_secs(180)));
+    // Taking a little prolongs it.
+    now += Duration::from_secs(179);
+    client.output().advance(1);
+    assert!(matches!(client.step(now), Ok(Step::Paused)));
+    client.write_body(&mut body).expect("there is room");
+    assert!(matches!(client.step(now), Ok(Step::NeedFlush)));
+    now += Duration::from_secs(180);
+    let Ok(Step::Event(client::Event::Delivered(outcome))) = client.step(now) else {
+        panic!("the fate of the message comes first");
+    };
+    assert_eq!(outcome.fates(), [client::Fate::Interrupted]);
+    assert!(matches!(client.step(now), Err(client::Error::WriteTimeout)));
 }
 
 #[test]

@@ -330,10 +330,13 @@ proptest! {
         config.old_auth_line = old_auth_line;
         let mut expected: Extensions = config.extensions;
         expected.insert(Extension::Auth);
-        // Not without TLS, and not without CHUNKING.
+        // Not without TLS, and not without CHUNKING and 8BITMIME.
         expected.remove(Extension::RequireTls);
         if !expected.contains(Extension::Chunking) {
             expected.remove(Extension::BinaryMime);
+        }
+        if !expected.contains(Extension::EightBitMime) {
+            expected.remove(Extension::SmtpUtf8);
         }
         let recipients = config.limits.recipients;
         let mut server = Server::new(config);

@@ -29,6 +29,7 @@ pub use limits::Limits;
 use self::outgoing::Outgoing;
 use self::transaction::{Framing, Transaction};
 use crate::command::HelloVerb;
+use crate::limits::COMMAND_LINE;
 use crate::server::Protocol;
 use crate::{Extension, Reply, ReplyReader};
 
@@ -105,6 +106,8 @@ pub struct Client {
     tls: Option<TlsInfo>,
     /// MAIL commands so far.
     messages: u32,
+    /// An initial response that waits to be asked for.
+    withheld: Option<Secret>,
     reply_timer: Timer,
     flush_timer: FlushTimer,
     ended: bool,
@@ -199,6 +202,7 @@ impl Client {
             transaction: None,
             tls: None,
             messages: 0,
+            withheld: None,
             reply_timer: Timer::new(),
             flush_timer: FlushTimer::new(),
             ended: false,
@@ -321,6 +325,9 @@ impl Client {
 
     /// Authenticates with a SASL mechanism. Challenges come as events, and so does the end.
     ///
+    /// An initial response with which the line would be longer than the 512 octets of RFC 5321
+    /// section 4.5.3.1.4 is sent when the server asks for it, as RFC 4954 section 4 has it.
+    ///
     /// # Errors
     ///
     /// If the mechanism is not offered, or there is no TLS and that is not
@@ -338,16 +345,24 @@ impl Client {
         if self.tls.is_none() && !self.config.auth_without_tls {
             return Err(Refused::Plaintext);
         }
-        let initial = match initial.map(Secret::expose) {
-            None => String::new(),
-            // RFC 4954 section 4.
-            Some([]) => " =".to_owned(),
-            Some(response) => format!(" {}", auth::encode(response)),
+        let Some(initial) = initial.map(Secret::expose) else {
+            self.say(format_args!("AUTH {mechanism}"), Awaited::Auth);
+            return Ok(());
         };
-        if initial.len() > self.config.limits.reply_line {
+        let encoded = initial.len().div_ceil(3) * 4;
+        if encoded > self.config.limits.reply_line {
             return Err(Refused::TooLong);
         }
-        self.say(format_args!("AUTH {mechanism}{initial}"), Awaited::Auth);
+        if "AUTH  \r\n".len() + mechanism.as_str().len() + encoded > COMMAND_LINE {
+            self.withheld = Some(Secret::from(initial.to_vec()));
+            self.say(format_args!("AUTH {mechanism}"), Awaited::Auth);
+        } else if initial.is_empty() {
+            // Absent and empty differ (RFC 4954 section 4).
+            self.say(format_args!("AUTH {mechanism} ="), Awaited::Auth);
+        } else {
+            let initial = auth::encode(initial);
+            self.say(format_args!("AUTH {mechanism} {initial}"), Awaited::Auth);
+        }
         Ok(())
     }
 
@@ -787,11 +802,16 @@ impl Client {
     }
 
     fn auth_answered(&mut self, reply: Reply) -> Turn {
+        let withheld = self.withheld.take();
         if !reply.is_intermediate() {
             return Turn::Step(Step::Event(Event::Authenticated(reply)));
         }
         if reply.code() != 334 {
             return self.unexpected(reply);
+        }
+        if let Some(initial) = withheld {
+            self.say(auth::encode(initial.expose()), Awaited::Auth);
+            return Turn::Go;
         }
         let challenge = reply.lines().next().unwrap_or_default();
         match auth::decode(challenge.as_bytes()) {

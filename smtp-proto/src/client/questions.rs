@@ -49,9 +49,9 @@ impl Client {
         self.ask(format_args!("ETRN {}", node.as_str()))
     }
 
-    /// The parameter that a question beyond ASCII needs (RFC 6531 section 3.7.4.2).
+    /// The parameter that a question beyond ASCII needs, or its answer (RFC 6531 section 3.7.4.2).
     fn utf8(&self, question: &Verify) -> Result<&'static str, Refused> {
-        if question.as_str().is_ascii() {
+        if question.as_str().is_ascii() && !question.smtputf8() {
             return Ok("");
         }
         self.needs(Extension::SmtpUtf8)?;

@@ -172,13 +172,37 @@ impl FromStr for Node {
 }
 
 /// A question about an address or a list, as free text.
+///
+/// ```
+/// use smtp_proto::command::Verify;
+///
+/// let question: Verify = "bücher SMTPUTF8".parse()?;
+/// assert_eq!(question.as_str(), "bücher");
+/// assert!(question.smtputf8());
+/// # Ok::<(), smtp_proto::SyntaxError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verify(CompactString);
+pub struct Verify {
+    question: CompactString,
+    smtputf8: bool,
+}
 
 impl Verify {
     /// What is asked about.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.question
+    }
+
+    /// Whether the answer may go beyond ASCII (RFC 6531 section 3.7.4.2).
+    pub fn smtputf8(&self) -> bool {
+        self.smtputf8
+    }
+}
+
+impl fmt::Display for Verify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameter = if self.smtputf8 { " SMTPUTF8" } else { "" };
+        write!(f, "{}{parameter}", self.question)
     }
 }
 
@@ -298,8 +322,8 @@ impl fmt::Display for Command {
             Self::Noop => f.write_str("NOOP"),
             Self::Quit => f.write_str("QUIT"),
             Self::Help => f.write_str("HELP"),
-            Self::Verify(verify) => write!(f, "VRFY {}", verify.0),
-            Self::Expand(list) => write!(f, "EXPN {}", list.0),
+            Self::Verify(verify) => write!(f, "VRFY {verify}"),
+            Self::Expand(list) => write!(f, "EXPN {list}"),
             Self::Etrn(node) => write!(f, "ETRN {}", node.0),
             Self::StartTls => f.write_str("STARTTLS"),
             Self::Auth(auth) => write!(f, "AUTH {}", auth.mechanism),
@@ -471,10 +495,19 @@ impl FromStr for Verify {
     type Err = SyntaxError;
 
     fn from_str(text: &str) -> Result<Self, SyntaxError> {
-        match text {
+        let (question, smtputf8) = match text.rsplit_once(' ') {
+            Some((question, word)) if word.eq_ignore_ascii_case("SMTPUTF8") => {
+                (question.trim_end_matches(' '), true)
+            }
+            _ => (text, false),
+        };
+        match question {
             "" => Err(SyntaxError::Argument),
-            _ if !xtext::is_printable(text) => Err(SyntaxError::Control),
-            _ => Ok(Self(text.into())),
+            _ if !xtext::is_printable(question) => Err(SyntaxError::Control),
+            _ => Ok(Self {
+                question: question.into(),
+                smtputf8,
+            }),
         }
     }
 }
@@ -536,6 +569,9 @@ mod tests {
         ("QUIT", "QUIT"),
         ("help me", "HELP"),
         ("VRFY some body", "VRFY some body"),
+        ("VRFY SMTPUTF8", "VRFY SMTPUTF8"),
+        ("vrfy ü smtputf8", "VRFY ü SMTPUTF8"),
+        ("EXPN all of us  SMTPUTF8 ", "EXPN all of us SMTPUTF8"),
         ("StartTLS", "STARTTLS"),
         ("AUTH plain AGEAYg==", "AUTH PLAIN"),
         ("AUTH LOGIN", "AUTH LOGIN"),

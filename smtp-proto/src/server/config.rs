@@ -30,7 +30,8 @@ pub struct Config {
     /// What becomes of a bare CR or LF in a message.
     pub strays: Strays,
     /// What is announced besides STARTTLS and AUTH. A parameter or command of an extension that is
-    /// not among them is refused. See [`Server::offer`](super::Server::offer) and
+    /// not among them is refused. BINARYMIME is nothing without CHUNKING, SMTPUTF8 without 8BITMIME, and
+    /// REQUIRETLS without TLS. See [`Server::offer`](super::Server::offer) and
     /// [`Server::hide`](super::Server::hide) for exceptions.
     pub extensions: Extensions,
     /// DELIVERBY: the least time in which a message that would be returned must be deliverable.

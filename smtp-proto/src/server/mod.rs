@@ -193,7 +193,9 @@ impl Server {
     }
 
     /// Answers the event that waits in words of the application. 421 closes the session. In
-    /// answer to `Hello` the enhanced status code is left out, as RFC 2034 section 4 wants it.
+    /// answer to `Hello` the enhanced status code is left out, as RFC 2034 section 4 wants it. Where
+    /// an answer to `Verify` or `Expand` goes beyond ASCII and the client has not said that it may,
+    /// 252 is said instead (RFC 6531 section 3.7.4.2).
     ///
     /// # Errors
     ///
@@ -205,17 +207,13 @@ impl Server {
         if !question.takes(&reply) {
             return Err(misuse("reply", "a reply of another class is due"));
         }
-        // No enhanced code in answer to a hello (RFC 2034 section 4).
-        let reply = match question {
-            Question::Hello(_) => reply.plain(),
-            _ => reply,
-        };
+        let reply = question.amend(reply);
         let closes = reply.code() == 421;
         // Only 535 is a wrong guess: what was malformed or cancelled was none.
         if question == Question::Auth && reply.code() == 535 && self.is_last_auth_failure() {
             return Ok(());
         }
-        if let Question::Chunk(chunk) = question {
+        if let (Question::Chunk(chunk), false) = (question, closes) {
             // Said behind the chunk, whose octets are on their way.
             self.session.transaction.chunks = Chunks::Failed;
             self.skip(chunk, reply);
@@ -240,6 +238,10 @@ impl Server {
         };
         if reply.is_intermediate() {
             return Err(misuse("reply_all", "a reply of another class is due"));
+        }
+        if reply.code() == 421 {
+            // Nothing is said behind it.
+            return self.reply(reply.clone());
         }
         if reply.is_positive() {
             self.session.spent.idle_commands = 0;
@@ -339,8 +341,8 @@ impl Server {
             }
             Question::Hello(_)
             | Question::Data
-            | Question::Verify
-            | Question::Expand
+            | Question::Verify { .. }
+            | Question::Expand { .. }
             | Question::Etrn
             | Question::XClient { .. }
             | Question::XForward => {}
@@ -546,8 +548,14 @@ impl Server {
                 replies::HELP.write(&mut self.output);
                 Turn::Go
             }
-            Command::Verify(verify) => self.ask(Question::Verify, Event::Verify(verify)),
-            Command::Expand(list) => self.ask(Question::Expand, Event::Expand(list)),
+            Command::Verify(verify) => {
+                let utf8 = verify.smtputf8();
+                self.ask(Question::Verify { utf8 }, Event::Verify(verify))
+            }
+            Command::Expand(list) => {
+                let utf8 = list.smtputf8();
+                self.ask(Question::Expand { utf8 }, Event::Expand(list))
+            }
             Command::Etrn(node) => self.ask(Question::Etrn, Event::Etrn(node)),
             Command::Quit => {
                 replies::BYE.write(&mut self.output);

@@ -19,8 +19,13 @@ pub(super) enum Question {
     Chunk(Chunk),
     /// So many statuses are still to be given.
     EndOfData(u32),
-    Verify,
-    Expand,
+    /// Whether the answer may go beyond ASCII.
+    Verify {
+        utf8: bool,
+    },
+    Expand {
+        utf8: bool,
+    },
     Etrn,
     /// Whether somebody is logged in there.
     XClient {
@@ -43,10 +48,25 @@ impl Question {
             Self::Chunk(_) => b"",
             Self::EndOfData(_) | Self::XForward => b"250 2.0.0 Ok\r\n",
             Self::Auth => b"235 2.7.0 Authentication successful\r\n",
-            Self::Verify => b"252 2.1.5 Cannot verify, but will try\r\n",
-            Self::Expand => b"252 2.1.5 Cannot expand, but will try\r\n",
+            Self::Verify { .. } => b"252 2.1.5 Cannot verify, but will try\r\n",
+            Self::Expand { .. } => b"252 2.1.5 Cannot expand, but will try\r\n",
             Self::Etrn => b"250 2.0.0 Queuing started\r\n",
         });
+    }
+
+    /// What is said in place of the application's reply, if the peer could not read that.
+    pub(super) fn amend(self, reply: Reply) -> Reply {
+        match self {
+            // RFC 2034 section 4 has no enhanced code in answer to a hello.
+            Self::Hello(_) => reply.plain(),
+            // RFC 6531 section 3.7.4.2.
+            Self::Verify { utf8: false } | Self::Expand { utf8: false }
+                if reply.is_positive() && !reply.lines().all(str::is_ascii) =>
+            {
+                replies::ANSWER_NEEDS_SMTPUTF8.clone()
+            }
+            _ => reply,
+        }
     }
 
     /// Whether a reply answers it. The success of some has a form that clients rely on.

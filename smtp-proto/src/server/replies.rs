@@ -81,6 +81,11 @@ pub(super) static RECIPIENT_NEEDS_SMTPUTF8: Reply =
 pub(super) static TOO_MANY_RECIPIENTS: Reply =
     Reply::fixed(452, Some((4, 5, 3)), "Too many recipients");
 
+/// RFC 6531 section 3.7.4.2.
+pub(super) static ANSWER_NEEDS_SMTPUTF8: Reply =
+    Reply::fixed(252, Some((2, 6, 8)), "The answer needs SMTPUTF8");
+pub(super) static NO_SMTPUTF8: Reply =
+    Reply::fixed(504, Some((5, 5, 4)), "SMTPUTF8 is not on offer");
 pub(super) static TLS_ALREADY: Reply = Reply::fixed(503, Some((5, 5, 1)), "TLS is in use already");
 pub(super) static STARTTLS_FIRST: Reply =
     Reply::fixed(530, Some((5, 7, 0)), "Must issue STARTTLS first");
@@ -278,7 +283,7 @@ pub(super) fn farewell(error: Error) -> Option<Reply> {
         ),
         Error::TooManyMessages => Reply::fixed(
             421,
-            Some((4, 5, 3)),
+            Some((4, 7, 0)),
             "Too many messages, use another connection",
         ),
         // The reason why the message or the line was refused is said instead.

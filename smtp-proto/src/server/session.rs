@@ -132,8 +132,15 @@ impl Session {
             // RFC 8689 section 2.
             understood.remove(Extension::RequireTls);
         }
-        if !understood.contains(Extension::Chunking) {
-            understood.remove(Extension::BinaryMime);
+        for (extension, needed) in [
+            // RFC 3030 section 3.
+            (Extension::BinaryMime, Extension::Chunking),
+            // RFC 6531 section 3.1.
+            (Extension::SmtpUtf8, Extension::EightBitMime),
+        ] {
+            if !understood.contains(needed) {
+                understood.remove(extension);
+            }
         }
         understood
     }
@@ -148,6 +155,11 @@ impl Session {
             Command::Data => self.refuses_data(config),
             Command::Bdat(_) => self.refuses_chunk(config),
             Command::Rset | Command::Noop | Command::Quit | Command::Help => None,
+            Command::Verify(verify) | Command::Expand(verify)
+                if verify.smtputf8() && !self.understood().contains(Extension::SmtpUtf8) =>
+            {
+                Some(&replies::NO_SMTPUTF8)
+            }
             Command::Verify(_) => self.refuses_question(Extension::Verify, config),
             Command::Expand(_) => self.refuses_question(Extension::Expand, config),
             Command::Etrn(_) => self.refuses_question(Extension::Etrn, config),
@@ -242,7 +254,8 @@ impl Session {
     }
 
     fn refuses_chunk(&self, config: &Config) -> Option<&'static Reply> {
-        if !self.allowed.contains(Extension::Chunking) {
+        // HELO has turned the extensions off (RFC 5321 section 4.1.4).
+        if !self.allowed.contains(Extension::Chunking) || self.hello == Some(HelloVerb::Helo) {
             return Some(&replies::NO_CHUNKING);
         }
         match self.transaction.chunks {

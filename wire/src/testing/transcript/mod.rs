@@ -41,6 +41,9 @@
 mod script;
 pub use script::Transcript;
 
+mod contents;
+pub use contents::check_contents;
+
 mod replay;
 
 use std::fmt::Write as _;
