@@ -1,0 +1,168 @@
+//! What a client wants to be told without asking (RFC 5465).
+
+use super::fetch::FetchAttribute;
+use super::source::Source;
+use crate::encode::Encoder;
+use crate::keyword::keywords;
+use crate::lex::{Cursor, Parsed};
+
+/// `NOTIFY`
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notify {
+    /// `NONE`: nothing.
+    None,
+    /// `SET`: these events, and no others.
+    Set {
+        /// Whether the status of the mailboxes is to be told at once.
+        status: bool,
+        /// Which events of which mailboxes.
+        groups: Vec<NotifyGroup>,
+    },
+}
+
+/// Some mailboxes, and what is to be told of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotifyGroup {
+    /// Which mailboxes.
+    pub source: Source,
+    /// What happens to them; `None` for nothing: `NONE`.
+    pub events: Option<NotifyEvents>,
+}
+
+/// What is to be told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotifyEvents {
+    /// These.
+    pub events: Vec<NotifyEvent>,
+    /// And of a new message in the selected mailbox this.
+    pub attributes: Vec<FetchAttribute>,
+}
+
+keywords! {
+    /// What may happen.
+    pub enum NotifyEvent {
+        /// A message comes.
+        MessageNew = "MessageNew",
+        /// A message goes.
+        MessageExpunge = "MessageExpunge",
+        /// Flags change.
+        FlagChange = "FlagChange",
+        /// Annotations change.
+        AnnotationChange = "AnnotationChange",
+        /// A mailbox comes, goes, or gets another name.
+        MailboxName = "MailboxName",
+        /// A subscription comes or goes.
+        SubscriptionChange = "SubscriptionChange",
+        /// A mailbox's metadata change.
+        MailboxMetadataChange = "MailboxMetadataChange",
+        /// The server's metadata change.
+        ServerMetadataChange = "ServerMetadataChange",
+    }
+}
+
+impl NotifyEvent {
+    /// One of the words, in any case.
+    pub(crate) fn read_name(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let known = Self::ALL
+            .iter()
+            .find(|event| cursor.eat_word(event.as_str().as_bytes()));
+        known
+            .copied()
+            .ok_or_else(|| cursor.fault("an event that is known"))
+    }
+}
+
+impl NotifyGroup {
+    /// Some mailboxes, and what is to be told of them.
+    pub fn new(source: Source, events: Vec<NotifyEvent>) -> Self {
+        Self {
+            source,
+            events: Some(NotifyEvents {
+                events,
+                attributes: Vec::new(),
+            }),
+        }
+    }
+
+    fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        cursor.expect(b'(', "a parenthesis")?;
+        let source = Source::read(cursor)?;
+        cursor.space()?;
+        let events = match cursor.eat_word(b"NONE") {
+            true => None,
+            false => Some(NotifyEvents::read(cursor)?),
+        };
+        cursor.expect(b')', "a closing parenthesis")?;
+        Ok(Self { source, events })
+    }
+
+    fn write(&self, to: &mut Encoder) {
+        self.source.write(to.raw(b"("));
+        match &self.events {
+            None => {
+                to.raw(b" NONE");
+            }
+            Some(events) => events.write(to.space()),
+        }
+        to.raw(b")");
+    }
+}
+
+impl NotifyEvents {
+    fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let mut attributes = Vec::new();
+        cursor.expect(b'(', "events")?;
+        let mut events = vec![NotifyEvent::read_name(cursor)?];
+        while cursor.eat_space() {
+            if events.last() == Some(&NotifyEvent::MessageNew) && cursor.peek() == Some(b'(') {
+                attributes = cursor.nonempty_list(FetchAttribute::read)?;
+                continue;
+            }
+            events.push(NotifyEvent::read_name(cursor)?);
+        }
+        cursor.expect(b')', "a space or closing parenthesis")?;
+        Ok(Self { events, attributes })
+    }
+
+    fn write(&self, to: &mut Encoder) {
+        to.list(&self.events, |to, event| {
+            to.word(event.as_str());
+            if *event == NotifyEvent::MessageNew && !self.attributes.is_empty() {
+                to.space()
+                    .list(&self.attributes, |to, attribute| attribute.write(to));
+            }
+        });
+    }
+}
+
+impl Notify {
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Box<Self>> {
+        cursor.space()?;
+        if cursor.eat_word(b"NONE") {
+            return Ok(Box::new(Self::None));
+        }
+        cursor.expect_word("SET")?;
+        cursor.space()?;
+        let status = cursor.eat_word(b"STATUS");
+        if status {
+            cursor.space()?;
+        }
+        let mut groups = vec![NotifyGroup::read(cursor)?];
+        groups.extend(cursor.spaced(NotifyGroup::read)?);
+        Ok(Box::new(Self::Set { status, groups }))
+    }
+
+    pub(super) fn write(&self, to: &mut Encoder) {
+        let Self::Set { status, groups } = self else {
+            {
+                to.raw(b" NONE");
+                return;
+            }
+        };
+        to.raw(if *status { b" SET STATUS " } else { b" SET " });
+        to.spaced(groups, |to, group| group.write(to));
+    }
+}

@@ -1,0 +1,84 @@
+//! Every number that bounds what is read: its RFC minimum, and what it protects from.
+
+/// The bounds of a [`Framer`](crate::Framer).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FrameLimits {
+    /// Octets of a command or response outside of its literals. RFC 7162 section 4 has servers take
+    /// 8192. Stops lines that are only there to be stored. Default 64 KiB for commands and 4 MiB for
+    /// responses: `SEARCH` answers with all its numbers in one line.
+    pub text: usize,
+    /// Octets of an over-long line that are skipped in search of its end, before the connection is
+    /// given up. Stops a line without end. Default 64 KiB for commands, 64 MiB for responses.
+    pub skipped: usize,
+    /// Octets of a literal that is kept within its frame without a question. What is larger is
+    /// [announced](crate::frame::Found::Literal), and may be streamed or refused. Default 64 KiB.
+    pub kept_literal: u64,
+    /// Octets of all literals that are kept within one frame. Stops a command or response that
+    /// collects literals in memory. Default 1 MiB.
+    pub kept_literals: u64,
+    /// Literals of one frame. Stops one that never ends in small steps. Default 1000: a response
+    /// or command has few, but `APPEND` may bring many messages (RFC 3502).
+    pub literals: usize,
+    /// Octets of a literal that is streamed. Default 2^63 - 1 (RFC 9051 section 9, `number64`): how
+    /// large a message may be is decided when it is announced.
+    pub literal: u64,
+}
+
+impl FrameLimits {
+    /// For commands, which come from anybody.
+    pub const fn commands() -> Self {
+        Self {
+            text: 64 * 1024,
+            skipped: 64 * 1024,
+            kept_literal: 64 * 1024,
+            kept_literals: 1024 * 1024,
+            literals: 1000,
+            literal: NUMBER64,
+        }
+    }
+
+    /// For responses, which come from a server of the user's choice.
+    pub const fn responses() -> Self {
+        Self {
+            text: 4 * 1024 * 1024,
+            skipped: 64 * 1024 * 1024,
+            ..Self::commands()
+        }
+    }
+}
+
+/// The bounds of a [`Reader`](crate::Reader).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Levels of parentheses, search keys or body parts within each other. Stops recursion that
+    /// exhausts the stack. Default 100: no mail program comes near.
+    pub depth: u16,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { depth: 100 }
+    }
+}
+
+/// The largest number of 63 bits (RFC 9051 section 9, `number64`; RFC 7162, `mod-sequence-value`).
+pub(crate) const NUMBER64: u64 = i64::MAX as u64;
+
+/// The longest value that is written as a quoted string; what is longer becomes a literal. Old
+/// servers have fixed buffers for quoted strings, and RFC 2683 section 3.4.2 advises literals.
+pub(crate) const QUOTED: usize = 1024;
+
+/// The largest literal that LITERAL- lets a client send without waiting (RFC 7888 section 5).
+pub(crate) const LITERAL_MINUS: u64 = 4096;
+
+/// Literals from this size on are chained into the output instead of copied.
+pub(crate) const CHAINED: usize = 1024;
+
+/// The longest tag that is looked for in a command that is too long to be kept.
+pub(crate) const TAG: usize = 128;
+
+/// Octets that decide whether an over-long line ends with a literal: `~{9223372036854775807+}` and
+/// its line end.
+pub(crate) const ANNOUNCEMENT: usize = 26;
