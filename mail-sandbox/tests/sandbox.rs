@@ -327,3 +327,34 @@ fn many_messages_are_held_and_searched() {
     );
     assert_eq!(sandbox.remove(&Query::any()), 10_000);
 }
+
+#[test]
+fn a_server_that_stops_reading_keeps_the_connection() {
+    let sandbox = Sandbox::start().expect("a sandbox");
+    let fault = "command MAIL -> stop-reading".parse().expect("a fault");
+    let injected = sandbox.inject(fault).expect("a fault");
+    let started = SmtpTransport::builder_dangerous("127.0.0.1")
+        .port(sandbox.address(Endpoint::Smtp).port())
+        .timeout(Some(Duration::from_millis(200)))
+        .build();
+    let error = started.send(&mail("bob@example.org"));
+    assert!(error.is_err(), "there is no answer");
+    assert_eq!(injected.happened(), 1);
+    injected.remove();
+    assert!(started.send(&mail("bob@example.org")).is_ok());
+}
+
+#[test]
+fn answers_come_out_of_order() {
+    let sandbox = Sandbox::start().expect("a sandbox");
+    let fault = "command MAIL -> later".parse().expect("a fault");
+    sandbox.inject(fault).expect("a fault");
+    let mut client = Typist::connect(&sandbox, Endpoint::Smtp);
+    client.hear();
+    assert!(client.ask("HELO me").starts_with("250"));
+    client.say("MAIL FROM:<a@x.test>\r\nRCPT TO:<b@x.test>");
+    assert_eq!(
+        [client.hear(), client.hear()],
+        ["250 2.1.5 Ok", "250 2.1.0 Ok"]
+    );
+}
