@@ -1,0 +1,268 @@
+//! Faults: where a server misbehaves, how often, and how.
+//!
+//! The language is the same for all protocols. A [`Fault`] has a [`Place`], may say how often it
+//! happens and to whom, and has one or more [`Action`]s. It is written in a program with methods,
+//! and in a file with one line for each:
+//!
+//! ```text
+//! # ENDPOINT, if not all : PLACE  FILTERS -> ACTION ; ACTION
+//! greeting nth 2 -> reply 421 4.3.2 Come back later
+//! command RCPT for bob@* first 1 -> reply 450 4.2.0 Greylisted
+//! smtp: command * -> delay 5s
+//! body after 1000 -> reset
+//! end every 3 -> delay 2s; truncate
+//! pop3: capabilities -> without UIDL
+//! tls -> certificate expired
+//! ```
+//!
+//! [`Faults`] reads and prints such files; [`Preset`] has those that hurt in life.
+//!
+//! | place | what it is |
+//! |---|---|
+//! | `greeting` | the first answer of a connection |
+//! | `tls` | a TLS handshake |
+//! | `capabilities` | an answer that tells what the server can do: EHLO's, CAPA's |
+//! | `command VERB` | a command; `*` is any |
+//! | `mechanism NAME` | the beginning of an authentication; `*` is any |
+//! | `response` | what a client says to a challenge |
+//! | `body` | a message on its way in |
+//! | `end` | the end of a message, in LMTP once for each recipient |
+//!
+//! | filter | when it happens |
+//! |---|---|
+//! | `nth N`, `first N`, `from N`, `every N` | the Nth time, the first N times, from the Nth time on, each Nth time |
+//! | `chance P seed S` | with a probability between 0 and 1, the same for the same seed |
+//! | `over N in TIME` | once there were more than N within this time |
+//! | `for-the-first TIME` | as long as no more has passed since the first time |
+//! | `per connection`, `per address` | those count for each apart; without it all count together |
+//! | `for ADDRESS` | the command, or the transaction, has this address; `*` is any part of one |
+//! | `containing TEXT` | the command line has this in it, in any case of letters |
+//! | `after N` | in a body, once N octets of it have come; elsewhere, once N octets of the answer have left |
+//!
+//! | action | what happens |
+//! |---|---|
+//! | `reply TEXT` | this is the answer, with `\n` between lines. A refusal means that the command is not carried out; with anything else it is |
+//! | `refuse` | the protocol's own way to say no; `disk-full` says why |
+//! | `delay TIME` | nothing happens for so long (`ms`, `s`, `m`, `h`) |
+//! | `drop`, `reset` | the connection is closed, in order or with a reset |
+//! | `stop-reading` | the connection stays open, and nothing is ever read or said again |
+//! | `slowly TIME` | the answer comes octet by octet, each so long after the other |
+//! | `truncate` | the rest of the answer, or all of it, is lost |
+//! | `garble` | the answer is not what anybody understands |
+//! | `insert TEXT` | something nobody asked for, in front of the answer |
+//! | `later` | the answer comes behind the next one |
+//! | `with WORDS`, `without WORDS` | a capability, or some words of it, that is not there, or is |
+//! | `certificate NAME` | `expired`, `other-name`, `unknown-authority` |
+//!
+//! `after` is how a fault gets between any two octets: `command EHLO after 5 -> delay 1m`.
+
+mod action;
+pub use action::Action;
+
+mod place;
+pub use place::Place;
+
+mod times;
+pub use times::{Per, Times};
+
+mod text;
+pub use text::{FaultError, Faults};
+
+mod preset;
+pub use preset::{Preset, UnknownPreset};
+
+mod armed;
+pub use armed::Injected;
+pub(crate) use armed::{Armed, Hit, Meeting};
+
+use std::time::Duration;
+
+use crate::authority::Certificate;
+use crate::endpoint::Endpoint;
+
+/// One way in which a server misbehaves: see the [module](self).
+///
+/// ```
+/// use std::time::Duration;
+/// use mail_sandbox::fault::Fault;
+///
+/// let fault = Fault::command("RCPT").address("bob@*").first(1).reply("450 4.2.0 Greylisted");
+/// assert_eq!(fault.to_string(), "command RCPT for bob@* first 1 -> reply 450 4.2.0 Greylisted");
+/// let same: Fault = fault.to_string().parse()?;
+/// assert_eq!(same, fault);
+/// # Ok::<(), mail_sandbox::fault::FaultError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    pub(crate) endpoint: Option<Endpoint>,
+    pub(crate) place: Place,
+    pub(crate) times: Times,
+    pub(crate) per: Per,
+    pub(crate) address: Option<String>,
+    pub(crate) containing: Option<String>,
+    pub(crate) after: u64,
+    pub(crate) actions: Vec<Action>,
+}
+
+impl Fault {
+    /// Something goes wrong here. It needs an action yet.
+    pub fn at(place: Place) -> Self {
+        Self {
+            endpoint: None,
+            place,
+            times: Times::Always,
+            per: Per::Sandbox,
+            address: None,
+            containing: None,
+            after: 0,
+            actions: Vec::new(),
+        }
+    }
+
+    /// At the greeting.
+    pub fn greeting() -> Self {
+        Self::at(Place::Greeting)
+    }
+
+    /// At a command; `*` is any.
+    pub fn command(verb: impl Into<String>) -> Self {
+        Self::at(Place::Command(verb.into().to_ascii_uppercase()))
+    }
+
+    /// While a message arrives.
+    pub fn body() -> Self {
+        Self::at(Place::Body)
+    }
+
+    /// At the end of a message.
+    pub fn end() -> Self {
+        Self::at(Place::End)
+    }
+
+    /// In a TLS handshake.
+    pub fn tls() -> Self {
+        Self::at(Place::Tls)
+    }
+
+    /// In what the server says it can do.
+    pub fn capabilities() -> Self {
+        Self::at(Place::Capabilities)
+    }
+
+    /// At the beginning of an authentication by this mechanism; `*` is any.
+    pub fn mechanism(name: impl Into<String>) -> Self {
+        Self::at(Place::Mechanism(name.into().to_ascii_uppercase()))
+    }
+
+    /// Only at this endpoint.
+    #[must_use]
+    pub fn on(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = Some(endpoint);
+        self
+    }
+
+    /// Only the nth time, the first being 1.
+    #[must_use]
+    pub fn nth(self, n: u64) -> Self {
+        self.times(Times::Nth(n))
+    }
+
+    /// Only the first n times.
+    #[must_use]
+    pub fn first(self, n: u64) -> Self {
+        self.times(Times::First(n))
+    }
+
+    /// From the nth time on.
+    #[must_use]
+    pub fn from(self, n: u64) -> Self {
+        self.times(Times::From(n))
+    }
+
+    /// How often, in any way.
+    #[must_use]
+    pub fn times(mut self, times: Times) -> Self {
+        self.times = times;
+        self
+    }
+
+    /// Counts for each connection, or each address, apart.
+    #[must_use]
+    pub fn per(mut self, per: Per) -> Self {
+        self.per = per;
+        self
+    }
+
+    /// Only if the command, or the transaction, has an address like this, where `*` is any part.
+    #[must_use]
+    pub fn address(mut self, pattern: impl Into<String>) -> Self {
+        self.address = Some(pattern.into());
+        self
+    }
+
+    /// Only if the command line has this in it.
+    #[must_use]
+    pub fn containing(mut self, part: impl Into<String>) -> Self {
+        self.containing = Some(part.into());
+        self
+    }
+
+    /// Not before so many octets: of a body, received; elsewhere, of the answer, sent.
+    #[must_use]
+    pub fn after(mut self, octets: u64) -> Self {
+        self.after = octets;
+        self
+    }
+
+    /// Does this, behind what it does already.
+    #[must_use]
+    pub fn act(mut self, action: Action) -> Self {
+        self.actions.push(action);
+        self
+    }
+
+    /// This is the answer.
+    #[must_use]
+    pub fn reply(self, text: impl Into<String>) -> Self {
+        self.act(Action::Reply(text.into()))
+    }
+
+    /// Nothing happens for so long.
+    #[must_use]
+    pub fn delay(self, time: Duration) -> Self {
+        self.act(Action::Delay(time))
+    }
+
+    /// The connection is closed.
+    #[must_use]
+    pub fn hang_up(self) -> Self {
+        self.act(Action::Drop)
+    }
+
+    /// Another certificate is shown.
+    #[must_use]
+    pub fn certificate(self, certificate: Certificate) -> Self {
+        self.act(Action::Certificate(certificate))
+    }
+
+    /// Whether every action means something at this place, and nothing in it could never happen.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        if self.actions.is_empty() {
+            return Err("nothing happens: there is no action".into());
+        }
+        if let Place::Command(name) | Place::Mechanism(name) = &self.place {
+            if name.is_empty() || name.contains(char::is_whitespace) || name.contains('>') {
+                return Err("a command or mechanism is one word".into());
+            }
+        }
+        let texts = [&self.address, &self.containing];
+        if texts.into_iter().flatten().any(String::is_empty) {
+            return Err("an empty text is in everything".into());
+        }
+        self.times.check()?;
+        if let Some(action) = self.actions.iter().find(|action| !action.fits(&self.place)) {
+            return Err(format!("{action} means nothing at {}", self.place));
+        }
+        Ok(())
+    }
+}

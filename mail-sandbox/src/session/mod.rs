@@ -1,0 +1,338 @@
+//! One connection: what a client says goes to the machine in units, and what the machine answers
+//! goes to the client, through the faults.
+//!
+//! The machines own the protocol, and they rightly refuse to misbehave. So this driver gives them
+//! one command at a time and holds their answer in its hands before it is sent. What faults need to
+//! know of a protocol, they know from a [`Protocol`].
+
+mod protocol;
+pub(crate) use protocol::{Command, Protocol};
+
+mod smtp;
+pub(crate) use smtp::Smtp;
+
+mod pop3;
+pub(crate) use pop3::Pop3;
+
+mod message;
+
+mod speech;
+
+mod transport;
+use transport::{Ended, Transport};
+
+mod verdict;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use mailwire::{Machine, Step};
+use tokio::net::TcpStream;
+
+use self::message::Arriving;
+use self::protocol::Expects;
+use self::verdict::Hits;
+use crate::conversation::{Conversation, Speaker};
+use crate::endpoint::Endpoint;
+use crate::fault::{Action, Meeting, Place};
+use crate::limits::LINE;
+use crate::sandbox::Shared;
+
+/// Serves one connection to its end.
+pub(crate) async fn serve(shared: Arc<Shared>, endpoint: Endpoint, stream: TcpStream, number: u64) {
+    let peer = stream.peer_addr().ok();
+    let conversation = Conversation::new(Some(endpoint), peer, shared.clock.now());
+    shared.store.begin(conversation.clone());
+    match endpoint {
+        Endpoint::Pop3 | Endpoint::Pop3s => {
+            let protocol = Pop3::new(Arc::clone(&shared));
+            let session = Session::new(shared, endpoint, protocol, stream, number, conversation);
+            session.run().await;
+        }
+        Endpoint::Smtp | Endpoint::Submission | Endpoint::Smtps | Endpoint::Lmtp => {
+            let protocol = Smtp::new(Arc::clone(&shared), endpoint, conversation.clone());
+            let session = Session::new(shared, endpoint, protocol, stream, number, conversation);
+            session.run().await;
+        }
+    }
+}
+
+struct Session<P: Protocol> {
+    shared: Arc<Shared>,
+    endpoint: Endpoint,
+    protocol: P,
+    transport: Transport,
+    /// Its place among the connections of the sandbox.
+    number: u64,
+    conversation: Conversation,
+    /// What the machine said and nobody has heard yet.
+    output: Vec<u8>,
+    /// Nothing more will be said.
+    is_over: bool,
+    /// An answer that is said behind the next.
+    held: Vec<u8>,
+    /// A message that has begun to come.
+    arriving: Option<Arriving>,
+    /// How long faults have kept the client waiting: time that the machine knows nothing of, as it
+    /// would hold it against the client.
+    lost_time: Duration,
+}
+
+/// What the machine wants when it has nothing more to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wants {
+    Input,
+    Tls,
+    Close,
+}
+
+impl<P: Protocol> Session<P> {
+    fn new(
+        shared: Arc<Shared>,
+        endpoint: Endpoint,
+        protocol: P,
+        stream: TcpStream,
+        number: u64,
+        conversation: Conversation,
+    ) -> Self {
+        Self {
+            shared,
+            endpoint,
+            protocol,
+            transport: Transport::new(stream),
+            number,
+            conversation,
+            output: Vec::new(),
+            is_over: false,
+            held: Vec::new(),
+            arriving: None,
+            lost_time: Duration::ZERO,
+        }
+    }
+
+    async fn run(mut self) {
+        let ended = self.converse().await.err().unwrap_or(Ended::Ours);
+        self.note(ended.to_string());
+        match ended {
+            Ended::Ours | Ended::Dropped => self.transport.part().await,
+            Ended::Reset => self.transport.reset(),
+            Ended::Theirs | Ended::Handshake => {}
+        }
+    }
+
+    async fn converse(&mut self) -> Result<(), Ended> {
+        if self.endpoint.is_secured() {
+            self.handshake().await?;
+        }
+        self.greet().await?;
+        let mut expects = Expects::Command;
+        while !self.is_over {
+            expects = match expects {
+                Expects::Message => {
+                    self.message().await?;
+                    Expects::Command
+                }
+                line => self.line(line).await?,
+            };
+        }
+        Ok(())
+    }
+
+    async fn greet(&mut self) -> Result<(), Ended> {
+        let hits = self.meet(Place::Greeting, b"", self.protocol.addresses());
+        let verdict = hits.verdict();
+        if let Some(text) = verdict.as_deref().filter(|text| P::refuses(text)) {
+            // The machine knows what may follow that.
+            self.protocol.refuse_greeting(text);
+        }
+        self.settle();
+        self.answer(hits, verdict.as_deref()).await
+    }
+
+    /// A command, or the answer to a challenge.
+    async fn line(&mut self, expects: Expects) -> Result<Expects, Ended> {
+        let Some(line) = self.read_line().await? else {
+            return Ok(expects);
+        };
+        let command = match expects {
+            Expects::Response => Command::response(),
+            _ => P::command(&line),
+        };
+        self.hear(command.redacted(&line));
+        let hits = self.meet_command(&command, &line);
+        let verdict = hits.verdict();
+        let refusal = verdict.as_deref().filter(|text| P::refuses(text));
+        if let Some(text) = refusal {
+            self.withhold(&command, text, hits).await?;
+            return Ok(Expects::Command);
+        }
+        if let Some(chunk) = command.chunk {
+            self.chunk(&line, chunk, hits, verdict).await?;
+            return Ok(Expects::Command);
+        }
+        self.arriving = None;
+        let mut wants = self.feed(&line);
+        let next = P::expects(&command, &self.output);
+        if wants == Wants::Tls && !self.transport.buffer.is_empty() {
+            // What stands behind the command is the machine's to object to.
+            let behind = self.transport.buffer.split().freeze();
+            wants = self.feed(&behind);
+        }
+        self.answer(hits, verdict.as_deref()).await?;
+        if wants == Wants::Tls {
+            self.handshake().await?;
+            self.settle();
+        }
+        Ok(next)
+    }
+
+    /// Answers in place of the machine, which does not get to see the command.
+    async fn withhold(&mut self, command: &Command, text: &str, hits: Hits) -> Result<(), Ended> {
+        if command.place == Place::Response {
+            // It waits for the response.
+            self.feed(b"*\r\n");
+        }
+        if let Some(chunk) = command.chunk {
+            // It is on its way already.
+            self.skip(chunk.octets).await?;
+        }
+        self.output = protocol::lines(text);
+        self.is_over |= P::closes(text);
+        self.answer(hits, None).await
+    }
+
+    /// What has to be done here.
+    fn meet(&self, place: Place, line: &[u8], addresses: Vec<String>) -> Hits {
+        let meeting = Meeting {
+            endpoint: self.endpoint,
+            connection: self.number,
+            place,
+            line,
+            addresses: &addresses,
+            now: self.shared.clock.now(),
+        };
+        let mut hits = self.shared.faults.meet(&meeting);
+        for hit in &mut hits {
+            self.note(format!("fault at {}: {}", meeting.place, hit.action));
+            // In the words of the protocol, which differ from place to place.
+            hit.action = match hit.action {
+                Action::Refuse => Action::Reply(P::refusal(&meeting.place).to_owned()),
+                Action::DiskFull => Action::Reply(P::disk_full().to_owned()),
+                _ => continue,
+            };
+        }
+        Hits(hits)
+    }
+
+    /// A command is more than one place.
+    fn meet_command(&self, command: &Command, line: &[u8]) -> Hits {
+        let addresses = match &command.address {
+            Some(address) => vec![address.clone()],
+            None => self.protocol.addresses(),
+        };
+        let mut hits = self.meet(command.place.clone(), line, addresses.clone());
+        if let Some(mechanism) = &command.mechanism {
+            let place = Place::Mechanism(mechanism.clone());
+            hits.0.extend(self.meet(place, line, addresses.clone()).0);
+        }
+        if command.announces {
+            hits.0
+                .extend(self.meet(Place::Capabilities, line, addresses).0);
+        }
+        hits.0.sort_by_key(|hit| hit.after);
+        hits
+    }
+
+    /// A line with its end. `None` if there was one that is too long: it has been dealt with.
+    async fn read_line(&mut self) -> Result<Option<Bytes>, Ended> {
+        let mut searched = 0;
+        loop {
+            let buffer = &mut self.transport.buffer;
+            if let Some(end) = memchr::memchr(b'\n', &buffer[searched..]) {
+                return Ok(Some(buffer.split_to(searched + end + 1).freeze()));
+            }
+            if buffer.len() >= LINE {
+                // The machine knows what to say to that.
+                let piece = buffer.split().freeze();
+                self.feed(&piece);
+                self.answer(Hits::default(), None).await?;
+                return match self.is_over {
+                    true => Err(Ended::Ours),
+                    false => Ok(None),
+                };
+            }
+            searched = buffer.len();
+            self.read_more().await?;
+        }
+    }
+
+    /// Waits for more octets, as long as the machine does.
+    async fn read_more(&mut self) -> Result<(), Ended> {
+        let Some(deadline) = self.protocol.machine().deadline() else {
+            return self.transport.read().await;
+        };
+        tokio::select! {
+            read = self.transport.read() => read,
+            () = self.shared.clock.reach(deadline + self.lost_time) => {
+                self.settle();
+                self.answer(Hits::default(), None).await?;
+                match self.is_over {
+                    true => Err(Ended::Ours),
+                    false => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Gives octets to the machine, and answers what it asks.
+    fn feed(&mut self, mut bytes: &[u8]) -> Wants {
+        let mut wants = Wants::Input;
+        while !bytes.is_empty() && !self.is_over {
+            let taken = self.protocol.machine().input().extend(bytes);
+            bytes = &bytes[taken..];
+            wants = self.settle();
+        }
+        wants
+    }
+
+    /// Lets the machine say all that it has to say.
+    fn settle(&mut self) -> Wants {
+        let wants = loop {
+            let now = self.shared.clock.now() - self.lost_time;
+            match self.protocol.machine().step(now) {
+                Ok(Step::Event(event)) => self.protocol.answer(event),
+                Ok(Step::NeedFlush) => self.drain(),
+                Ok(Step::Paused) if self.protocol.go_on() => {}
+                Ok(Step::NeedInput) => break Wants::Input,
+                Ok(Step::StartTls) => break Wants::Tls,
+                Ok(Step::Close | Step::Paused) | Err(_) => break Wants::Close,
+            }
+        };
+        self.drain();
+        self.is_over |= wants == Wants::Close;
+        wants
+    }
+
+    fn drain(&mut self) {
+        let output = self.protocol.machine().output();
+        while output.has_remaining() {
+            let piece = output.chunk();
+            let length = piece.len();
+            self.output.extend_from_slice(piece);
+            output.advance(length);
+        }
+    }
+
+    /// Remembers what the client said.
+    fn hear(&self, bytes: Bytes) {
+        let now = self.shared.clock.now();
+        self.conversation.add(now, Speaker::Client, bytes);
+    }
+
+    /// Remembers what happened.
+    fn note(&self, what: String) {
+        let now = self.shared.clock.now();
+        self.conversation.add(now, Speaker::Event, what);
+    }
+}

@@ -1,0 +1,258 @@
+//! POP3.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use mailwire::{Machine as _, TlsInfo};
+use pop3_proto::server::{Config, Event, Server};
+use pop3_proto::{Maildrop, Refusal, ResponseCode};
+use sasl::server::Failure;
+
+use super::protocol::{Capability, Command, Expects, Protocol, words};
+use super::smtp::withdraw;
+use crate::accounts::{Login, Turn};
+use crate::fault::Place;
+use crate::sandbox::Shared;
+use crate::store::Mailbox;
+
+/// One connection's side of POP3.
+pub(crate) struct Pop3 {
+    machine: Server,
+    config: Arc<Config>,
+    shared: Arc<Shared>,
+    login: Login,
+    tls: bool,
+    user: Option<String>,
+    mailbox: Option<Mailbox>,
+    /// What is left of the message that is being sent.
+    sending: Option<Bytes>,
+}
+
+impl Pop3 {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let login = Login::new(&shared.accounts, "pop");
+        let mut config = Config::new();
+        config.stls = true;
+        config.utf8 = true;
+        config.auth_without_tls = true;
+        config.mechanisms = login.names();
+        let config = Arc::new(config);
+        let mut new = Self {
+            machine: Server::new(Arc::clone(&config)),
+            config,
+            shared,
+            login,
+            tls: false,
+            user: None,
+            mailbox: None,
+            sending: None,
+        };
+        new.machine.offer_mechanisms(new.login.names());
+        new
+    }
+
+    fn take_turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Challenge(challenge) => {
+                let told = self.machine.challenge(&challenge);
+                told.expect("an authentication waits for this");
+            }
+            Turn::Done(outcome) => self.logged_in(outcome),
+        }
+    }
+
+    fn logged_in(&mut self, outcome: Result<String, Failure>) {
+        let told = match outcome {
+            Ok(user) => match self.shared.store.open(&user) {
+                Some(mailbox) => {
+                    let mut maildrop = Maildrop::new();
+                    for message in mailbox.messages() {
+                        let size = message.raw().len() as u64;
+                        let pushed = maildrop.push(size, &message.id().to_string());
+                        pushed.expect("digits are a unique id");
+                    }
+                    self.user = Some(user);
+                    self.mailbox = Some(mailbox);
+                    self.machine.open(maildrop)
+                }
+                None => self.machine.err(refusal(
+                    ResponseCode::InUse,
+                    "Another session has this mailbox",
+                )),
+            },
+            Err(failure) => {
+                let code = match failure.is_temporary() {
+                    true => ResponseCode::SysTemp,
+                    false => ResponseCode::Auth,
+                };
+                self.machine.err(refusal(code, "Authentication failed"))
+            }
+        };
+        told.expect("a login waits for this");
+    }
+
+    fn retrieve(&mut self, number: u32) {
+        let mailbox = self.mailbox.as_ref();
+        let index = (number as usize).checked_sub(1);
+        let message = index.and_then(|index| mailbox?.messages().get(index));
+        let told = match message {
+            Some(message) => {
+                self.sending = Some(message.raw().clone());
+                self.machine.ok()
+            }
+            None => self.machine.err(refusal(None, "No such message")),
+        };
+        told.expect("the event waits for its answer");
+    }
+}
+
+impl Protocol for Pop3 {
+    type Machine = Server;
+
+    fn machine(&mut self) -> &mut Server {
+        &mut self.machine
+    }
+
+    fn answer(&mut self, event: Event) {
+        let accounts = &self.shared.accounts;
+        match event {
+            Event::Login(given) => {
+                let name = given.name.as_str().as_bytes();
+                let outcome = self.login.password(accounts, name, given.password.expose());
+                self.logged_in(outcome);
+            }
+            Event::Auth(auth) => {
+                let initial = auth.initial.as_ref().map(|initial| initial.expose());
+                let turn = self.login.start(accounts, auth.mechanism.as_str(), initial);
+                self.take_turn(turn);
+            }
+            Event::AuthData(response) => {
+                let turn = self.login.respond(accounts, response.expose());
+                self.take_turn(turn);
+            }
+            Event::AuthCancelled => self.login.cancel(),
+            Event::Retrieve(retrieve) => self.retrieve(retrieve.number),
+            Event::Update(update) => {
+                if let Some(mailbox) = self.mailbox.take() {
+                    mailbox.delete(&update.deleted);
+                }
+                self.machine.ok().expect("the event waits for its answer");
+            }
+            // Not offered, or nothing to answer.
+            _ => {}
+        }
+    }
+
+    fn go_on(&mut self) -> bool {
+        let Some(rest) = &mut self.sending else {
+            return false;
+        };
+        let told = match rest.is_empty() || !self.machine.wants_body() {
+            true => {
+                self.sending = None;
+                self.machine.finish_body()
+            }
+            false => self.machine.write_body(rest),
+        };
+        told.is_ok()
+    }
+
+    fn tls_started(&mut self, tls: TlsInfo) {
+        self.tls = true;
+        self.login.tls_started(&tls);
+        self.machine.tls_started(tls);
+        self.machine.offer_mechanisms(self.login.names());
+    }
+
+    fn refuse_greeting(&mut self, text: &str) {
+        let text = text.strip_prefix("-ERR ").unwrap_or("Refused");
+        let refused = text.parse().unwrap_or_else(|_| refusal(None, "Refused"));
+        let mut machine = Server::refusing(Arc::clone(&self.config), refused);
+        if self.tls {
+            machine.tls_started(TlsInfo::default());
+        }
+        self.machine = machine;
+    }
+
+    fn addresses(&self) -> Vec<String> {
+        self.user.iter().cloned().collect()
+    }
+
+    fn answers_due(&self) -> Vec<Vec<String>> {
+        Vec::new()
+    }
+
+    fn refuse_message(&mut self, _: Vec<bool>) {}
+
+    fn expects(_: &Command, said: &[u8]) -> Expects {
+        match said.starts_with(b"+ ") {
+            true => Expects::Response,
+            false => Expects::Command,
+        }
+    }
+
+    fn command(line: &[u8]) -> Command {
+        let mut parts = words(line);
+        let mut command = Command::new(parts.next().unwrap_or_default());
+        let Place::Command(verb) = &command.place else {
+            return command;
+        };
+        let first = parts.next().map(String::from_utf8_lossy);
+        match verb.as_str() {
+            "CAPA" => command.announces = true,
+            "USER" => command.address = first.map(String::from),
+            "PASS" => command.hide_behind(1, line),
+            "APOP" => command.hide_behind(2, line),
+            "AUTH" => {
+                command.mechanism = first.map(|name| name.to_ascii_uppercase());
+                command.hide_behind(2, line);
+            }
+            _ => {}
+        }
+        command
+    }
+
+    fn refuses(answer: &str) -> bool {
+        answer.starts_with('-')
+    }
+
+    fn closes(_: &str) -> bool {
+        false
+    }
+
+    fn refusal(place: &Place) -> &'static str {
+        match place {
+            Place::Mechanism(_) | Place::Response => "-ERR [AUTH] Authentication refused",
+            _ => "-ERR Refused",
+        }
+    }
+
+    fn disk_full() -> &'static str {
+        "-ERR [SYS/TEMP] No space left on device"
+    }
+
+    fn announce(answer: &mut Vec<u8>, change: Capability<'_>) {
+        if !answer.starts_with(b"+OK") {
+            return;
+        }
+        let text = String::from_utf8_lossy(answer);
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        // Between the first line and the dot.
+        let end = lines.len() - 1;
+        match change {
+            Capability::With(words) => lines.insert(end, words.to_owned()),
+            Capability::Without(words) => {
+                let mut index = 0;
+                lines.retain_mut(|line| {
+                    index += 1;
+                    index == 1 || withdraw(line, words)
+                });
+            }
+        }
+        *answer = (lines.join("\r\n") + "\r\n").into_bytes();
+    }
+}
+
+fn refusal(code: impl Into<Option<ResponseCode>>, text: &'static str) -> Refusal {
+    Refusal::new(code, text).expect("a short text without control characters")
+}

@@ -1,0 +1,140 @@
+//! What a sandbox holds: messages, and the conversations they came in.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::conversation::Conversation;
+use crate::limits::CONVERSATIONS;
+use crate::message::{Arrived, Message};
+
+/// Everything in memory, shared by all sessions of a sandbox.
+#[derive(Debug)]
+pub(crate) struct Store {
+    held: Mutex<Held>,
+    keep: usize,
+    /// How many messages there have been, ever: those who wait look at it.
+    count: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    messages: VecDeque<Message>,
+    conversations: VecDeque<Conversation>,
+    /// The mailboxes that a session has.
+    open: HashSet<String>,
+}
+
+impl Store {
+    pub(crate) fn new(keep: usize) -> Self {
+        Self {
+            held: Mutex::default(),
+            keep,
+            count: watch::Sender::new(0),
+        }
+    }
+
+    /// Takes a message, and wakes those who wait for one.
+    pub(crate) fn add(&self, arrived: Arrived) -> Message {
+        let mut held = self.lock();
+        let id = *self.count.borrow() + 1;
+        let message = Message::new(id, arrived);
+        held.messages.push_back(message.clone());
+        while held.messages.len() > self.keep {
+            held.messages.pop_front();
+        }
+        // While it is locked, so that numbers are given in order.
+        self.count.send_replace(id);
+        message
+    }
+
+    /// Told anew whenever a message has come.
+    pub(crate) fn news(&self) -> watch::Receiver<u64> {
+        self.count.subscribe()
+    }
+
+    /// The messages that are wanted, oldest first.
+    pub(crate) fn messages(&self, wanted: impl Fn(&Message) -> bool) -> Vec<Message> {
+        // Nobody is kept waiting while a test's own function looks at them.
+        let all: Vec<_> = self.lock().messages.iter().cloned().collect();
+        all.into_iter().filter(|message| wanted(message)).collect()
+    }
+
+    pub(crate) fn message(&self, id: u64) -> Option<Message> {
+        let held = self.lock();
+        let found = held.messages.binary_search_by_key(&id, Message::id);
+        found.ok().map(|index| held.messages[index].clone())
+    }
+
+    /// Forgets messages, and says how many.
+    pub(crate) fn remove(&self, unwanted: impl Fn(&Message) -> bool) -> usize {
+        let unwanted: HashSet<u64> = self.messages(unwanted).iter().map(Message::id).collect();
+        let mut held = self.lock();
+        let before = held.messages.len();
+        held.messages
+            .retain(|message| !unwanted.contains(&message.id()));
+        before - held.messages.len()
+    }
+
+    pub(crate) fn begin(&self, conversation: Conversation) {
+        let mut held = self.lock();
+        if held.conversations.len() == CONVERSATIONS {
+            held.conversations.pop_front();
+        }
+        held.conversations.push_back(conversation);
+    }
+
+    pub(crate) fn conversations(&self) -> Vec<Conversation> {
+        self.lock().conversations.iter().cloned().collect()
+    }
+
+    /// What is in the mailbox of an account, for one session at a time. `None` if another has it.
+    pub(crate) fn open(self: &Arc<Self>, account: &str) -> Option<Mailbox> {
+        let account = account.to_lowercase();
+        if !self.lock().open.insert(account.clone()) {
+            return None;
+        }
+        let messages =
+            self.messages(|message| message.is_for(&account) && !message.is_deleted_by(&account));
+        Some(Mailbox {
+            store: Arc::clone(self),
+            account,
+            messages,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A mailbox as it was when a session opened it. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    store: Arc<Store>,
+    account: String,
+    messages: Vec<Message>,
+}
+
+impl Mailbox {
+    pub(crate) fn messages(&self) -> &[Message] {
+        &self.messages
+    }
+
+    /// Deletes messages by their numbers, the first being 1, from this mailbox alone.
+    pub(crate) fn delete(&self, numbers: &[u32]) {
+        for &number in numbers {
+            let index = (number as usize).checked_sub(1);
+            if let Some(message) = index.and_then(|index| self.messages.get(index)) {
+                message.delete_for(&self.account);
+            }
+        }
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        self.store.lock().open.remove(&self.account);
+    }
+}
