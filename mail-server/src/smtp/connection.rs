@@ -27,8 +27,8 @@ pub(super) async fn run<S: Service>(
     service: S,
 ) {
     let span = info_span!("smtp", peer = %peer.address);
-    let served = serve(&shared, stream, peer, stop, service);
-    log_end(served).instrument(span).await;
+    let served = async { log_end(serve(&shared, stream, peer, stop, service).await) };
+    served.instrument(span).await;
 }
 
 async fn serve<S: Service>(
