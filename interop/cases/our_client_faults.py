@@ -2,7 +2,7 @@
 
 from cases.our_client import MESSAGE, await_port
 from lib import work
-from lib.case import case, check, equal
+from lib.case import case, check
 from lib.sender import send
 
 RECIPIENTS = ["a@example.org", "b@example.org"]
@@ -76,8 +76,11 @@ def extensions():
         ("-L",),
         ("-L", "-p"),
         # A delayed answer makes it forget what else had come, so one command at a time.
+        ("-p", "-W", "mail:1"),
         ("-p", "-W", "rcpt:1"),
+        ("-p", "-W", "data:1"),
         ("-W", ".:1"),
+        ("-L", "-W", ".:1"),
     ):
         all_are(flags, "delivered: 250")
 
@@ -85,5 +88,14 @@ def extensions():
 @case("smtp-sink: LMTP refuses for each recipient", seconds=60)
 def lmtp():
     all_are(("-L", "-f", "rcpt"), "refused: 5")
+    all_are(("-L", "-f", "."), "refused: 5")
     all_are(("-L", "-r", "."), "not now: 4")
-    equal(len(sink("-L", "-f", ".")), 2, "statuses")
+
+
+@case("smtp-sink: LMTP drops the connection, or says 421, at each command", seconds=60)
+def lmtp_drops():
+    for command in ("mail", "rcpt", "data"):
+        all_are(("-L", "-q", command), "interrupted")
+        all_are(("-L", "-Q", command), "not now: 421")
+    all_are(("-L", "-q", "."), "unknown")
+    all_are(("-L", "-Q", "."), "not now: 421")

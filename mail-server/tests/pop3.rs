@@ -4,13 +4,14 @@ mod support;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use mail_server::auth::Authentication;
-use mail_server::pop3::{Client, ClientError, Config, FromStore, Listener};
+use mail_server::pop3::{Client, ClientError, Config, FromStore, Listener, Service, Session};
 use mail_server::store::{Account, Copy, FileStore, Mailstore, MemoryStore};
-use mail_server::{ClientTls, Security, Stop, Tls};
-use pop3_proto::ResponseCode;
+use mail_server::{ClientTls, Proxies, Security, Stop, Tls};
+use pop3_proto::{Maildrop, Refusal, ResponseCode};
 use sasl::client::Credentials;
-use support::authentication;
+use support::{authentication, certificate, handshake};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -344,4 +345,85 @@ async fn no_mailbox_and_no_users() {
     assert_eq!(refusal.code(), Some(&ResponseCode::SysPerm));
     stop.stop();
     served.await.expect("the listener does not panic");
+}
+
+/// Has no mailboxes, and tells everybody whom it takes them for.
+struct Doorkeeper;
+
+#[async_trait]
+impl Service for Doorkeeper {
+    async fn open(&mut self, session: &Session) -> Result<Maildrop, Refusal> {
+        let text = format!("You are {}", session.peer.address.ip());
+        Err(Refusal::new(ResponseCode::SysTemp, text).expect("a short text"))
+    }
+}
+
+/// A proxy is believed, and must say whom it speaks for; others are not. The header comes before
+/// the handshake if the connection begins with one.
+#[tokio::test]
+async fn behind_a_proxy() {
+    const HEADER: &str = "PROXY TCP4 192.0.2.7 192.0.2.1 35646 110\r\n";
+    let (tls, connector) = certificate();
+    for (is_proxy, is_tls, header, from) in [
+        (true, false, HEADER, Some("192.0.2.7")),
+        (true, true, HEADER, Some("192.0.2.7")),
+        (true, false, "PROXY UNKNOWN\r\n", Some("127.0.0.1")),
+        (true, false, "", None),
+        (false, false, HEADER, Some("127.0.0.1")),
+    ] {
+        let mut config = Config::new();
+        config.auth_without_tls = true;
+        let stop = Stop::new();
+        let mut listener = Listener::bind("127.0.0.1:0", config)
+            .await
+            .expect("a free port")
+            .behind(Proxies::new(move |address| {
+                is_proxy && address.is_loopback()
+            }))
+            .authentication(authentication())
+            .stop_with(stop.clone());
+        if is_tls {
+            listener = listener.implicit_tls(tls.clone());
+        }
+        let port = listener.local_addr().port();
+        let served = tokio::spawn(listener.serve(|_peer| Doorkeeper));
+
+        let mut stream = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .expect("a server");
+        let commands = "USER alice\r\nPASS rabbit hole\r\nQUIT\r\n";
+        let mut said = Vec::new();
+        if is_tls {
+            stream.write_all(header.as_bytes()).await.expect("sent");
+            let client = handshake(&connector, stream).await.expect("a handshake");
+            let mut stream = client.into_inner();
+            stream.write_all(commands.as_bytes()).await.expect("sent");
+            stream.read_to_end(&mut said).await.expect("an end");
+        } else {
+            let all = format!("{header}{commands}");
+            stream.write_all(all.as_bytes()).await.expect("sent");
+            // A connection that is given up may be reset.
+            let ended = stream.read_to_end(&mut said).await;
+            assert!(ended.is_ok() || from.is_none(), "{ended:?}");
+        }
+
+        let answers = from.map(|from| {
+            let to_header = if is_proxy {
+                ""
+            } else {
+                "-ERR Unknown command\r\n"
+            };
+            format!(
+                "+OK POP3 ready\r\n{to_header}+OK Send the password\r\n\
+                 -ERR [SYS/TEMP] You are {from}\r\n+OK Bye\r\n"
+            )
+        });
+        assert_eq!(
+            String::from_utf8_lossy(&said),
+            answers.unwrap_or_default(),
+            "a proxy {is_proxy}, TLS {is_tls}, {header:?}"
+        );
+        stop.stop();
+        served.await.expect("the listener does not panic");
+    }
 }

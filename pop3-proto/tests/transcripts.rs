@@ -2,7 +2,7 @@
 
 mod stage;
 
-use mailwire::testing::transcript::{Role, replay_all};
+use mailwire::testing::transcript::{Role, check_contents, replay_all};
 
 #[test]
 fn server() {
@@ -14,4 +14,9 @@ fn server() {
 fn client() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/client");
     replay_all(&stage::ClientStage, Role::Client, folder);
+}
+
+#[test]
+fn contents() {
+    check_contents(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts"));
 }

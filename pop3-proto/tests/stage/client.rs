@@ -80,7 +80,17 @@ impl Stage for ClientStage {
     fn act(&self, client: &mut Client, words: &str) -> Result<(), String> {
         // Several commands at once stand behind `;`.
         for words in words.split(';') {
-            give(client, words.trim())?.map_err(|refused| refused.to_string())?;
+            let words = words.trim();
+            // `refused WHY COMMAND`: it cannot be given, for this reason.
+            let Some(rest) = words.strip_prefix("refused ") else {
+                give(client, words)?.map_err(|refused| refused.to_string())?;
+                continue;
+            };
+            let (why, words) = rest.split_once(' ').ok_or("refused WHY COMMAND")?;
+            match give(client, words)? {
+                Err(refused) if format!("{refused:?}") == why => {}
+                other => return Err(format!("{words}: {other:?}")),
+            }
         }
         Ok(())
     }
