@@ -160,7 +160,7 @@ impl FromStr for Reply {
         }
         let code = code.parse().map_err(|_| InvalidReply)?;
         let (first, text) = rest.split_once(' ').unwrap_or((rest, ""));
-        match parse_enhanced(first) {
+        match parse_enhanced(first.as_bytes()) {
             Some(enhanced) if enhanced.0 == (code / 100) as u8 => {
                 Self::new(code, enhanced, text.to_owned())
             }
@@ -170,8 +170,8 @@ impl FromStr for Reply {
 }
 
 /// `class.subject.detail`, of one and up to three digits (RFC 3463 section 2).
-fn parse_enhanced(word: &str) -> Option<(u8, u16, u16)> {
-    let [class @ b'0'..=b'9', b'.', rest @ ..] = word.as_bytes() else {
+fn parse_enhanced(word: &[u8]) -> Option<(u8, u16, u16)> {
+    let [class @ b'0'..=b'9', b'.', rest @ ..] = word else {
         return None;
     };
     let mut numbers = [0; 2];

@@ -1,7 +1,5 @@
 //! Replies out of received bytes.
 
-use std::borrow::Cow;
-
 use mailwire::Input;
 use mailwire::line::{Found, LineReader};
 
@@ -30,9 +28,10 @@ pub struct ReplyReader {
     lines: LineReader,
     most: usize,
     /// Of the reply that is being read.
-    code: u16,
+    digits: [u8; 3],
     enhanced: Option<(u8, u16, u16)>,
-    text: String,
+    /// Its lines without codes, separated by `\n`, as they came.
+    text: Vec<u8>,
     count: usize,
 }
 
@@ -47,9 +46,9 @@ impl ReplyReader {
         Self {
             lines: LineReader::new(longest, longest),
             most,
-            code: 0,
+            digits: [0; 3],
             enhanced: None,
-            text: String::new(),
+            text: Vec::new(),
             count: 0,
         }
     }
@@ -61,29 +60,27 @@ impl ReplyReader {
     /// If what is there cannot become a reply. It is not read on then.
     #[inline]
     pub fn next(&mut self, input: &mut Input) -> Result<Option<Reply>, MalformedReply> {
-        while !input.is_empty() {
-            let found = self.lines.next(input);
-            let Found::Line {
-                length, crlf: true, ..
-            } = found
-            else {
-                return match found {
-                    Found::Incomplete { consume: 0 } => Ok(None),
-                    _ => Err(MalformedReply),
-                };
-            };
-            let is_last = self.add(&input[..length])?;
-            input.consume(found.consume());
-            if is_last {
-                self.count = 0;
-                return Ok(Some(Reply {
-                    code: self.code,
-                    enhanced: self.enhanced,
-                    text: std::mem::take(&mut self.text).into(),
-                }));
+        let mut taken = 0;
+        let mut reply = None;
+        while reply.is_none() && taken < input.len() {
+            let rest = &input[taken..];
+            match self.lines.next(rest) {
+                Found::Line {
+                    length,
+                    crlf: true,
+                    consume,
+                } => {
+                    if self.add(&rest[..length])? {
+                        reply = Some(self.finish());
+                    }
+                    taken += consume;
+                }
+                Found::Incomplete { consume: 0 } => break,
+                _ => return Err(MalformedReply),
             }
         }
-        Ok(None)
+        input.consume(taken);
+        Ok(reply)
     }
 
     /// Whether part of a reply has been seen.
@@ -93,50 +90,70 @@ impl ReplyReader {
 
     /// Adds a line and says whether it is the last.
     fn add(&mut self, line: &[u8]) -> Result<bool, MalformedReply> {
-        let [a @ b'2'..=b'5', b @ b'0'..=b'9', c @ b'0'..=b'9', rest @ ..] = line else {
-            return Err(MalformedReply);
-        };
-        let digit = |octet: &u8| u16::from(octet - b'0');
-        let code = digit(a) * 100 + digit(b) * 10 + digit(c);
+        let (digits, rest) = line.split_first_chunk().ok_or(MalformedReply)?;
         let (is_last, text) = match rest {
             [] => (true, rest),
             [b' ', text @ ..] => (true, text),
             [b'-', text @ ..] => (false, text),
             _ => return Err(MalformedReply),
         };
-        let text = printable(text);
-        let (enhanced, text_only) = split_enhanced(&text, a - b'0');
         if self.count == 0 {
-            (self.code, self.enhanced) = (code, enhanced);
-        } else if code != self.code || self.count == self.most {
+            let [b'2'..=b'5', b'0'..=b'9', b'0'..=b'9'] = digits else {
+                return Err(MalformedReply);
+            };
+            self.digits = *digits;
+            let (enhanced, text) = split_enhanced(text, digits[0]);
+            self.enhanced = enhanced;
+            // Few have more than one line, and those have many.
+            if is_last {
+                self.text = text.to_vec();
+            } else {
+                self.text.reserve(MANY_LINES);
+                self.text.extend_from_slice(text);
+            }
+        } else if *digits != self.digits || self.count == self.most {
             return Err(MalformedReply);
         } else {
-            if self.count == 1 {
-                // Few have more than one line, and those have many.
-                self.text.reserve(MORE_LINES);
-            }
-            self.text.push('\n');
+            self.text.push(b'\n');
+            let text = match self.enhanced {
+                None => text,
+                first => match split_enhanced(text, digits[0]) {
+                    (enhanced, text) if enhanced == first => text,
+                    _ => text,
+                },
+            };
+            self.text.extend_from_slice(text);
         }
         self.count += 1;
-        self.text.push_str(match enhanced == self.enhanced {
-            true => text_only,
-            false => &text,
-        });
         Ok(is_last)
+    }
+
+    /// The reply whose last line was added.
+    fn finish(&mut self) -> Reply {
+        self.count = 0;
+        let [a, b, c] = self.digits.map(|digit| u16::from(digit - b'0'));
+        let code = a * 100 + b * 10 + c;
+        Reply {
+            code,
+            enhanced: self.enhanced,
+            text: printable(std::mem::take(&mut self.text)).into(),
+        }
     }
 }
 
-/// Room for the other lines of an answer to EHLO.
-const MORE_LINES: usize = 400;
+/// Room for an answer to EHLO.
+const MANY_LINES: usize = 400;
 
 /// An enhanced code of the right class at the front of a line (RFC 2034 section 4), and the rest.
-fn split_enhanced(text: &str, class: u8) -> (Option<(u8, u16, u16)>, &str) {
-    if class == 3 || text.as_bytes().first_chunk() != Some(&[b'0' + class, b'.']) {
+fn split_enhanced(text: &[u8], class: u8) -> (Option<(u8, u16, u16)>, &[u8]) {
+    if class == b'3' || text.first_chunk() != Some(&[class, b'.']) {
         return (None, text);
     }
-    let (word, rest) = match memchr::memchr(b' ', text.as_bytes()) {
-        Some(space) => (&text[..space], &text[space + 1..]),
-        None => (text, ""),
+    // It has few octets: to look at each is cheaper than to look at many at once.
+    let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t');
+    let (word, rest) = match text.iter().position(is_blank) {
+        Some(end) => (&text[..end], &text[end + 1..]),
+        None => (text, &[][..]),
     };
     match parse_enhanced(word) {
         Some(enhanced) => (Some(enhanced), rest),
@@ -145,20 +162,24 @@ fn split_enhanced(text: &str, class: u8) -> (Option<(u8, u16, u16)>, &str) {
 }
 
 /// The text, with a sign in the place of all that is not UTF-8 or ends lines.
-fn printable(text: &[u8]) -> Cow<'_, str> {
+fn printable(text: Vec<u8>) -> String {
     // Without an early exit, so that many octets are examined at once.
-    let is_plain = |plain, octet: &u8| plain & (b' '..=b'~').contains(octet);
+    let is_plain = |plain, octet: &u8| plain & ((b' '..=b'~').contains(octet) | (*octet == b'\n'));
     if text.iter().fold(true, is_plain) {
-        return std::str::from_utf8(text).expect("it is ASCII").into();
+        return String::from_utf8(text).expect("it is ASCII");
     }
     let replace = |c: char| match c {
         '\t' => ' ',
+        // The lines are apart already.
+        '\n' => '\n',
         '\u{2028}' | '\u{2029}' => char::REPLACEMENT_CHARACTER,
         c if c.is_control() => char::REPLACEMENT_CHARACTER,
         c => c,
     };
-    let lossy = String::from_utf8_lossy(text);
-    lossy.chars().map(replace).collect::<String>().into()
+    String::from_utf8_lossy(&text)
+        .chars()
+        .map(replace)
+        .collect()
 }
 
 #[cfg(test)]
@@ -194,6 +215,7 @@ mod tests {
             (b"250-2.1.0 a\r\n250 2.1.5 b\r\n", &["250 2.1.0 a 2.1.5 b"]),
             (b"250-2.1.0 a\r\n250 b\r\n", &["250 2.1.0 a b"]),
             (b"250 2.1.0\r\n", &["250 2.1.0 "]),
+            (b"250-2.1.0\ta\r\n250 2.1.0\tb\r\n", &["250 2.1.0 a b"]),
             (b"550 4.1.0 a\r\n", &["550 4.1.0 a"]),
             (b"354 3.0.0 a\r\n", &["354 3.0.0 a"]),
             (b"599 x\r\n", &["599 x"]),
