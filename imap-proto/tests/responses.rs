@@ -243,3 +243,97 @@ fn depth_is_bounded() {
         assert_eq!(error.expected, "fewer levels of nesting");
     }
 }
+
+#[test]
+fn what_is_told_without_a_number() {
+    both_ways(&[
+        "* CAPABILITY IMAP4rev1 LITERAL+ AUTH=PLAIN X-MINE",
+        "* ENABLED",
+        "* ENABLED CONDSTORE QRESYNC",
+        "* ID NIL",
+        "* ID (\"name\" \"x\" \"version\" NIL)",
+        "* FLAGS ()",
+        "* FLAGS (\\Answered \\Seen $Junk)",
+        "* VANISHED 405,407,410:420",
+        "* VANISHED (EARLIER) 41,43:116",
+        "* LIST () \"/\" INBOX",
+        "* LIST (\\NonExistent \\Sent \\X-Mine) NIL \"a b\"",
+        "* LIST () \"\\\\\" x",
+        "* LSUB () \".\" Entw&APw-rfe",
+        "* XLIST (\\Inbox) \"/\" INBOX",
+        "* LIST () \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\" \"X\"))",
+        "* LIST () \"/\" a (\"OLDNAME\" (b) \"X-Y\" (1 \"c d\"))",
+        "* STATUS a ()",
+        "* STATUS a (MESSAGES 1 RECENT 2 UIDNEXT 3 UIDVALIDITY 4 UNSEEN 5 DELETED 6 SIZE 7)",
+        "* STATUS a (HIGHESTMODSEQ 0 APPENDLIMIT NIL MAILBOXID (x-1) DELETED-STORAGE 8 X-Y (1 2))",
+        "* STATUS a (APPENDLIMIT 257890)",
+        "* NAMESPACE NIL NIL NIL",
+        "* NAMESPACE ((\"\" \"/\")(\"#mh/\" NIL \"X-PARAM\" (\"a\" \"b\"))) NIL ((\"#shared.\" \".\"))",
+        "* SEARCH",
+        "* SEARCH 2 84 882",
+        "* SEARCH 2 5 (MODSEQ 917162500)",
+        "* SORT 5 3 4",
+        "* ESEARCH",
+        "* ESEARCH (TAG \"A282\") MIN 2 COUNT 3",
+        "* ESEARCH (TAG \"A285\") UID MIN 7 MAX 3800 ALL 5,3:4 MODSEQ 8",
+        "* ESEARCH (TAG \"a\" MAILBOX b UIDVALIDITY 1) UID ALL 4001,4003",
+        "* ESEARCH (TAG \"a\") UID PARTIAL (-1:-100 NIL) PARTIAL (1:2 7:8) X-Y (1 2)",
+        "* ESEARCH (TAG \"a\") UID ADDTO (0 32768:32769) REMOVEFROM (0 32768 3 1)",
+        "* THREAD",
+        "* THREAD (2)(3 6 (4 23)(44 7 96))",
+        "* THREAD ((3)(5))",
+    ]);
+    otherwise(&[
+        (
+            "* list (\\hasnochildren) \"/\" \"INBOX\"",
+            "* LIST (\\HasNoChildren) \"/\" INBOX",
+        ),
+        (
+            "* LIST () \"/\" a (CHILDINFO (SUBSCRIBED))",
+            "* LIST () \"/\" a (\"CHILDINFO\" (\"SUBSCRIBED\"))",
+        ),
+    ]);
+    refused(&[
+        "* CAPABILITY (",
+        "* LIST",
+        "* LIST () \"//\" a",
+        "* LIST (x) \"/\" a",
+        "* LIST () \"/\" a b",
+        "* STATUS a (MESSAGES)",
+        "* STATUS a (MESSAGES 4294967296)",
+        "* SEARCH 0",
+        "* SEARCH 1 x",
+        "* SEARCH (MODSEQ 0)",
+        "* VANISHED *",
+        "* THREAD ()",
+        "* THREAD (1",
+        "* NAMESPACE NIL NIL",
+        "* ESEARCH MIN 0",
+        "* FLAGS (a",
+        "* FLAGS () x",
+    ]);
+    forgiven(&[
+        (
+            "* STATUS a (UIDVALIDITY 0)",
+            Quirks::ZERO_NUMBER,
+            "* STATUS a (UIDVALIDITY 0)",
+        ),
+        (
+            "* STATUS a (MESSAGES  1 )",
+            Quirks::EXTRA_SPACES,
+            "* STATUS a (MESSAGES 1)",
+        ),
+        ("* SEARCH 1 ", Quirks::EXTRA_SPACES, "* SEARCH 1"),
+        (
+            "* LIST () \"/\" a&b",
+            Quirks::RAW_MAILBOX,
+            "* LIST () \"/\" a&b",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_told_with_a_number() {
+    both_ways(&["* 0 EXISTS", "* 23 EXISTS", "* 5 RECENT", "* 44 EXPUNGE"]);
+    refused(&["* 0 EXPUNGE", "* 4294967296 EXISTS", "* 1 EXISTS x"]);
+}

@@ -9,6 +9,15 @@ pub use code::{Code, CodeWord, CopyUid, InProgress, MetadataCode};
 mod token;
 pub use token::{Token, Unknown};
 
+mod list;
+pub use list::{ListExtended, Listed};
+
+mod mailbox;
+pub use mailbox::{MailboxStatus, Namespace, Namespaces, StatusValue};
+
+mod search;
+pub use search::{ESearchFound, ESearchResult, Found, MessageThread};
+
 mod data;
 pub use data::Data;
 
