@@ -13,6 +13,7 @@ use mailwire::Output;
 use crate::command::Command;
 use crate::lex::{Class, is_all};
 use crate::limits;
+use crate::response::Response;
 use crate::string::{Content, Octets};
 
 /// What the peer can read.
@@ -130,6 +131,11 @@ impl Encoder {
     /// Writes a command.
     pub fn command(&mut self, command: &Command) {
         command.write(self);
+    }
+
+    /// Writes a response.
+    pub fn response(&mut self, response: &Response) {
+        response.write(self);
     }
 
     /// Changes what the peer can read, from here on.

@@ -253,6 +253,49 @@ impl Flags {
     }
 }
 
+/// The flags that can be changed for good (RFC 9051 section 7.1, `PERMANENTFLAGS`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct PermanentFlags {
+    /// These.
+    pub flags: Flags,
+    /// `\*`: and whatever keywords a client makes up.
+    pub any: bool,
+}
+
+impl PermanentFlags {
+    /// These, and if `any` others too.
+    pub fn new(flags: Flags, any: bool) -> Self {
+        Self { flags, any }
+    }
+
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let mut permanent = Self::default();
+        let any = &mut permanent.any;
+        permanent.flags.read_list(cursor, |cursor| {
+            let found = cursor.rest().starts_with(b"\\*");
+            if found {
+                *any = cursor.eat(b'\\') && cursor.eat(b'*');
+            }
+            found.then_some(())
+        })?;
+        Ok(permanent)
+    }
+
+    pub(crate) fn write(&self, to: &mut Encoder) {
+        to.raw(b"(");
+        self.flags.write_names(to);
+        if self.any {
+            to.raw(if self.flags.is_empty() {
+                b"\\*"
+            } else {
+                b" \\*"
+            });
+        }
+        to.raw(b")");
+    }
+}
+
 fn is_same(one: &Flag, other: &Flag) -> bool {
     match (one, other) {
         (Flag::Keyword(one), Flag::Keyword(other))

@@ -1,9 +1,10 @@
-//! IMAP4rev1, IMAP4rev2 and their extensions: framing and commands, without I/O.
+//! IMAP4rev1, IMAP4rev2 and their extensions: framing, commands and responses, without I/O.
 //!
-//! A [`Framer`] cuts a stream into frames, a [`Reader`] reads a frame as a [`command`], and an
+//! A [`Framer`] cuts a stream into frames, a [`Reader`] reads a frame as a [`command`] or
+//! a [`response`], and an
 //! [`Encoder`](encode::Encoder) writes one.
 //!
-//! Not here yet: the grammar of responses, and the machines of server and client.
+//! Not here yet: the machines of server and client.
 
 pub mod frame;
 pub use frame::{Frame, Framer};
@@ -26,7 +27,7 @@ pub use mailbox::{MailboxName, MailboxPattern};
 mod utf7;
 
 mod flag;
-pub use flag::{Flag, Flags, MailboxAttribute, MailboxAttributes};
+pub use flag::{Flag, Flags, MailboxAttribute, MailboxAttributes, PermanentFlags};
 
 mod date;
 pub use date::{Date, DateTime};
@@ -44,6 +45,7 @@ mod status;
 pub use status::StatusItem;
 
 pub mod command;
+pub mod response;
 
 mod reader;
 pub use reader::Reader;

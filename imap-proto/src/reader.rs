@@ -6,6 +6,7 @@ use crate::frame::Frame;
 use crate::lex::{Cursor, Fault};
 use crate::limits::Limits;
 use crate::quirks::Quirks;
+use crate::response::Response;
 
 /// Reads what a [`Framer`](crate::Framer) has found, by the rules of one connection.
 ///
@@ -75,6 +76,29 @@ impl Reader {
     /// If it is none that is known, or not as the grammar has it.
     pub fn command(&mut self, frame: &Frame) -> Result<Command, SyntaxError> {
         self.read(frame, Command::read)
+    }
+
+    /// Reads a response.
+    ///
+    /// ```
+    /// use imap_proto::response::{Response, StatusKind};
+    /// use imap_proto::{Frame, Reader};
+    ///
+    /// let mut reader = Reader::lenient();
+    /// let frame = Frame::from(bytes::Bytes::from("A1 OK [READ-WRITE] SELECT completed"));
+    /// let Response::Tagged { tag, status } = reader.response(&frame)? else {
+    ///     panic!("it is tagged");
+    /// };
+    /// assert_eq!((tag.as_str(), status.kind), ("A1", StatusKind::Ok));
+    /// # Ok::<(), imap_proto::SyntaxError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is not as the grammar has it. A response that is not known is no error, but
+    /// [`Unknown`](crate::response::Unknown).
+    pub fn response(&mut self, frame: &Frame) -> Result<Response, SyntaxError> {
+        self.read(frame, Response::read)
     }
 
     fn read<T>(

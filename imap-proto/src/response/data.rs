@@ -1,0 +1,190 @@
+//! Untagged responses: which there are.
+
+use std::num::NonZeroU32;
+
+use super::list::Listed;
+use super::mailbox::{MailboxStatus, Namespaces};
+use super::search::{ESearchFound, Found, MessageThread};
+use super::status::{self, Status, StatusKind};
+use super::token::Unknown;
+use crate::capability::Capability;
+use crate::command::ListKind;
+use crate::command::session::{IdParameters, read_id_parameters, write_id};
+use crate::encode::Encoder;
+use crate::flag::Flags;
+use crate::lex::{Cursor, FOLDED, Parsed};
+use crate::quirks::Quirks;
+use crate::set::NumberSet;
+
+/// What an untagged response tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Data {
+    /// `OK`, `NO`, `BAD`, `PREAUTH` and `BYE`
+    Status(Status),
+    /// `CAPABILITY`
+    Capability(Vec<Capability>),
+    /// `ENABLED` (RFC 5161): what is enabled now.
+    Enabled(Vec<Capability>),
+    /// `ID` (RFC 2971): who the server is; `None` if it does not say.
+    Id(Option<IdParameters>),
+    /// `FLAGS`: those of the mailbox.
+    Flags(Box<Flags>),
+    /// `EXISTS`: how many messages there are.
+    Exists(u32),
+    /// `RECENT`, of IMAP4rev1: how many of them are `\Recent`.
+    Recent(u32),
+    /// `EXPUNGE`: the message with this sequence number is gone, and those behind it move up.
+    Expunge(NonZeroU32),
+    /// `VANISHED` (RFC 7162): messages that are gone.
+    Vanished {
+        /// Whether they went before this session could see them.
+        earlier: bool,
+        /// Their UIDs.
+        uids: NumberSet,
+    },
+    /// `LIST`, `LSUB` and `XLIST`
+    List(Box<Listed>),
+    /// `STATUS`
+    MailboxStatus(Box<MailboxStatus>),
+    /// `NAMESPACE`
+    Namespace(Box<Namespaces>),
+    /// `SEARCH`
+    Search(Found),
+    /// `SORT` (RFC 5256)
+    Sort(Found),
+    /// `ESEARCH`
+    ESearch(Box<ESearchFound>),
+    /// `THREAD` (RFC 5256)
+    Thread(Vec<MessageThread>),
+    /// Something that is not known here.
+    Unknown(Box<Unknown>),
+}
+
+impl Data {
+    pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let start = cursor.at();
+        if cursor.peek() == Some(b'[') && cursor.forgives(Quirks::MISSING_STATUS) {
+            let (code, text) = status::read_text(cursor)?;
+            let kind = StatusKind::Ok;
+            return Ok(Self::Status(Status { kind, code, text }));
+        }
+        let mut word = FOLDED;
+        let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
+        if let Some(kind) = StatusKind::from_word(name) {
+            return Status::read(cursor, kind).map(Self::Status);
+        }
+        let known = match cursor.peek() {
+            Some(b' ') if name.iter().all(u8::is_ascii_digit) => {
+                Self::read_numbered(cursor, start)?
+            }
+            _ => Self::read_named(cursor, name)?,
+        };
+        let Some(data) = known else {
+            cursor.reset(start);
+            return Unknown::read(cursor).map(|unknown| Self::Unknown(Box::new(unknown)));
+        };
+        cursor.end()?;
+        Ok(data)
+    }
+
+    fn read_numbered(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Option<Self>> {
+        let behind = cursor.at();
+        cursor.space()?;
+        let mut word = FOLDED;
+        let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
+        let end = cursor.at();
+        cursor.reset(start);
+        let data = match name {
+            b"EXISTS" => Self::Exists(cursor.number()?),
+            b"RECENT" => Self::Recent(cursor.number()?),
+            b"EXPUNGE" => Self::Expunge(cursor.nz_number()?),
+            _ => return Ok(None),
+        };
+        debug_assert_eq!(cursor.at(), behind, "the number is all digits");
+        cursor.reset(end);
+        Ok(Some(data))
+    }
+
+    fn read_named(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<Option<Self>> {
+        Ok(Some(match name {
+            b"LIST" => Self::List(Listed::read(cursor, ListKind::List)?),
+            b"LSUB" => Self::List(Listed::read(cursor, ListKind::Lsub)?),
+            b"XLIST" => Self::List(Listed::read(cursor, ListKind::XList)?),
+            b"SEARCH" => Self::Search(Found::read(cursor)?),
+            b"SORT" => Self::Sort(Found::read(cursor)?),
+            b"ESEARCH" => Self::ESearch(ESearchFound::read(cursor)?),
+            b"THREAD" => Self::Thread(MessageThread::read_all(cursor)?),
+            b"STATUS" => Self::MailboxStatus(Box::new(MailboxStatus::read(cursor)?)),
+            b"CAPABILITY" => Self::Capability(cursor.spaced(Capability::read)?),
+            b"ENABLED" => Self::Enabled(cursor.spaced(Capability::read)?),
+            b"NAMESPACE" => Self::Namespace(Box::new(Namespaces::read(cursor)?)),
+            b"FLAGS" => {
+                cursor.space()?;
+                Self::Flags(Box::new(Flags::read(cursor)?))
+            }
+            b"ID" => {
+                cursor.space()?;
+                Self::Id(read_id_parameters(cursor)?)
+            }
+            b"VANISHED" => {
+                cursor.space()?;
+                let earlier = cursor.eat(b'(');
+                if earlier {
+                    cursor.expect_word("EARLIER")?;
+                    cursor.expect(b')', "a closing parenthesis")?;
+                    cursor.space()?;
+                }
+                let uids = NumberSet::read(cursor)?;
+                Self::Vanished { earlier, uids }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    pub(super) fn write(&self, to: &mut Encoder) {
+        match self {
+            Self::Status(status) => status.write(to),
+            Self::Capability(capabilities) => write_capabilities("CAPABILITY", capabilities, to),
+            Self::Enabled(capabilities) => write_capabilities("ENABLED", capabilities, to),
+            Self::Id(parameters) => write_id(parameters.as_ref(), to.raw(b"ID")),
+            Self::Flags(flags) => flags.write(to.raw(b"FLAGS ")),
+            Self::Exists(count) => {
+                to.number(*count).raw(b" EXISTS");
+            }
+            Self::Recent(count) => {
+                to.number(*count).raw(b" RECENT");
+            }
+            Self::Expunge(number) => {
+                to.number(number.get()).raw(b" EXPUNGE");
+            }
+            Self::Vanished { earlier, uids } => {
+                let earlier: &[u8] = if *earlier { b"(EARLIER) " } else { b"" };
+                to.raw(b"VANISHED ").raw(earlier).display(uids);
+            }
+            Self::List(listed) => listed.write(to),
+            Self::MailboxStatus(status) => status.write(to),
+            Self::Namespace(namespaces) => namespaces.write(to),
+            Self::Search(found) => found.write(to.raw(b"SEARCH")),
+            Self::Sort(found) => found.write(to.raw(b"SORT")),
+            Self::ESearch(found) => found.write(to.raw(b"ESEARCH")),
+            Self::Thread(threads) => {
+                to.raw(b"THREAD");
+                if !threads.is_empty() {
+                    to.space();
+                }
+                for thread in threads {
+                    thread.write(to);
+                }
+            }
+            Self::Unknown(unknown) => unknown.write(to),
+        }
+    }
+}
+
+fn write_capabilities(name: &str, capabilities: &[Capability], to: &mut Encoder) {
+    to.word(name);
+    for capability in capabilities {
+        to.space().display(capability);
+    }
+}
