@@ -523,7 +523,8 @@ impl Framer {
             unreachable!("called while a line is skipped");
         };
         let end = memchr::memchr(b'\n', input);
-        if *gone + end.unwrap_or(input.len()) > self.limits.skipped.max(self.limits.text) {
+        let most = self.limits.text.saturating_add(self.limits.skipped);
+        if *gone + end.unwrap_or(input.len()) > most {
             return Err(FrameError::EndlessLine);
         }
         let Some(end) = end else {

@@ -8,8 +8,9 @@ pub struct FrameLimits {
     /// 8192. Stops lines that are only there to be stored. Default 64 KiB for commands and 4 MiB for
     /// responses: `SEARCH` answers with all its numbers in one line.
     pub text: usize,
-    /// Octets of an over-long line that are skipped in search of its end, before the connection is
-    /// given up. Stops a line without end. Default 64 KiB for commands, 64 MiB for responses.
+    /// Octets of an over-long line, beyond [`text`](Self::text), that are skipped in search of its
+    /// end before the connection is given up. Stops a line without end. Default 64 KiB for
+    /// commands, 64 MiB for responses.
     pub skipped: usize,
     /// Octets of a literal that is kept within its frame without a question. What is larger is
     /// [announced](crate::frame::Found::Literal), and may be streamed or refused. Default 64 KiB.
