@@ -171,10 +171,8 @@ async fn impossible_statuses_are_421() {
                 Running::start(listener(config.clone()).await, move |_| Answers(answer)).await;
             let mut client = running.client().await;
             client.begin(hello, &["a@x.test", "b@x.test"]).await;
+            // Nothing is said behind a 421, not even to a second recipient of LMTP.
             client.talk(&[("x\r\n.", "421 4.3.0")]).await;
-            if hello == "LHLO c" {
-                assert!(client.reply().await.starts_with("421 4.3.0"));
-            }
             assert!(client.is_closed().await);
             drop(client);
             running.end().await;
