@@ -10,8 +10,8 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 use mailwire::Output;
 
+use crate::class::{Class, is_all};
 use crate::command::Command;
-use crate::lex::{Class, is_all};
 use crate::limits;
 use crate::response::Response;
 use crate::string::{Content, Octets};
@@ -195,17 +195,7 @@ impl Encoder {
 
     #[inline]
     pub(crate) fn number(&mut self, number: impl Into<u64>) -> &mut Self {
-        let mut number = number.into();
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.raw(&digits[at..]);
-            }
-        }
+        self.raw(itoa::Buffer::new().format(number.into()).as_bytes())
     }
 
     pub(crate) fn display(&mut self, value: &impl fmt::Display) -> &mut Self {

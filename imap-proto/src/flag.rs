@@ -5,9 +5,10 @@ use std::str::FromStr;
 
 use bitflags::bitflags;
 
+use crate::class::Class;
 use crate::encode::Encoder;
 use crate::error::Invalid;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
 use crate::quirks::Quirks;
 use crate::string::Atom;
 

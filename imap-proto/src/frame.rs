@@ -8,8 +8,8 @@
 use bytes::{Bytes, BytesMut};
 use mailwire::Input;
 
+use crate::class::{Class, length_of};
 use crate::error::FrameError;
-use crate::lex::{Class, length_of};
 use crate::limits::{self, FrameLimits};
 use crate::tag::Tag;
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::class::{Class, is, length_of};
 use crate::frame::Frame;
 use crate::limits::NUMBER64;
 use crate::quirks::Quirks;
@@ -208,6 +209,21 @@ impl<'a> Cursor<'a> {
             *to = from.to_ascii_uppercase();
         }
         Ok(folded)
+    }
+
+    /// The name of an item, in upper case, and the space between it and its value. What is too long
+    /// to be one of ours is an empty word.
+    #[inline]
+    pub(crate) fn item<'b>(
+        &mut self,
+        buffer: &'b mut Folded,
+        expected: &'static str,
+    ) -> Parsed<&'b [u8]> {
+        let name = self.keyword(buffer, expected)?;
+        if !name.is_empty() {
+            self.space()?;
+        }
+        Ok(name)
     }
 
     /// A word in upper case, up to a bracket or the like that belongs to atoms otherwise.
@@ -503,6 +519,18 @@ impl<'a> Cursor<'a> {
 
     // Lists.
 
+    /// `(a)`
+    #[inline]
+    pub(crate) fn parenthesised<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        self.expect(b'(', "a parenthesis")?;
+        let value = read(self)?;
+        self.expect(b')', "a closing parenthesis")?;
+        Ok(value)
+    }
+
     /// `(a b c)`, empty too.
     #[inline]
     pub(crate) fn list<T>(
@@ -568,94 +596,3 @@ pub(crate) type Folded = [u8; 24];
 
 /// A new one.
 pub(crate) const FOLDED: Folded = [0; 24];
-
-/// A class of octets (RFC 9051 section 9).
-#[derive(Clone, Copy)]
-pub(crate) struct Class(u16);
-
-impl Class {
-    /// `ATOM-CHAR`
-    pub(crate) const ATOM: Self = Self(1);
-    /// `ASTRING-CHAR`: an atom's, and `]`.
-    pub(crate) const ASTRING: Self = Self(2);
-    /// `list-char`: an astring's, and the wildcards.
-    pub(crate) const LIST: Self = Self(4);
-    /// Of a `tag`: an astring's without `+`.
-    pub(crate) const TAG: Self = Self(8);
-    /// Of a quoted string, as it is: ASCII without CR, LF, NUL, `"` and `\`.
-    pub(crate) const QUOTED: Self = Self(16);
-    /// Of base64, with its padding.
-    pub(crate) const BASE64: Self = Self(64);
-    /// Of an atom in UTF-8: an astring's, and all above 127.
-    pub(crate) const UTF8: Self = Self(128);
-    /// Of a mailbox name that is the same in modified UTF-7: printable ASCII without `&`.
-    pub(crate) const PLAIN: Self = Self(256);
-    /// Of anything between spaces.
-    pub(crate) const PRINTABLE: Self = Self(1024);
-    /// Of a pattern in UTF-8: a `list-char`, and all above 127.
-    pub(crate) const UTF8_LIST: Self = Self(512);
-}
-
-const CLASSES: [u16; 256] = {
-    let mut classes = [0; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        let o = octet as u8;
-        let mut class = 0;
-        let special = matches!(o, b'(' | b')' | b'{' | b'"' | b'\\');
-        let wild = matches!(o, b'%' | b'*');
-        let printable = o > 32 && o < 127 && !special;
-        if printable && !wild && o != b']' {
-            class |= 1;
-        }
-        if printable && !wild {
-            class |= 2 | 128;
-        }
-        if printable {
-            class |= 4;
-        }
-        if printable && !wild && o != b'+' {
-            class |= 8;
-        }
-        if o > 0 && o < 128 && !matches!(o, b'\r' | b'\n' | b'"' | b'\\') {
-            class |= 16;
-        }
-        if o.is_ascii_alphanumeric() || matches!(o, b'+' | b'/' | b'=') {
-            class |= 64;
-        }
-        if printable || o > 127 {
-            class |= 512;
-        }
-        if o > 32 && o != 127 {
-            class |= 1024;
-        }
-        if o > 127 {
-            class |= 128;
-        }
-        if o >= 32 && o < 127 && o != b'&' {
-            class |= 256;
-        }
-        classes[octet] = class;
-        octet += 1;
-    }
-    classes
-};
-
-#[inline]
-pub(crate) fn is(octet: u8, class: Class) -> bool {
-    CLASSES[usize::from(octet)] & class.0 != 0
-}
-
-#[inline]
-pub(crate) fn is_all(octets: &[u8], class: Class) -> bool {
-    octets.iter().all(|octet| is(*octet, class))
-}
-
-/// How many octets of the class stand in front.
-#[inline]
-pub(crate) fn length_of(octets: &[u8], class: Class) -> usize {
-    octets
-        .iter()
-        .position(|octet| !is(*octet, class))
-        .unwrap_or(octets.len())
-}

@@ -51,6 +51,7 @@ pub mod response;
 mod reader;
 pub use reader::Reader;
 
+mod class;
 mod keyword;
 mod lex;
 

@@ -8,8 +8,8 @@ use std::str::FromStr;
 use bytes::Bytes;
 use compact_str::CompactString;
 
+use crate::class::{Class, is_all};
 use crate::error::Invalid;
-use crate::lex::{Class, is_all};
 
 /// The value of an `astring`, a `string` or, as an `Option`, an `nstring`.
 ///

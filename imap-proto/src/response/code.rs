@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 
 use crate::capability::Capability;
+use crate::class::Class;
 use crate::encode::Encoder;
 use crate::flag::PermanentFlags;
 use crate::keyword::keywords;
-use crate::lex::{Class, Cursor, FOLDED, Parsed};
+use crate::lex::{Cursor, FOLDED, Parsed};
 use crate::number::ModSeq;
 use crate::quirks::Quirks;
 use crate::set::{NumberSet, OrderedSet};
@@ -279,12 +280,7 @@ impl Code {
             }
             b"HIGHESTMODSEQ" => Self::HighestModSeq(ModSeq::read(cursor)?),
             b"MODIFIED" => Self::Modified(NumberSet::read(cursor)?),
-            b"MAILBOXID" => {
-                cursor.expect(b'(', "a parenthesis")?;
-                let id = cursor.atom()?;
-                cursor.expect(b')', "a closing parenthesis")?;
-                Self::MailboxId(id)
-            }
+            b"MAILBOXID" => Self::MailboxId(cursor.parenthesised(Cursor::atom)?),
             b"REFERRAL" => Self::Referral(text(cursor)?),
             b"BADURL" => Self::BadUrl(text(cursor)?),
             b"URLMECH" => {
@@ -414,14 +410,14 @@ impl InProgress {
                 false => read(cursor).map(Some),
             }
         }
-        cursor.expect(b'(', "a parenthesis")?;
-        let tag = or_nil(cursor, tag)?;
-        cursor.space()?;
-        let progress = or_nil(cursor, |cursor| cursor.number64())?;
-        cursor.space()?;
-        let goal = or_nil(cursor, |cursor| cursor.number64())?;
-        cursor.expect(b')', "a closing parenthesis")?;
-        Ok(Self::new(tag, progress, goal))
+        cursor.parenthesised(|cursor| {
+            let tag = or_nil(cursor, tag)?;
+            cursor.space()?;
+            let progress = or_nil(cursor, |cursor| cursor.number64())?;
+            cursor.space()?;
+            let goal = or_nil(cursor, |cursor| cursor.number64())?;
+            Ok(Self::new(tag, progress, goal))
+        })
     }
 
     fn write(&self, to: &mut Encoder) {

@@ -111,10 +111,7 @@ impl ListExtended {
                 .map(Self::ChildInfo);
         }
         if name.eq_ignore_ascii_case(b"OLDNAME") {
-            cursor.expect(b'(', "a parenthesis")?;
-            let old = MailboxName::read(cursor)?;
-            cursor.expect(b')', "a closing parenthesis")?;
-            return Ok(Self::OldName(old));
+            return cursor.parenthesised(MailboxName::read).map(Self::OldName);
         }
         Ok(Self::Other(name, Token::read(cursor)?))
     }

@@ -24,9 +24,10 @@ pub use data::Data;
 use mailwire::Secret;
 use mailwire::auth;
 
+use crate::class::Class;
 use crate::encode::Encoder;
 use crate::error::Invalid;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
 use crate::quirks::Quirks;
 use crate::string::Text;
 use crate::tag::Tag;

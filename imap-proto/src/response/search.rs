@@ -171,27 +171,22 @@ impl ESearchResult {
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let start = cursor.at();
         let mut word = FOLDED;
-        let name = cursor.keyword(&mut word, "a result")?;
-        if !name.is_empty() {
-            cursor.space()?;
-        }
+        let name = cursor.item(&mut word, "a result")?;
         Ok(match name {
             b"MIN" => Self::Min(cursor.nz_number()?),
             b"MAX" => Self::Max(cursor.nz_number()?),
             b"ALL" => Self::All(OrderedSet::read(cursor)?),
             b"COUNT" => Self::Count(cursor.number()?),
             b"MODSEQ" => Self::ModSeq(ModSeq::read(cursor)?),
-            b"PARTIAL" => {
-                cursor.expect(b'(', "a parenthesis")?;
+            b"PARTIAL" => cursor.parenthesised(|cursor| {
                 let range = ResultRange::read(cursor)?;
                 cursor.space()?;
                 let set = match cursor.eat_word(b"NIL") {
                     true => None,
                     false => Some(OrderedSet::read(cursor)?),
                 };
-                cursor.expect(b')', "a closing parenthesis")?;
-                Self::Partial(range, set)
-            }
+                Ok(Self::Partial(range, set))
+            })?,
             b"ADDTO" => Self::AddTo(cursor.nonempty_list(read_update)?),
             b"REMOVEFROM" => Self::RemoveFrom(cursor.nonempty_list(read_update)?),
             _ => {
