@@ -45,6 +45,8 @@ pub use capability::{Capability, Extension};
 mod status;
 pub use status::StatusItem;
 
+mod server;
+
 pub mod command;
 pub mod response;
 
