@@ -60,5 +60,8 @@ bitflags! {
         const LOOSE_STRING = 1 << 22;
         /// Capabilities that are no atoms, `XOPTION=(a)`: old servers of universities and providers.
         const LOOSE_CAPABILITY = 1 << 23;
+        /// A text part without its number of lines, or a message within a message without its
+        /// envelope and structure: Exchange, gateways.
+        const SHORT_BODY = 1 << 24;
     }
 }

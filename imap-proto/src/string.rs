@@ -21,6 +21,11 @@ use crate::error::Invalid;
 pub struct Octets(Bytes);
 
 impl Octets {
+    /// A value of ours, without a copy.
+    pub const fn fixed(value: &'static str) -> Self {
+        Self(Bytes::from_static(value.as_bytes()))
+    }
+
     /// The value as text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()

@@ -2,14 +2,15 @@
 
 use std::num::NonZeroU32;
 
+use super::fetch::Fetched;
 use super::list::Listed;
 use super::mailbox::{MailboxStatus, Namespaces};
 use super::search::{ESearchFound, Found, MessageThread};
 use super::status::{self, Status, StatusKind};
 use super::token::Unknown;
 use crate::capability::Capability;
-use crate::command::ListKind;
 use crate::command::session::{IdParameters, read_id_parameters, write_id};
+use crate::command::{By, ListKind};
 use crate::encode::Encoder;
 use crate::flag::Flags;
 use crate::lex::{Cursor, FOLDED, Parsed};
@@ -36,6 +37,8 @@ pub enum Data {
     Recent(u32),
     /// `EXPUNGE`: the message with this sequence number is gone, and those behind it move up.
     Expunge(NonZeroU32),
+    /// `FETCH` and `UIDFETCH`: something about a message.
+    Fetch(Fetched),
     /// `VANISHED` (RFC 7162): messages that are gone.
     Vanished {
         /// Whether they went before this session could see them.
@@ -99,6 +102,15 @@ impl Data {
             b"EXISTS" => Self::Exists(cursor.number()?),
             b"RECENT" => Self::Recent(cursor.number()?),
             b"EXPUNGE" => Self::Expunge(cursor.nz_number()?),
+            b"FETCH" | b"UIDFETCH" => {
+                let by = match name {
+                    b"FETCH" => By::Sequence,
+                    _ => By::Uid,
+                };
+                let number = cursor.nz_number()?;
+                cursor.reset(end);
+                return Fetched::read(cursor, by, number).map(|fetched| Some(Self::Fetch(fetched)));
+            }
             _ => return Ok(None),
         };
         debug_assert_eq!(cursor.at(), behind, "the number is all digits");
@@ -158,6 +170,7 @@ impl Data {
             Self::Expunge(number) => {
                 to.number(number.get()).raw(b" EXPUNGE");
             }
+            Self::Fetch(fetched) => fetched.write(to),
             Self::Vanished { earlier, uids } => {
                 let earlier: &[u8] = if *earlier { b"(EARLIER) " } else { b"" };
                 to.raw(b"VANISHED ").raw(earlier).display(uids);

@@ -15,6 +15,18 @@ pub use list::{ListExtended, Listed};
 mod mailbox;
 pub use mailbox::{MailboxStatus, Namespace, Namespaces, StatusValue};
 
+mod envelope;
+pub use envelope::{Address, Envelope};
+
+mod body;
+pub use body::{
+    BodyExtension, BodyPart, BodyStructure, Disposition, MessagePart, Multipart,
+    MultipartExtension, Parameter, PartExtension, PartKind,
+};
+
+mod fetch;
+pub use fetch::{FetchItem, Fetched, FetchedBinary, FetchedSection, InvalidItem, OtherItem};
+
 mod search;
 pub use search::{ESearchFound, ESearchResult, Found, MessageThread};
 
