@@ -269,6 +269,69 @@ fn what_is_told_without_a_number() {
 }
 
 #[test]
+fn what_extensions_tell() {
+    both_ways(&[
+        "* QUOTA \"\" (STORAGE 10 512 MESSAGE 9223372036854775807 0)",
+        "* QUOTA #user/alice ()",
+        "* QUOTAROOT INBOX \"\" #user/alice",
+        "* QUOTAROOT comp.mail.mime",
+        "* ACL INBOX alice rwipslxetad -bob r anyone \"\"",
+        "* ACL INBOX",
+        "* LISTRIGHTS archive/imap \"alice b\" la r swicdkxte 0 1",
+        "* LISTRIGHTS x alice \"\"",
+        "* MYRIGHTS Entw&APw-rfe rwiptsldaex",
+        "* MYRIGHTS x \"\"",
+        "* METADATA INBOX (/shared/comment \"Shared\" /private/comment NIL)",
+        "* METADATA \"\" (/shared/vendor/x ~{3}\r\na\0b)",
+        "* METADATA \"\" /shared/comment /private/comment",
+        "* GENURLAUTH \"imap://a@b/INBOX/;uid=20;urlauth=submit+c:internal:91\" \"x\"",
+        "* URLFETCH \"imap://a\" {3}\r\na b \"imap://b\" NIL \"imap://c\" \"\"",
+        "* URLFETCH \"imap://a\" (BODYPARTSTRUCTURE (\"A\" \"B\" NIL NIL NIL \"7BIT\" 1)) (BINARY ~{2}\r\na\0) \"imap://b\" (BODY NIL)",
+        "* LANGUAGE (DE)",
+        "* LANGUAGE (EN DE-IT i-default)",
+        "* COMPARATOR i;unicode-casemap",
+        "* COMPARATOR i;basic (i;basic \"a b\")",
+        "* JMAPACCESS \"https://jmap.example.org/.s/[x]\"",
+    ]);
+    refused(&[
+        "* QUOTA \"\"",
+        "* QUOTA \"\" (STORAGE 10)",
+        "* QUOTA \"\" (STORAGE 10 9223372036854775808)",
+        "* QUOTAROOT",
+        "* ACL x alice",
+        "* ACL x alice r!",
+        "* LISTRIGHTS x alice",
+        "* MYRIGHTS x",
+        "* METADATA x ()",
+        "* METADATA x (a)",
+        "* METADATA x",
+        "* GENURLAUTH",
+        "* URLFETCH a",
+        "* URLFETCH a ()",
+        "* URLFETCH a (BINARY)",
+        "* LANGUAGE ()",
+        "* COMPARATOR",
+        "* JMAPACCESS x",
+    ]);
+    forgiven(&[(
+        "* URLFETCH a (BODYPARTSTRUCTURE (\"A\" \"B\" NIL NIL NIL \"7BIT\" 1) BODY {1}\r\nx) b NIL",
+        Quirks::JOINED_URL_ITEMS,
+        "* URLFETCH \"a\" (BODYPARTSTRUCTURE (\"A\" \"B\" NIL NIL NIL \"7BIT\" 1)) (BODY {1}\r\nx) \"b\" NIL",
+    )]);
+}
+
+#[test]
+fn numbers_that_are_not_0_do_not_begin_with_0() {
+    refused(&[
+        "* 01 EXPUNGE",
+        "* SEARCH 1 02",
+        "* VANISHED 1:02",
+        "* 01 FETCH ()",
+    ]);
+    both_ways(&["* 0 EXISTS"]);
+}
+
+#[test]
 fn what_is_told_with_a_number() {
     both_ways(&["* 0 EXISTS", "* 23 EXISTS", "* 5 RECENT", "* 44 EXPUNGE"]);
     refused(&["* 0 EXPUNGE", "* 4294967296 EXISTS", "* 1 EXISTS x"]);

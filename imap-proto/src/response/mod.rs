@@ -27,6 +27,18 @@ pub use body::{
 mod fetch;
 pub use fetch::{FetchItem, Fetched, FetchedBinary, FetchedSection, InvalidItem, OtherItem};
 
+mod quota;
+pub use quota::{Quota, QuotaRoot, ResourceUsage};
+
+mod access;
+pub use access::{Acl, AclEntry, ListRights, MyRights};
+
+mod metadata;
+pub use metadata::{Metadata, MetadataEntries};
+
+mod url;
+pub use url::{UrlFetched, UrlItem, UrlValue};
+
 mod search;
 pub use search::{ESearchFound, ESearchResult, Found, MessageThread};
 
