@@ -4,7 +4,10 @@ mod status;
 pub use status::{Status, StatusKind};
 
 mod code;
-pub use code::{Code, CodeWord, CopyUid, InProgress, MetadataCode};
+pub use code::{Code, CodeWord};
+
+mod detail;
+pub use detail::{AnnotateCode, AnnotationLimits, CopyUid, InProgress, MetadataCode};
 
 mod token;
 pub use token::{Token, Unknown};
