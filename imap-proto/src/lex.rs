@@ -334,9 +334,30 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Gmail's numbers have all of 64 bits.
+    pub(crate) fn gmail_id(&mut self) -> Parsed<u64> {
+        let digits = self
+            .rest()
+            .iter()
+            .take_while(|octet| octet.is_ascii_digit());
+        let length = digits.count();
+        let digits = std::str::from_utf8(&self.rest()[..length]);
+        match digits.ok().and_then(|digits| digits.parse().ok()) {
+            Some(id) => {
+                self.at += length;
+                Ok(id)
+            }
+            None => self.fail("a number of 64 bits"),
+        }
+    }
+
+    /// `nz-number`, which does not begin with 0 (RFC 9051 section 9).
     #[inline]
     pub(crate) fn nz_number(&mut self) -> Parsed<std::num::NonZeroU32> {
         let start = self.at;
+        if self.peek() == Some(b'0') {
+            return self.fail("a number that does not begin with 0");
+        }
         match std::num::NonZeroU32::new(self.number()?) {
             Some(value) => Ok(value),
             None => {

@@ -13,7 +13,8 @@ use crate::error::Invalid;
 
 /// The value of an `astring`, a `string` or, as an `Option`, an `nstring`.
 ///
-/// Any octets are legal. How they are written, as an atom, quoted, or as a literal, is the
+/// Any octets are legal; but NUL, which only a `literal8` may hold, is refused by most servers elsewhere. How
+/// octets are written, as an atom, quoted, or as a literal, is the
 /// [encoder](crate::encode::Encoder)'s to choose, so nothing that stands in a string can end it.
 ///
 /// What was read is a slice of its frame, without a copy.

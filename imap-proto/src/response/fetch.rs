@@ -267,8 +267,8 @@ impl FetchItem {
             b"SAVEDATE" => Self::SaveDate(Some(DateTime::read(cursor)?)),
             b"PREVIEW" => Self::Preview(cursor.nstring()?),
             b"ANNOTATION" => Self::Annotations(Annotation::read_list(cursor)?),
-            b"X-GM-MSGID" => Self::GmailMessageId(read_id(cursor)?),
-            b"X-GM-THRID" => Self::GmailThreadId(read_id(cursor)?),
+            b"X-GM-MSGID" => Self::GmailMessageId(cursor.gmail_id()?),
+            b"X-GM-THRID" => Self::GmailThreadId(cursor.gmail_id()?),
             b"X-GM-LABELS" => Self::GmailLabels(cursor.list(read_label)?),
             _ => return Ok(None),
         };
@@ -382,17 +382,7 @@ impl FetchedBinary {
     fn write(&self, to: &mut Encoder) {
         write_part(&self.part, to.raw(b"BINARY["));
         write_origin(self.origin, to.raw(b"]"));
-        to.space();
-        match &self.content {
-            // What is not at hand may hold NUL.
-            Some(streamed @ Content::Streamed(_)) => {
-                to.literal(streamed, true);
-            }
-            Some(Content::Whole(octets)) if memchr::memchr(0, octets).is_some() => {
-                to.literal(&Content::Whole(octets.clone()), true);
-            }
-            content => write_content(content.as_ref(), to),
-        }
+        write_binary(self.content.as_ref(), to.space());
     }
 }
 
@@ -437,7 +427,7 @@ fn write_origin(origin: Option<u64>, to: &mut Encoder) {
 }
 
 /// An `nstring` or `literal8` that may be streamed.
-fn read_content(cursor: &mut Cursor<'_>) -> Parsed<Option<Content>> {
+pub(super) fn read_content(cursor: &mut Cursor<'_>) -> Parsed<Option<Content>> {
     match cursor.peek() {
         Some(b'{' | b'~') => cursor.literal().map(Some),
         _ => Ok(cursor.nstring()?.map(Content::Whole)),
@@ -445,12 +435,25 @@ fn read_content(cursor: &mut Cursor<'_>) -> Parsed<Option<Content>> {
 }
 
 /// As a literal, as clients are used to; but there are clients that do not take an empty one.
-fn write_content(content: Option<&Content>, to: &mut Encoder) {
+pub(super) fn write_content(content: Option<&Content>, to: &mut Encoder) {
     match content {
         None => to.raw(b"NIL"),
         Some(Content::Whole(octets)) if octets.is_empty() => to.raw(b"\"\""),
         Some(content) => to.literal(content, false),
     };
+}
+
+/// As a `literal8` where it holds NUL, or may do so because it is not at hand.
+pub(super) fn write_binary(content: Option<&Content>, to: &mut Encoder) {
+    match content {
+        Some(streamed @ Content::Streamed(_)) => {
+            to.literal(streamed, true);
+        }
+        Some(whole @ Content::Whole(octets)) if memchr::memchr(0, octets).is_some() => {
+            to.literal(whole, true);
+        }
+        content => write_content(content, to),
+    }
 }
 
 /// A value that is not known, or not as it should be: a token, or where mistakes are forgiven all that is left.
@@ -469,24 +472,5 @@ fn read_any_value(cursor: &mut Cursor<'_>) -> Parsed<Token> {
             Ok(Token::Word(text))
         }
         _ => Err(failed),
-    }
-}
-
-/// Gmail's numbers have all of 64 bits.
-fn read_id(cursor: &mut Cursor<'_>) -> Parsed<u64> {
-    let rest = cursor.rest();
-    let length = rest
-        .iter()
-        .take_while(|octet| octet.is_ascii_digit())
-        .count();
-    let id = std::str::from_utf8(&rest[..length])
-        .ok()
-        .and_then(|digits| digits.parse().ok());
-    match id {
-        Some(id) => {
-            cursor.reset(cursor.at() + length);
-            Ok(id)
-        }
-        None => cursor.fail("a number of 64 bits"),
     }
 }

@@ -4,7 +4,10 @@ mod status;
 pub use status::{Status, StatusKind};
 
 mod code;
-pub use code::{Code, CodeWord, CopyUid, InProgress, MetadataCode};
+pub use code::{Code, CodeWord};
+
+mod detail;
+pub use detail::{AnnotateCode, AnnotationLimits, CopyUid, InProgress, MetadataCode};
 
 mod token;
 pub use token::{Token, Unknown};
@@ -26,6 +29,18 @@ pub use body::{
 
 mod fetch;
 pub use fetch::{FetchItem, Fetched, FetchedBinary, FetchedSection, InvalidItem, OtherItem};
+
+mod quota;
+pub use quota::{Quota, QuotaRoot, ResourceUsage};
+
+mod access;
+pub use access::{Acl, AclEntry, ListRights, MyRights};
+
+mod metadata;
+pub use metadata::{Metadata, MetadataEntries};
+
+mod url;
+pub use url::{UrlFetched, UrlItem, UrlValue};
 
 mod search;
 pub use search::{ESearchFound, ESearchResult, Found, MessageThread};
