@@ -124,6 +124,7 @@ fn main() {
             .collect();
         seed("mbox_index", &messages.to_string(), &[&bytes]);
     }
+    imap(&root.join("../imap-proto/tests/commands.rs"));
     println!(
         "seeds of {count} transcripts in {}",
         root.join("corpus").display()
@@ -148,6 +149,35 @@ fn conversations(target: &str, folder: &Path, role: Role, head: &[u8]) -> usize 
         count += 1;
     }
     count
+}
+
+/// Seeds the targets of IMAP with the commands that its tests list, one a string.
+fn imap(tests: &Path) {
+    let written = fs::read_to_string(tests).expect("readable tests");
+    let lines = written
+        .lines()
+        .filter_map(|line| line.strip_prefix("    \"a ")?.strip_suffix("\","));
+    for (index, line) in lines.enumerate() {
+        let line = line
+            .replace("\\r\\n", "\r\n")
+            .replace("\\0", "\0")
+            .replace("\\\"", "\"")
+            .replace("\\\\", "\\");
+        let command = format!("a {line}\r\n");
+        for choice in 0..4u8 {
+            let name = format!("{index}-{choice}");
+            seed("imap_commands", &name, &[&[choice], command.as_bytes()]);
+            let head = [choice << 2 | choice & 3, 7, 200, 0x48];
+            seed("imap_framer", &name, &[&head, command.as_bytes()]);
+        }
+    }
+    for (index, text) in IMAP_NUMBERS_AND_NAMES.iter().enumerate() {
+        seed(
+            "imap_numbers_and_names",
+            &index.to_string(),
+            &[text.as_bytes()],
+        );
+    }
 }
 
 fn seed(target: &str, name: &str, parts: &[&[u8]]) {
@@ -195,6 +225,18 @@ const BACKENDS: &[&[u8]] = &[
     b"\0\x03NO ",
     b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n",
     b"OK\t3\tuser=al\x01tice\nCONT\t1\tVXNlcm5hbWU6\nFAIL\t2\tcode=temp_fail\nCONT\t4\t\n",
+];
+
+const IMAP_NUMBERS_AND_NAMES: &[&str] = &[
+    "1:4294967295",
+    "4:2,7,3:5 1,3:4",
+    "2,559:*",
+    "*:1,*",
+    "$",
+    "Entw&APw-rfe",
+    "~peter/mail/&U,BTFw-/&ZeVnLIqe-",
+    "a&-b&2D3eAA-",
+    "inbox/Entw\u{fc}rfe",
 ];
 
 const CREDENTIALS: &[&str] = &[

@@ -212,7 +212,8 @@ impl Encoder {
         self.string(value)
     }
 
-    /// A `string`.
+    /// A `string`. One that holds NUL is none in the grammar, whatever its notation; it is written as a literal,
+    /// and is up to the peer.
     #[inline]
     pub(crate) fn string(&mut self, value: &[u8]) -> &mut Self {
         if value.len() <= limits::QUOTED {
@@ -225,10 +226,15 @@ impl Encoder {
                 return self.quoted(value);
             }
         }
-        self.literal(
-            &Content::Whole(value.into()),
-            memchr::memchr(0, value).is_some(),
-        )
+        self.literal(&Content::Whole(value.into()), false)
+    }
+
+    /// A `string`, or where it holds NUL a `literal8`, which few places allow.
+    pub(crate) fn string8(&mut self, value: &Octets) -> &mut Self {
+        match memchr::memchr(0, value) {
+            None => self.string(value),
+            Some(_) => self.literal(&Content::Whole(value.clone()), true),
+        }
     }
 
     fn quoted(&mut self, value: &[u8]) -> &mut Self {

@@ -203,6 +203,9 @@ pub enum Why {
     TooLong,
     /// It has more literals than [`FrameLimits::literals`].
     TooManyLiterals,
+    /// It has a literal that should have waited: of more octets than [`FrameLimits::non_synchronising`].
+    /// Answered with BAD and the code TOOBIG (RFC 7888 section 5).
+    NotAskedFor,
     /// A line ended with LF alone.
     BareLf,
 }
@@ -479,6 +482,11 @@ impl Framer {
         self.literals += 1;
         if self.literals > self.limits.literals {
             self.refuse_because(Why::TooManyLiterals, announcement, input);
+            return Ok(());
+        }
+        let asks = synchronising || self.side == Side::Responses;
+        if !asks && length > self.limits.non_synchronising {
+            self.refuse_because(Why::NotAskedFor, announcement, input);
             return Ok(());
         }
         self.state = State::Decide(announcement);

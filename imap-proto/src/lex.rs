@@ -102,7 +102,7 @@ impl<'a> Cursor<'a> {
     /// Reads something nested, as long as it is not nested too deep.
     pub(crate) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == 0 {
-            return self.fail("fewer levels of nesting");
+            return self.fail(NESTING);
         }
         self.depth -= 1;
         let read = read(self);
@@ -334,9 +334,30 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Gmail's numbers have all of 64 bits.
+    pub(crate) fn gmail_id(&mut self) -> Parsed<u64> {
+        let digits = self
+            .rest()
+            .iter()
+            .take_while(|octet| octet.is_ascii_digit());
+        let length = digits.count();
+        let digits = std::str::from_utf8(&self.rest()[..length]);
+        match digits.ok().and_then(|digits| digits.parse().ok()) {
+            Some(id) => {
+                self.at += length;
+                Ok(id)
+            }
+            None => self.fail("a number of 64 bits"),
+        }
+    }
+
+    /// `nz-number`, which does not begin with 0 (RFC 9051 section 9).
     #[inline]
     pub(crate) fn nz_number(&mut self) -> Parsed<std::num::NonZeroU32> {
         let start = self.at;
+        if self.peek() == Some(b'0') {
+            return self.fail("a number that does not begin with 0");
+        }
         match std::num::NonZeroU32::new(self.number()?) {
             Some(value) => Ok(value),
             None => {
@@ -415,6 +436,20 @@ impl<'a> Cursor<'a> {
         )
     }
 
+    /// Whether what follows a quote closed a string that has quotes in it: behind a space a value begins, or the
+    /// name of an item, and not a word of people's.
+    fn surely_closes(&self, behind: usize) -> bool {
+        let next = |at: usize| self.octets.get(at).copied().unwrap_or(b')');
+        match next(behind) {
+            b' ' => match next(behind + 1) {
+                b'"' | b'(' | b')' | b'{' | b'~' | b'0'..=b'9' => true,
+                b'A'..=b'Z' => next(behind + 2).is_ascii_uppercase(),
+                _ => false,
+            },
+            _ => self.closes(behind),
+        }
+    }
+
     /// A quoted string with escapes, or with octets that need forgiveness.
     #[cold]
     fn quoted_slowly(&mut self, start: usize) -> Parsed<Octets> {
@@ -481,8 +516,7 @@ impl<'a> Cursor<'a> {
                 .count()
                 % 2
                 == 1;
-            // What looks like the end of one and the beginning of the next is that.
-            if self.closes(end + 1) && !escaped {
+            if self.surely_closes(end + 1) && !escaped {
                 self.fired |= Quirks::UNESCAPED_QUOTES;
                 self.at = end + 1;
                 return Ok(self.slice(start, end).into());
@@ -590,6 +624,9 @@ impl<'a> Cursor<'a> {
         Ok(values)
     }
 }
+
+/// What is expected of what is nested too deep.
+pub(crate) const NESTING: &str = "fewer levels of nesting";
 
 /// Room for a word in upper case: no command or item has a longer name.
 pub(crate) type Folded = [u8; 24];

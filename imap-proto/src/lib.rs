@@ -4,8 +4,7 @@
 //! a [`response`], and an
 //! [`Encoder`](encode::Encoder) writes one.
 //!
-//! Not here yet: types for the responses `FETCH`, `QUOTA`, `ACL`, `METADATA`, `URLFETCH`, `LANGUAGE` and
-//! their like, which are read as [`Unknown`](response::Unknown) with their tokens; and the machines of server and client.
+//! Not here yet: the machines of server and client.
 
 pub mod frame;
 pub use frame::{Frame, Framer};

@@ -21,6 +21,10 @@ pub struct FrameLimits {
     /// Literals of one frame. Stops one that never ends in small steps. Default 1000: a response
     /// or command has few, but `APPEND` may bring many messages (RFC 3502).
     pub literals: usize,
+    /// Octets of a literal that a client may send without waiting. A server with `LITERAL-` has 4096 here
+    /// (RFC 7888 section 5), so that nobody can send much that is not wanted. Default: no other limit than
+    /// [`literal`](Self::literal), as with `LITERAL+`.
+    pub non_synchronising: u64,
     /// Octets of a literal that is streamed. Default 2^63 - 1 (RFC 9051 section 9, `number64`): how
     /// large a message may be is decided when it is announced.
     pub literal: u64,
@@ -35,6 +39,7 @@ impl FrameLimits {
             kept_literal: 64 * 1024,
             kept_literals: 1024 * 1024,
             literals: 1000,
+            non_synchronising: NUMBER64,
             literal: NUMBER64,
         }
     }
@@ -73,6 +78,9 @@ pub(crate) const QUOTED: usize = 1024;
 
 /// The largest literal that LITERAL- lets a client send without waiting (RFC 7888 section 5).
 pub(crate) const LITERAL_MINUS: u64 = 4096;
+
+/// Up to so many flags each is compared with each; more are looked up. Stops a list of a million.
+pub(crate) const FEW_FLAGS: usize = 16;
 
 /// Literals from this size on are chained into the output instead of copied.
 pub(crate) const CHAINED: usize = 1024;

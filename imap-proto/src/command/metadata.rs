@@ -48,7 +48,11 @@ impl MetadataEntry {
     }
 
     pub(crate) fn write(&self, to: &mut Encoder) {
-        to.astring(&self.name).space().nstring(self.value.as_ref());
+        to.astring(&self.name).space();
+        match &self.value {
+            Some(value) => to.string8(value),
+            None => to.raw(b"NIL"),
+        };
     }
 }
 
@@ -88,13 +92,8 @@ impl GetMetadata {
                 }
                 cursor.expect_word("DEPTH")?;
                 cursor.space()?;
-                let known = Depth::ALL
-                    .iter()
-                    .find(|depth| cursor.eat_word(depth.as_str().as_bytes()));
-                depth = known.copied();
-                depth
-                    .map(|_| ())
-                    .ok_or_else(|| cursor.fault("0, 1 or infinity"))
+                depth = Some(Depth::read(cursor)?);
+                Ok(())
             })
         };
         // The grammar has the options first, the examples have them behind the mailbox.

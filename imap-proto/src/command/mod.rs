@@ -26,8 +26,8 @@ pub use store::{Copy, Store, StoreHow, StoreWhat};
 
 mod search;
 pub use search::{
-    DayKey, ESearch, EntryType, IsKey, Search, SearchKey, SearchReturn, SearchReturnOptions, Sort,
-    SortCriterion, SortKey, TextKey, Thread,
+    AnnotationValue, DayKey, ESearch, EntryType, IsKey, Search, SearchKey, SearchReturn,
+    SearchReturnOptions, Sort, SortCriterion, SortKey, TextKey, Thread,
 };
 
 pub(crate) mod notify;

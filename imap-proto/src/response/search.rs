@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::code::{tag, write_tag};
+use super::detail::{tag, write_tag};
 use super::token::Token;
 use crate::command::By;
 use crate::encode::Encoder;
@@ -89,6 +89,8 @@ pub enum ESearchResult {
     ModSeq(ModSeq),
     /// `PARTIAL`: some of the results (RFC 9394); `None` if there are none in the range.
     Partial(ResultRange, Option<OrderedSet>),
+    /// `RELEVANCY` (RFC 6203): how well each message fits that [`All`](Self::All) names, from 1 to 100.
+    Relevancy(Vec<u8>),
     /// `ADDTO`: messages that are found now, and at which positions (RFC 5267).
     AddTo(Vec<(u32, OrderedSet)>),
     /// `REMOVEFROM`: messages that are not found any more, and where they were (RFC 5267).
@@ -187,6 +189,7 @@ impl ESearchResult {
                 };
                 Ok(Self::Partial(range, set))
             })?,
+            b"RELEVANCY" => Self::Relevancy(cursor.list(read_score)?),
             b"ADDTO" => Self::AddTo(cursor.nonempty_list(read_update)?),
             b"REMOVEFROM" => Self::RemoveFrom(cursor.nonempty_list(read_update)?),
             _ => {
@@ -213,6 +216,9 @@ impl ESearchResult {
                 };
                 to.raw(b")")
             }
+            Self::Relevancy(scores) => to.raw(b"RELEVANCY ").list(scores, |to, score| {
+                to.number(*score);
+            }),
             Self::AddTo(updates) => to.raw(b"ADDTO ").list(updates, write_update),
             Self::RemoveFrom(updates) => to.raw(b"REMOVEFROM ").list(updates, write_update),
             Self::Other(name, value) => {
@@ -220,6 +226,17 @@ impl ESearchResult {
                 to
             }
         };
+    }
+}
+
+fn read_score(cursor: &mut Cursor<'_>) -> Parsed<u8> {
+    let start = cursor.at();
+    match u8::try_from(cursor.number()?) {
+        Ok(score @ 1..=100) => Ok(score),
+        _ => {
+            cursor.reset(start);
+            cursor.fail("a score from 1 to 100")
+        }
     }
 }
 

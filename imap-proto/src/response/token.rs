@@ -33,7 +33,7 @@ impl Token {
             Some(b'{') => cursor.literal().map(Self::String),
             Some(b'~') if cursor.rest().starts_with(b"~{") => cursor.literal().map(Self::String),
             Some(b'"') => Ok(Self::String(Content::Whole(cursor.string()?))),
-            _ => Self::read_word(cursor),
+            _ => Self::read_word(cursor).map(Self::Word),
         }
     }
 
@@ -50,7 +50,7 @@ impl Token {
     }
 
     /// Up to a space or parenthesis, but for those within brackets: `BODY[HEADER.FIELDS (X)]`.
-    fn read_word(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    pub(super) fn read_word(cursor: &mut Cursor<'_>) -> Parsed<Text> {
         let mut bracket = false;
         let length = cursor.rest().iter().position(|octet| {
             match octet {
@@ -69,7 +69,7 @@ impl Token {
         let text = Text::new(cursor.slice(start, start + length));
         let text = text.map_err(|_| cursor.fault("a token"))?;
         cursor.reset(start + length);
-        Ok(Self::Word(text))
+        Ok(text)
     }
 
     pub(super) fn write(&self, to: &mut Encoder) {

@@ -6,6 +6,7 @@ use crate::annotation::read_pattern;
 use crate::command::store::read_label;
 use crate::date::Date;
 use crate::encode::Encoder;
+use crate::flag::Flag;
 use crate::keyword::keywords;
 use crate::lex::{Cursor, FOLDED, Parsed};
 use crate::number::ModSeqOrZero;
@@ -50,8 +51,8 @@ pub enum SearchKey {
     Younger(NonZeroU32),
     /// `MODSEQ` (RFC 7162 section 3.1.5): changed since, or a flag of it did.
     ModSeq {
-        /// The name of a metadata item, such as `/flags/\draft`, and whose it is.
-        entry: Option<(Octets, EntryType)>,
+        /// Which flag, and whose.
+        entry: Option<(Flag, EntryType)>,
         /// Since when.
         since: ModSeqOrZero,
     },
@@ -65,8 +66,8 @@ pub enum SearchKey {
     Annotation {
         /// The name of an entry, with wildcards.
         entry: Octets,
-        /// The name of an attribute.
-        attribute: Octets,
+        /// Which of its values.
+        attribute: AnnotationValue,
         /// What is in it; `None` if nothing.
         value: Option<Octets>,
     },
@@ -113,6 +114,18 @@ keywords! {
         Unseen = "UNSEEN",
         /// In a mailbox that keeps the date of saving (RFC 8514).
         SaveDateSupported = "SAVEDATESUPPORTED",
+    }
+}
+
+keywords! {
+    /// Which value of an annotation (RFC 5257 section 7).
+    pub enum AnnotationValue {
+        /// Either.
+        Both = "value",
+        /// The user's own.
+        Private = "value.priv",
+        /// Everybody's.
+        Shared = "value.shared",
     }
 }
 
@@ -224,7 +237,7 @@ impl SearchKey {
             b"ANNOTATION" => {
                 let entry = read_pattern(cursor)?;
                 cursor.space()?;
-                let attribute = cursor.astring()?;
+                let attribute = AnnotationValue::read(cursor)?;
                 cursor.space()?;
                 Self::Annotation {
                     entry,
@@ -233,8 +246,8 @@ impl SearchKey {
                 }
             }
             b"X-GM-RAW" => Self::GmailRaw(cursor.astring()?),
-            b"X-GM-MSGID" => Self::GmailMessageId(cursor.number64()?),
-            b"X-GM-THRID" => Self::GmailThreadId(cursor.number64()?),
+            b"X-GM-MSGID" => Self::GmailMessageId(cursor.gmail_id()?),
+            b"X-GM-THRID" => Self::GmailThreadId(cursor.gmail_id()?),
             b"X-GM-LABELS" => Self::GmailLabels(match cursor.peek() {
                 Some(b'(') => cursor.nonempty_list(read_label)?,
                 _ => vec![read_label(cursor)?],
@@ -279,8 +292,15 @@ impl SearchKey {
             Self::Younger(seconds) => to.raw(b"YOUNGER ").number(seconds.get()),
             Self::ModSeq { entry, since } => {
                 to.raw(b"MODSEQ ");
-                if let Some((name, whose)) = entry {
-                    to.string(name).space().word(whose.as_str()).space();
+                if let Some((flag, whose)) = entry {
+                    // Always quoted, and a flag has nothing to escape but its backslash.
+                    let escaped = if matches!(flag, Flag::Keyword(_)) {
+                        ""
+                    } else {
+                        "\\"
+                    };
+                    to.raw(b"\"/flags/").word(escaped).display(flag).raw(b"\" ");
+                    to.word(whose.as_str()).space();
                 }
                 to.number(since.value())
             }
@@ -293,7 +313,7 @@ impl SearchKey {
                 value,
             } => {
                 to.raw(b"ANNOTATION ").string(entry);
-                to.space().astring(attribute);
+                to.space().word(attribute.as_str());
                 to.space().nstring(value.as_ref())
             }
             Self::GmailRaw(raw) => to.raw(b"X-GM-RAW ").astring(raw),
@@ -309,17 +329,17 @@ impl SearchKey {
 fn read_mod_seq(cursor: &mut Cursor<'_>) -> Parsed<SearchKey> {
     let mut entry = None;
     if cursor.peek() == Some(b'"') {
+        let start = cursor.at();
         let name = cursor.string()?;
-        cursor.space()?;
-        let types = [EntryType::Private, EntryType::Shared, EntryType::All];
-        let known = types
-            .into_iter()
-            .find(|word| cursor.eat_word(word.as_str().as_bytes()));
-        let Some(whose) = known else {
-            return cursor.fail("priv, shared or all");
+        let flag = name.as_str().and_then(|name| name.strip_prefix("/flags/"));
+        let Some(Ok(flag)) = flag.map(str::parse) else {
+            cursor.reset(start);
+            return cursor.fail("the entry of a flag");
         };
         cursor.space()?;
-        entry = Some((name, whose));
+        let whose = EntryType::read(cursor)?;
+        cursor.space()?;
+        entry = Some((flag, whose));
     }
     let since = ModSeqOrZero::read(cursor)?;
     Ok(SearchKey::ModSeq { entry, since })

@@ -1,7 +1,7 @@
 //! Finding messages (RFC 9051 section 6.4.4; RFC 7377).
 
 mod key;
-pub use key::{DayKey, EntryType, IsKey, SearchKey, TextKey};
+pub use key::{AnnotationValue, DayKey, EntryType, IsKey, SearchKey, TextKey};
 
 mod returned;
 pub use returned::{SearchReturn, SearchReturnOptions};
