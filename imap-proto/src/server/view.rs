@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::numbering::Numbering;
-use crate::command::{By, SearchKey};
+use crate::command::{By, IsKey, SearchKey};
 use crate::flag::Flags;
 use crate::number::ModSeq;
+use crate::response::MessageThread;
 use crate::set::{NumberSet, OrderedSet, Run, SequenceSet};
 
 /// A selected mailbox, as one client sees it.
@@ -137,11 +138,6 @@ impl View {
 
     // What the client is told.
 
-    /// Whether there is anything to tell, apart from messages that are gone.
-    pub(super) fn has_news(&self) -> bool {
-        !self.arrived.is_empty() || !self.changed.is_empty() || !self.stale.is_empty()
-    }
-
     /// Whether messages are gone of which the client does not know.
     pub(super) fn has_gone(&self) -> bool {
         !self.gone.is_empty()
@@ -220,6 +216,10 @@ impl View {
         self.highest
     }
 
+    pub(super) fn last_uid(&self) -> Option<NonZeroU32> {
+        self.numbering.last_uid()
+    }
+
     /// The sequence number of a message that the client knows.
     pub(super) fn number_of(&self, uid: NonZeroU32) -> Option<NonZeroU32> {
         self.numbering.number_of(uid)
@@ -246,6 +246,28 @@ impl View {
         uids.numbers()
             .filter_map(|uid| self.number_of(uid))
             .collect()
+    }
+
+    /// A thread without what the client does not know, in numbers of its kind.
+    pub(super) fn thread(&self, thread: MessageThread, by: By) -> Option<MessageThread> {
+        let there = |uid: &NonZeroU32| match (self.gone.contains(*uid), by) {
+            (true, _) => None,
+            (false, By::Uid) => self.number_of(*uid).map(|_| *uid),
+            (false, By::Sequence) => self.number_of(*uid),
+        };
+        let numbers: Vec<_> = thread.numbers.iter().filter_map(there).collect();
+        let branches = thread.branches.into_iter();
+        let mut branches: Vec<_> = branches
+            .filter_map(|branch| self.thread(branch, by))
+            .collect();
+        if branches.len() == 1 {
+            // What is left of a fork goes on where it was.
+            let only = branches.remove(0);
+            let numbers = [numbers, only.numbers].concat();
+            return Some(MessageThread::new(numbers, only.branches));
+        }
+        let empty = numbers.is_empty() && branches.is_empty();
+        (!empty).then(|| MessageThread::new(numbers, branches))
     }
 
     /// Those of the messages that are gone, and the client does not know.
@@ -286,6 +308,15 @@ impl View {
             }
             SearchKey::Sequence(set) => SearchKey::Uid(self.named(By::Sequence, &set)?.uids.into()),
             SearchKey::Uid(set) => SearchKey::Uid(self.named(By::Uid, &set)?.uids.into()),
+            // Who is recent is a matter of the session (RFC 3501 section 2.3.2).
+            SearchKey::Is(IsKey::Recent) => SearchKey::Uid(self.recent.clone().into()),
+            SearchKey::Is(IsKey::Old) => {
+                SearchKey::Not(Box::new(SearchKey::Uid(self.recent.clone().into())))
+            }
+            SearchKey::Is(IsKey::New) => SearchKey::And(vec![
+                SearchKey::Uid(self.recent.clone().into()),
+                SearchKey::Is(IsKey::Unseen),
+            ]),
             SearchKey::And(keys) => SearchKey::And(self.search_keys(keys)?),
             SearchKey::Or(keys) => {
                 let (one, other) = *keys;
@@ -428,7 +459,8 @@ mod tests {
             act(&mut view, &mut naive, Deed::TellGone(usize::MAX));
             act(&mut view, &mut naive, Deed::Announce);
             act(&mut view, &mut naive, Deed::Tell);
-            prop_assert!(!view.has_news() && !view.has_gone());
+            prop_assert!(!view.has_gone() && !view.take_arrived());
+            prop_assert!(view.take_changed().is_none() && view.take_stale().is_empty());
             prop_assert_eq!(naive.client, naive.mailbox.into_iter().collect::<Vec<_>>());
             prop_assert!(naive.flags.is_empty(), "untold: {:?}", naive.flags);
         }
