@@ -381,7 +381,7 @@ impl<'a> Cursor<'a> {
             Some(b'"') => self.quoted(),
             Some(b'{' | b'~') => match self.literal()? {
                 Content::Whole(octets) => Ok(octets),
-                Content::Streamed(_) => self.fail("a string that is not streamed"),
+                Content::Streamed(_) => self.fail(AT_HAND),
             },
             _ => self.fail("a string"),
         }
@@ -627,6 +627,9 @@ impl<'a> Cursor<'a> {
 
 /// What is expected of what is nested too deep.
 pub(crate) const NESTING: &str = "fewer levels of nesting";
+
+/// What is expected where a string is used whose literal is not here.
+pub(crate) const AT_HAND: &str = "a string that is not streamed";
 
 /// Room for a word in upper case: no command or item has a longer name.
 pub(crate) type Folded = [u8; 24];

@@ -124,8 +124,14 @@ impl Server {
             return Err(misuse("selected", "it is selected already"));
         }
         let read_only = selecting.read_only;
+        let known = selecting.qresync.as_ref();
+        let knows_others = known.is_some_and(|known| known.uid_validity != selected.uid_validity);
         let selection = selected.open(&self.config, &self.session, read_only, &mut self.speaker);
         self.session.standing = Standing::Selected(Box::new(selection));
+        if let (true, Ok(Question::Select(selecting))) = (knows_others, self.asked("selected")) {
+            // What the client knows is about messages of another time (RFC 7162 section 3.2.5.1).
+            selecting.qresync = None;
+        }
         Ok(())
     }
 
@@ -223,12 +229,12 @@ impl Server {
     ///
     /// If neither waits, or not for this message. Nothing has changed then.
     pub fn fetch(&mut self, uid: NonZeroU32, items: Vec<FetchItem>) -> Result<(), ApiMisuse> {
-        let by = match self.asked("fetch")? {
+        let with_uid = match self.asked("fetch")? {
             Question::Fetch(fetching) if fetching.uids.contains(uid) => {
                 fetching.told.insert(uid);
-                fetching.by
+                fetching.with_uid
             }
-            Question::Select(selecting) if selecting.qresync.is_some() => By::Uid,
+            Question::Select(selecting) if selecting.qresync.is_some() => true,
             _ => return Err(misuse("fetch", "nobody has asked for this message")),
         };
         let enabled = self.session.enabled;
@@ -243,7 +249,7 @@ impl Server {
         if let (true, Some(view)) = (tells_flags, self.session.view()) {
             view.told(uid, mod_seq);
         }
-        let response = Response::Untagged(message.tell(items, by, enabled));
+        let response = Response::Untagged(message.tell(items, with_uid, enabled));
         let next = self.speaker.say_up_to_content(&response);
         let running = self.running("fetch")?;
         self.send(running, next);
@@ -307,12 +313,12 @@ impl Server {
         flags: &Flags,
         mod_seq: Option<ModSeq>,
     ) -> Result<(), ApiMisuse> {
-        let (silent, by) = match self.asked("stored")? {
+        let (silent, with_uid) = match self.asked("stored")? {
             Question::Store(storing) if storing.uids.contains(uid) => {
                 storing.told.insert(uid);
-                (storing.silent, storing.by)
+                (storing.silent, storing.by == By::Uid)
             }
-            Question::Refresh(_) => (false, By::Sequence),
+            Question::Refresh(_) => (false, false),
             _ => return Err(misuse("stored", "nobody has asked for this message")),
         };
         let enabled = self.session.enabled;
@@ -329,7 +335,8 @@ impl Server {
             .chain(mod_seq_item(mod_seq, enabled))
             .collect();
         if !items.is_empty() {
-            self.speaker.untagged(message.tell(items, by, enabled));
+            self.speaker
+                .untagged(message.tell(items, with_uid, enabled));
         }
         Ok(())
     }

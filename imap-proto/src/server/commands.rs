@@ -15,7 +15,7 @@ use crate::command::{
     StoreWhat,
 };
 use crate::flag::Flag;
-use crate::response::{Code, CodeWord, Data, StatusKind};
+use crate::response::{Code, CodeWord, Data, Status, StatusKind};
 use crate::set::{NumberSet, SequenceSet};
 use crate::status::StatusItem;
 use crate::string::Octets;
@@ -190,9 +190,9 @@ impl Server {
             CommandBody::Store(store) => self.store(&tag, name, *store),
             CommandBody::Copy(copy) => self.copy(&tag, name, *copy, false),
             CommandBody::Move(copy) => self.copy(&tag, name, *copy, true),
-            _ => Ok(self.reject(Some(tag.clone()), bad("This command is not supported"))),
+            _ => Err(bad("This command is not supported")),
         };
-        done.unwrap_or_else(|NoSuchNumber| self.reject(Some(tag), bad("No such message")))
+        done.unwrap_or_else(|status| self.reject(Some(tag), status))
     }
 
     pub(super) fn named(&mut self, by: By, set: &SequenceSet) -> Result<Named, NoSuchNumber> {
@@ -208,14 +208,21 @@ impl Server {
             .is_none_or(|selection| selection.read_only)
     }
 
+    /// Whether the mailbox keeps no mod-sequences, so that nothing can be asked about them (RFC 7162 section
+    /// 3.1.2.2).
+    fn has_no_mod_seqs(&mut self) -> bool {
+        let selection = self.session.selection();
+        selection.is_none_or(|selection| !selection.mod_seqs)
+    }
+
     pub(super) fn expunge(
         &mut self,
         tag: &Tag,
         name: &'static str,
         set: Option<SequenceSet>,
-    ) -> Result<Turn, NoSuchNumber> {
+    ) -> Result<Turn, Status> {
         if self.is_read_only() {
-            return Ok(self.reject(Some(tag.clone()), no("Mailbox is read-only")));
+            return Err(no("Mailbox is read-only"));
         }
         let uids = match set {
             Some(set) => Some(self.named(By::Uid, &set)?.uids),
@@ -230,11 +237,13 @@ impl Server {
         tag: &Tag,
         name: &'static str,
         search: command::Search,
-    ) -> Result<Turn, NoSuchNumber> {
+    ) -> Result<Turn, Status> {
         let by = search.by;
-        let Some(looked) = self.looked_for(search.keys, search.charset)? else {
-            return Ok(self.reject(Some(tag.clone()), bad("No CHARSET behind UTF8=ACCEPT")));
-        };
+        if search.charset.is_some() && self.session.enabled.contains(Enabled::UTF8) {
+            // RFC 6855 section 3
+            return Err(bad("No CHARSET behind UTF8=ACCEPT"));
+        }
+        let looked = self.looked_for(search.keys, search.charset)?;
         let returned = search.returned;
         let question = Question::Search(Box::new(Wanted { by, returned }));
         Ok(self.ask(tag.clone(), name, question, Event::Search(Box::new(looked))))
@@ -245,9 +254,9 @@ impl Server {
         tag: &Tag,
         name: &'static str,
         sort: command::Sort,
-    ) -> Result<Turn, NoSuchNumber> {
+    ) -> Result<Turn, Status> {
         let by = sort.by;
-        let looked = self.looked_for_in(sort.keys, Some(sort.charset))?;
+        let looked = self.looked_for(sort.keys, Some(sort.charset))?;
         let event = Event::Sort(Box::new(Sort {
             criteria: sort.criteria,
             search: looked,
@@ -262,8 +271,8 @@ impl Server {
         tag: &Tag,
         name: &'static str,
         thread: command::Thread,
-    ) -> Result<Turn, NoSuchNumber> {
-        let looked = self.looked_for_in(thread.keys, Some(thread.charset))?;
+    ) -> Result<Turn, Status> {
+        let looked = self.looked_for(thread.keys, Some(thread.charset))?;
         let event = Event::Thread(Box::new(Thread {
             algorithm: thread.algorithm,
             search: looked,
@@ -271,24 +280,15 @@ impl Server {
         Ok(self.ask(tag.clone(), name, Question::Thread(thread.by), event))
     }
 
-    /// What is looked for, unless it names a character set where there is but one (RFC 6855 section 3).
     pub(super) fn looked_for(
         &mut self,
         keys: Vec<SearchKey>,
         charset: Option<Octets>,
-    ) -> Result<Option<Search>, NoSuchNumber> {
-        if charset.is_some() && self.session.enabled.contains(Enabled::UTF8) {
-            return Ok(None);
-        }
-        self.looked_for_in(keys, charset).map(Some)
-    }
-
-    pub(super) fn looked_for_in(
-        &mut self,
-        keys: Vec<SearchKey>,
-        charset: Option<Octets>,
-    ) -> Result<Search, NoSuchNumber> {
+    ) -> Result<Search, Status> {
         let mod_seq = search::asks_for_mod_seq(&keys);
+        if mod_seq && self.has_no_mod_seqs() {
+            return Err(no_mod_seqs());
+        }
         let view = self.session.view().ok_or(NoSuchNumber)?;
         let keys = view.search_keys(keys)?;
         if mod_seq {
@@ -306,7 +306,7 @@ impl Server {
         tag: &Tag,
         name: &'static str,
         fetch: command::Fetch,
-    ) -> Result<Turn, NoSuchNumber> {
+    ) -> Result<Turn, Status> {
         let modifiers = fetch.modifiers;
         let qresync = self.session.enabled.contains(Enabled::QRESYNC);
         if modifiers.vanished
@@ -314,7 +314,12 @@ impl Server {
         {
             // RFC 7162 section 3.2.6
             let text = "VANISHED is for UID FETCH with CHANGEDSINCE, behind ENABLE QRESYNC";
-            return Ok(self.reject(Some(tag.clone()), bad(text)));
+            return Err(bad(text));
+        }
+        let uses_mod_seqs = modifiers.changed_since.is_some()
+            || fetch.attributes.expand().contains(&FetchAttribute::ModSeq);
+        if uses_mod_seqs && self.has_no_mod_seqs() {
+            return Err(no_mod_seqs());
         }
         let mut named = self.named(fetch.by, &fetch.set)?;
         let mut attributes = fetch.attributes.expand().to_vec();
@@ -337,12 +342,14 @@ impl Server {
             }
             _ => None,
         };
-        if named.uids.is_empty() && named.gone.is_empty() && vanished.is_none() {
-            // There are none such, which is no error (RFC 9051 section 6.4.9).
-            return Ok(self.done(tag.clone(), name));
+        if named.uids.is_empty() && vanished.is_none() {
+            return Ok(self.nothing_named(tag.clone(), name, fetch.by, &named));
         }
+        let with_uid = fetch.by == By::Uid || attributes.contains(&FetchAttribute::Uid);
+        attributes.retain(|attribute| *attribute != FetchAttribute::Uid);
         let question = Question::Fetch(Box::new(Fetching {
             by: fetch.by,
+            with_uid,
             uids: named.uids.clone(),
             gone: !named.gone.is_empty(),
             told: NumberSet::new(),
@@ -363,16 +370,19 @@ impl Server {
         tag: &Tag,
         name: &'static str,
         store: command::Store,
-    ) -> Result<Turn, NoSuchNumber> {
+    ) -> Result<Turn, Status> {
         if self.is_read_only() {
-            return Ok(self.reject(Some(tag.clone()), no("Mailbox is read-only")));
+            return Err(no("Mailbox is read-only"));
+        }
+        if store.unchanged_since.is_some() && self.has_no_mod_seqs() {
+            return Err(no_mod_seqs());
         }
         let named = self.named(store.by, &store.set)?;
         if store.unchanged_since.is_some() {
             self.enable_condstore();
         }
-        if named.uids.is_empty() && named.gone.is_empty() {
-            return Ok(self.done(tag.clone(), name));
+        if named.uids.is_empty() {
+            return Ok(self.nothing_named(tag.clone(), name, store.by, &named));
         }
         let mut what = store.what;
         if let StoreWhat::Flags(flags) = &mut what {
@@ -401,19 +411,15 @@ impl Server {
         name: &'static str,
         copy: command::Copy,
         moves: bool,
-    ) -> Result<Turn, NoSuchNumber> {
+    ) -> Result<Turn, Status> {
         let named = self.named(copy.by, &copy.set)?;
         if moves && self.is_read_only() {
-            return Ok(self.reject(Some(tag.clone()), no("Mailbox is read-only")));
+            return Err(no("Mailbox is read-only"));
         }
-        if copy.by == By::Sequence && !named.gone.is_empty() {
-            // All or nothing (RFC 9051 section 6.4.7), and all is not to be had any more.
-            let status = Refusal::from(CodeWord::ExpungeIssued).into_status(StatusKind::No);
-            self.end(tag.clone(), status, moves);
-            return Ok(Turn::Go);
-        }
-        if named.uids.is_empty() {
-            return Ok(self.done(tag.clone(), name));
+        // All or nothing (RFC 9051 section 6.4.7), and all is not to be had if some are gone.
+        let some_gone = copy.by == By::Sequence && !named.gone.is_empty();
+        if named.uids.is_empty() || some_gone {
+            return Ok(self.nothing_named(tag.clone(), name, copy.by, &named));
         }
         let (uids, mailbox, by) = (named.uids, copy.mailbox, copy.by);
         let copy = Box::new(Copy { uids, mailbox });
@@ -422,6 +428,17 @@ impl Server {
             false => (Question::Copy(by), Event::Copy(copy)),
         };
         Ok(self.ask(tag.clone(), name, question, event))
+    }
+
+    /// There are no such messages. Of UIDs that is no error (RFC 9051 section 6.4.9).
+    fn nothing_named(&mut self, tag: Tag, name: &'static str, by: By, named: &Named) -> Turn {
+        if by == By::Uid || named.gone.is_empty() {
+            return self.done(tag, name);
+        }
+        let status = Refusal::from(CodeWord::ExpungeIssued).into_status(StatusKind::No);
+        // MOVE may tell what is gone, the others may not.
+        self.end(tag, status, name == "MOVE");
+        Turn::Go
     }
 
     /// The client has shown that it knows mod-sequences (RFC 7162 section 3.1).
@@ -441,6 +458,10 @@ impl Server {
             self.speaker.note(Code::HighestModSeq(highest), "Highest");
         }
     }
+}
+
+fn no_mod_seqs() -> Status {
+    bad("Mailbox has no mod-sequences")
 }
 
 /// Whether to fetch this makes a message `\Seen` (RFC 9051 section 6.4.5).

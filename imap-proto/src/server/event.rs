@@ -46,7 +46,9 @@ pub enum Event {
     /// `ID` (RFC 2971): who the client is, if it says. It has been told who we are.
     Id(Option<IdParameters>),
     /// `SELECT` or `EXAMINE`. What was selected before is not any more. Answer:
-    /// [`selected`](super::Server::selected), and what `QRESYNC` asks for; then `ok`.
+    /// [`selected`](super::Server::selected), then what `QRESYNC` asks for with
+    /// [`vanished`](super::Server::vanished) and [`fetch`](super::Server::fetch) if UIDVALIDITY is what the client
+    /// believes, then `ok`.
     Select(Box<Select>),
     /// `CLOSE`, `UNSELECT`: the mailbox will be selected no more. Answer.
     Close {

@@ -17,12 +17,12 @@ pub(super) struct Message {
 }
 
 impl Message {
-    /// Something about it, to a command that names messages in this way, or to none.
+    /// Something about it.
     ///
-    /// The UID goes along where the client used UIDs (RFC 9051 section 6.4.9), or has to be able to rely on
-    /// them: with IMAP4rev2 (section 7.5.2) and with QRESYNC (RFC 7162 section 3.2.4). With UIDONLY it is what the
+    /// The UID goes along where the client asked for it or used UIDs (RFC 9051 section 6.4.9), or has to be able to
+    /// rely on them: with IMAP4rev2 (section 7.5.2) and with QRESYNC (RFC 7162 section 3.2.4). With UIDONLY it is what the
     /// message is called by (RFC 9586 section 3.3).
-    pub(super) fn tell(self, mut items: Vec<FetchItem>, by: By, enabled: Enabled) -> Data {
+    pub(super) fn tell(self, mut items: Vec<FetchItem>, with_uid: bool, enabled: Enabled) -> Data {
         for item in &mut items {
             if let FetchItem::Flags(flags) = item {
                 // That is ours to know (RFC 3501 section 2.3.2).
@@ -36,7 +36,7 @@ impl Message {
             items.retain(|item| !matches!(item, FetchItem::Uid(_)));
             return Data::Fetch(Fetched::new(By::Uid, self.uid, items));
         }
-        let wanted = by == By::Uid || enabled.intersects(Enabled::REV2 | Enabled::QRESYNC);
+        let wanted = with_uid || enabled.intersects(Enabled::REV2 | Enabled::QRESYNC);
         let told = items.iter().any(|item| matches!(item, FetchItem::Uid(_)));
         if wanted && !told {
             items.insert(0, FetchItem::Uid(self.uid));

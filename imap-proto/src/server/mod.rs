@@ -49,11 +49,11 @@ use self::question::{Back, Ending, Question, Running};
 use self::replies::{Speaker, bad, completed, no, ok};
 use self::search::Listing;
 use self::session::{Enabled, Session, Standing};
-use self::view::NoSuchNumber;
 use crate::command::{self, Authenticate, By, Command, CommandBody};
 use crate::encode::{Encoder, Encoding, Next};
 use crate::error::Error;
 use crate::frame::{Announcement, Found, Frame, Framer, Refused};
+use crate::lex::AT_HAND;
 use crate::reader::Reader;
 use crate::response::{Code, CodeWord, Data, Status, StatusKind};
 use crate::set::NumberSet;
@@ -315,7 +315,7 @@ impl Server {
     fn advance(&mut self, now: Instant) -> Turn {
         match &mut self.state {
             State::Greeting(_) => {
-                self.greet(now);
+                self.greet();
                 Turn::Go
             }
             State::Command => self.between_commands(now),
@@ -339,7 +339,7 @@ impl Server {
         }
     }
 
-    fn greet(&mut self, now: Instant) {
+    fn greet(&mut self) {
         let State::Greeting(greeting) = std::mem::replace(&mut self.state, State::Command) else {
             unreachable!("called in this state alone");
         };
@@ -354,10 +354,7 @@ impl Server {
                 self.session.standing = Standing::Authenticated;
                 StatusKind::PreAuth
             }
-            Greeting::Ok => {
-                self.login_timer.arm(now, self.config.limits.login_time);
-                StatusKind::Ok
-            }
+            Greeting::Ok => StatusKind::Ok,
         };
         let offered = offers::capabilities(&self.config, &self.session);
         let mut status = ok("IMAP server ready").with_code(Code::Capability(offered));
@@ -368,6 +365,10 @@ impl Server {
     fn between_commands(&mut self, now: Instant) -> Turn {
         if self.stopping {
             return self.stop();
+        }
+        if matches!(self.session.standing, Standing::NotAuthenticated) {
+            let time = self.config.limits.login_time;
+            self.login_timer.arm_if_idle(now, time);
         }
         if self.session.notify {
             // Whatever has come of the next command: it is not in progress before all of it is there.
@@ -427,11 +428,9 @@ impl Server {
             let head = self.framer.head(&self.input);
             match self.reader.command(&head) {
                 Ok(command) => return self.begin_append(command, Some(announced)),
-                Err(error) if !announced.fits => {
-                    return self.refuse_literal(replies::syntax(&error));
-                }
-                // It may be the name of the mailbox.
-                Err(_) => {}
+                // It is the name of the mailbox.
+                Err(error) if error.expected == AT_HAND => {}
+                Err(error) => return self.refuse_literal(replies::syntax(&error)),
             }
         }
         if !literals::fits(&announced, &self.config, &self.session) {
@@ -514,13 +513,16 @@ impl Server {
             if self.is_read_only() {
                 return reject(self, no("Mailbox is read-only"));
             }
-            match self.named(replace.by, &replace.old) {
-                Ok(named) => replaces = named.uids.first(),
-                Err(NoSuchNumber) => return reject(self, bad("No such message")),
-            }
+            let Ok(named) = self.named(replace.by, &replace.old) else {
+                return reject(self, bad("No such message"));
+            };
+            replaces = named.uids.first();
             if replaces.is_none() {
-                let gone = no("No such message").with_code(CodeWord::ExpungeIssued);
-                return reject(self, gone);
+                let mut status = no("No such message");
+                if !named.gone.is_empty() {
+                    status = status.with_code(CodeWord::ExpungeIssued);
+                }
+                return reject(self, status);
             }
         }
         self.session.errors = 0;

@@ -8,7 +8,6 @@ use super::message::{Message, mod_seq_item};
 use super::question::Question;
 use super::session::Enabled;
 use super::{Server, State, misuse};
-use crate::command::By;
 use crate::flag::Flags;
 use crate::limits::GONE_AT_ONCE;
 use crate::number::ModSeq;
@@ -120,7 +119,7 @@ impl Server {
             if let Some(message) = self.message(uid) {
                 let items = [FetchItem::Flags(changed.flags)].into_iter();
                 let items = items.chain(mod_seq_item(changed.mod_seq, enabled));
-                let told = message.tell(items.collect(), By::Sequence, enabled);
+                let told = message.tell(items.collect(), false, enabled);
                 self.speaker.untagged(told);
             }
             return Told::Some;

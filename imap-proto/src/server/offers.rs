@@ -1,11 +1,13 @@
 //! What is on offer: capabilities by state, and which extension a command belongs to.
 
+use std::slice::from_ref;
+
 use super::config::Config;
 use super::session::{Enabled, Session, Standing};
 use crate::capability::{Capability, Extension};
 use crate::command::{
-    AppendData, AppendMessage, CatenatePart, CommandBody, Fetch, FetchAttribute, List,
-    ListSelection, SearchReturn, SearchReturnOptions, Sort, StoreWhat,
+    AppendData, AppendMessage, CatenatePart, CommandBody, DayKey, Fetch, FetchAttribute, IsKey,
+    List, ListKind, ListSelection, SearchKey, SearchReturn, SearchReturnOptions, Sort, StoreWhat,
 };
 use crate::status::StatusItem;
 use crate::string::Atom;
@@ -151,6 +153,12 @@ pub(super) fn lacking(body: &CommandBody, config: &Config) -> Option<&'static st
             .iter()
             .any(|offer| matches!(offer, Capability::Thread(known) if known.is(thread.algorithm.as_str()))),
         C::ESearch(_) => any(&[E::MultiSearch]),
+        C::List(list) => match list.kind {
+            ListKind::List => true,
+            ListKind::Lsub => any(&[E::Imap4Rev1, E::Imap4]),
+            ListKind::XList => any(&[E::XList]),
+            ListKind::RList | ListKind::RLsub => any(&[E::MailboxReferrals]),
+        },
         C::CancelUpdate(_) => false,
         C::Notify(_) => any(&[E::Notify]),
         C::GetQuota(_) | C::GetQuotaRoot(_) => any(&[E::Quota]),
@@ -186,8 +194,11 @@ pub(super) fn lacking(body: &CommandBody, config: &Config) -> Option<&'static st
                 .all(|message| serves_append(message, config))
         }
         C::Replace(replace) => serves_append(&replace.message, config),
-        C::Search(search) => serves_return(search.returned.as_ref(), config),
-        C::Sort(sort) => serves_sort(sort, config),
+        C::Search(search) => {
+            serves_return(search.returned.as_ref(), config) && serves_keys(&search.keys, config)
+        }
+        C::Sort(sort) => serves_sort(sort, config) && serves_keys(&sort.keys, config),
+        C::Thread(thread) => serves_keys(&thread.keys, config),
         C::Fetch(fetch) => serves_fetch(fetch, config),
         C::Store(store) => {
             let conditional = store.unchanged_since.is_none() || any(&[E::CondStore, E::QResync]);
@@ -279,6 +290,34 @@ fn serves_sort(sort: &Sort, config: &Config) -> bool {
         _ => true,
     });
     returned && criteria
+}
+
+fn serves_keys(keys: &[SearchKey], config: &Config) -> bool {
+    let any = |these: &[Extension]| these.iter().any(|extension| config.serves(*extension));
+    keys.iter().all(|key| match key {
+        SearchKey::And(keys) => serves_keys(keys, config),
+        SearchKey::Or(keys) => {
+            serves_keys(from_ref(&keys.0), config) && serves_keys(from_ref(&keys.1), config)
+        }
+        SearchKey::Not(key) => serves_keys(from_ref(key), config),
+        SearchKey::Fuzzy(key) => {
+            any(&[Extension::SearchFuzzy]) && serves_keys(from_ref(key), config)
+        }
+        SearchKey::Older(_) | SearchKey::Younger(_) => any(&[Extension::Within]),
+        SearchKey::ModSeq { .. } => any(&[Extension::CondStore, Extension::QResync]),
+        SearchKey::Filter(_) => any(&[Extension::Filters]),
+        SearchKey::EmailId(_) | SearchKey::ThreadId(_) => any(&[Extension::ObjectId]),
+        SearchKey::Annotation { .. } => any(&[Extension::AnnotateExperiment1]),
+        SearchKey::GmailRaw(_)
+        | SearchKey::GmailMessageId(_)
+        | SearchKey::GmailThreadId(_)
+        | SearchKey::GmailLabels(_) => any(&[Extension::GmailExt1]),
+        SearchKey::Is(IsKey::SaveDateSupported)
+        | SearchKey::Day(DayKey::SavedBefore | DayKey::SavedOn | DayKey::SavedSince, _) => {
+            any(&[Extension::SaveDate])
+        }
+        _ => true,
+    })
 }
 
 fn serves_fetch(fetch: &Fetch, config: &Config) -> bool {

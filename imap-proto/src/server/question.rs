@@ -54,6 +54,8 @@ pub(super) struct Selecting {
 #[derive(Debug)]
 pub(super) struct Fetching {
     pub(super) by: By,
+    /// Whether the UIDs are told.
+    pub(super) with_uid: bool,
     pub(super) uids: NumberSet,
     /// Which of them have gone as far as the application knew when it was asked.
     pub(super) gone: bool,

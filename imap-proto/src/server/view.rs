@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::numbering::Numbering;
+use super::replies::bad;
 use crate::command::{By, IsKey, SearchKey};
 use crate::flag::Flags;
 use crate::number::ModSeq;
-use crate::response::MessageThread;
+use crate::response::{MessageThread, Status};
 use crate::set::{NumberSet, OrderedSet, Run, SequenceSet};
 
 /// A selected mailbox, as one client sees it.
@@ -61,6 +62,12 @@ pub(super) struct Named {
 /// `seq-number`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NoSuchNumber;
+
+impl From<NoSuchNumber> for Status {
+    fn from(_: NoSuchNumber) -> Self {
+        bad("No such message")
+    }
+}
 
 impl View {
     /// A mailbox with these messages, which the client is told of by whoever makes the view.

@@ -4,13 +4,14 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use imap_proto::command::{CommandBody, StoreWhat};
+use imap_proto::command::{self, By, Command, CommandBody, StoreWhat};
+use imap_proto::encode::{Encoder, Encoding, Literals};
 use imap_proto::response::{Code, Data, FetchItem, Response, Status};
 use imap_proto::server::{Config, Event, NewMessage, Refusal, Search, Selected, Server};
 use imap_proto::{Capability, Flags, Frame, ModSeq, NumberSet, PermanentFlags, Reader};
 use mailwire::testing::laws::Answers;
 use mailwire::testing::{Said, Settings, Stage, text};
-use mailwire::{ApiMisuse, Machine, TlsInfo};
+use mailwire::{ApiMisuse, Machine, Output, TlsInfo};
 
 /// Builds servers from settings and speaks their events.
 pub(crate) struct ServerStage;
@@ -121,12 +122,7 @@ impl Stage for ServerStage {
             }
             Event::Subscribe(mailbox) => format!("subscribe {}", mailbox.to_text()),
             Event::Unsubscribe(mailbox) => format!("unsubscribe {}", mailbox.to_text()),
-            Event::List(list) => {
-                let patterns: Vec<_> = list.patterns.iter().map(|it| format!("{it:?}")).collect();
-                let (kind, reference) = (list.kind.as_str(), list.reference.to_text());
-                let patterns = patterns.join(" ");
-                format!("{} {reference:?} {patterns}", kind.to_ascii_lowercase())
-            }
+            Event::List(list) => encoded(CommandBody::List(list.clone())),
             Event::Namespace => "namespace".into(),
             Event::Status(mailbox, items) => {
                 let items: Vec<_> = items.iter().map(|item| item.as_str()).collect();
@@ -157,7 +153,10 @@ impl Stage for ServerStage {
                 format!("thread {} {looked}", thread.algorithm)
             }
             Event::Fetch(fetch) => {
-                let mut line = format!("fetch {} {:?}", fetch.uids, fetch.attributes);
+                let uids = fetch.uids.clone().into();
+                let command = command::Fetch::new(By::Uid, uids, fetch.attributes.clone());
+                let mut line = encoded(CommandBody::Fetch(Box::new(command)));
+                line = line.replacen("uid ", "", 1);
                 if let Some(since) = fetch.changed_since {
                     line += &format!(" since {}", since.value());
                 }
@@ -186,7 +185,7 @@ impl Stage for ServerStage {
             Event::Copy(copy) => format!("copy {} {}", copy.uids, copy.mailbox.to_text()),
             Event::Move(copy) => format!("move {} {}", copy.uids, copy.mailbox.to_text()),
             Event::Refresh(uids) => format!("refresh {uids}"),
-            Event::Notify(notify) => format!("notify {notify:?}"),
+            Event::Notify(notify) => encoded(CommandBody::Notify(notify.clone())),
             Event::Other(body) => describe_other(body),
             Event::Rejected(status) => {
                 let code = status.code.as_ref().map(|code| format!("{code:?} "));
@@ -240,7 +239,7 @@ impl Stage for ServerStage {
     }
 }
 
-fn describe_select(select: &imap_proto::command::Select) -> String {
+fn describe_select(select: &command::Select) -> String {
     let verb = if select.read_only {
         "examine"
     } else {
@@ -284,18 +283,30 @@ fn describe_append(message: &NewMessage) -> String {
 }
 
 fn describe_search(search: &Search) -> String {
-    let mut line = format!("{:?}", search.keys);
-    if let Some(charset) = &search.charset {
-        line += &format!(" in {}", charset.to_text());
-    }
-    if search.mod_seq {
-        line += " modseq";
-    }
-    line
+    let mut command = command::Search::new(By::Uid, search.keys.clone());
+    command.charset = search.charset.clone();
+    let line = encoded(CommandBody::Search(Box::new(command)));
+    let mod_seq = if search.mod_seq { " with modseq" } else { "" };
+    format!("{}{mod_seq}", line.trim_start_matches("uid search "))
 }
 
 fn describe_other(body: &CommandBody) -> String {
     format!("{} {body:?}", body.name().to_ascii_lowercase())
+}
+
+/// What the client might have said, its name in lower case.
+fn encoded(body: CommandBody) -> String {
+    let name = body.name();
+    let mut encoding = Encoding::commands();
+    encoding.utf8 = true;
+    encoding.literals = Literals::Plus;
+    let mut encoder = Encoder::new(encoding);
+    encoder.command(&Command::new("x".parse().expect("a tag"), body));
+    let mut output = Output::new(1 << 20);
+    let _ = encoder.transfer(&mut output);
+    let octets = output.copy_to_bytes(output.remaining());
+    let line = text::print(octets[2..].strip_suffix(b"\r\n").expect("a line"));
+    line.replacen(name, &name.to_ascii_lowercase(), 1)
 }
 
 fn serves(names: &str) -> Result<Vec<Capability>, String> {
