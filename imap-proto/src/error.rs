@@ -58,6 +58,9 @@ pub enum Error {
     /// commands or answers).
     #[error("plaintext behind STARTTLS")]
     PlaintextBehindStartTls,
+    /// What came is not compressed, or not well (RFC 4978).
+    #[error("the compressed data is damaged")]
+    Damaged,
     /// The application could not go on with a message that it had begun to send.
     #[error("the message could not be sent to its end")]
     BodyAborted,

@@ -40,7 +40,7 @@
 //! The grammar can be had alone: a [`Framer`] cuts a stream into frames, a [`Reader`] reads a frame as a
 //! [`command`] or a [`response`], and an [`Encoder`](encode::Encoder) writes one.
 //!
-//! Not here yet: the machine of the client, and `COMPRESS=DEFLATE`.
+//! Not here yet: the machine of the client.
 
 pub mod server;
 
@@ -87,6 +87,8 @@ pub mod response;
 
 mod reader;
 pub use reader::Reader;
+
+mod deflate;
 
 mod class;
 mod keyword;

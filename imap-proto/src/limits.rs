@@ -157,3 +157,6 @@ pub(crate) const ANNOUNCEMENT: usize = 26;
 /// Sequence numbers, or runs of UIDs, that are told to be gone in one go, before it is looked whether the
 /// output is full.
 pub(crate) const GONE_AT_ONCE: usize = 500;
+
+/// Compressed octets that were received and not inflated yet. More wait in the network.
+pub(crate) const DEFLATED_INPUT: usize = 16 * 1024;

@@ -46,6 +46,15 @@ impl Server {
             CommandBody::StartTls => self.begin_tls(tag),
             CommandBody::Login(login) => self.login(tag, name, login),
             CommandBody::Authenticate(authenticate) => self.authenticate(tag, name, authenticate),
+            CommandBody::Compress(_) if self.deflated.is_some() => {
+                let status = no("Compression is on already");
+                self.reject(Some(tag), status.with_code(CodeWord::CompressionActive))
+            }
+            CommandBody::Compress(_) => self.begin_compression(tag),
+            // Where in the stream its octets are no longer compressed cannot be told for sure.
+            CommandBody::Unauthenticate if self.deflated.is_some() => {
+                self.reject(Some(tag), bad("Not with compression"))
+            }
             CommandBody::Unauthenticate => {
                 let fresh = Session::new(&self.config);
                 self.session = Session {

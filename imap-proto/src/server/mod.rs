@@ -50,6 +50,7 @@ use self::replies::{Speaker, bad, completed, no, ok};
 use self::search::Listing;
 use self::session::{Enabled, Session, Standing};
 use crate::command::{self, Authenticate, By, Command, CommandBody};
+use crate::deflate::{Damaged, Deflated};
 use crate::encode::{Encoder, Encoding, Next};
 use crate::error::Error;
 use crate::frame::{Announcement, Found, Frame, Framer, Refused};
@@ -75,6 +76,8 @@ pub struct Server {
     framer: Framer,
     reader: Reader,
     speaker: Speaker,
+    /// The octets of the connection, where they are not those of the protocol.
+    deflated: Option<Box<Deflated>>,
     state: State,
     session: Session,
     timer: Timer,
@@ -182,6 +185,7 @@ impl Server {
                 encoder: Encoder::new(Encoding::responses()),
                 output: Output::new(config.limits.output),
             },
+            deflated: None,
             state: State::Greeting(greeting),
             session,
             timer: Timer::new(),
@@ -277,6 +281,55 @@ impl Server {
         self.framer.expect_line();
         self.state = State::Idling(tag);
         Turn::Step(Step::Event(Event::Idle))
+    }
+
+    /// From behind this answer on everything is compressed, both ways (RFC 4978 section 3).
+    fn begin_compression(&mut self, tag: Tag) -> Turn {
+        self.speaker.answer(Some(tag), ok("Compression begins"));
+        let deflated = Deflated::begin(&mut self.input, &mut self.speaker.output);
+        self.deflated = Some(Box::new(deflated));
+        self.session.compressed = true;
+        Turn::Go
+    }
+
+    /// Inflates what has come. Says whether there was anything.
+    fn inflate(&mut self) -> bool {
+        let Some(deflated) = &mut self.deflated else {
+            return false;
+        };
+        match deflated.receive(&mut self.input) {
+            Ok(any) => any,
+            Err(Damaged) => {
+                self.speaker.bye("That is not compressed well");
+                self.fail(Error::Damaged);
+                false
+            }
+        }
+    }
+
+    /// Deflates what is to be sent.
+    fn deflate(&mut self) {
+        if let Some(deflated) = &mut self.deflated {
+            deflated.send(&mut self.speaker.output);
+        }
+    }
+
+    /// What is to be sent over the connection.
+    fn to_send(&self) -> &Output {
+        match &self.deflated {
+            None => &self.speaker.output,
+            Some(deflated) => &deflated.output,
+        }
+    }
+
+    /// The peer has to read, in time.
+    fn wait_for_reader(&mut self, now: Instant) {
+        let output = match &self.deflated {
+            None => &self.speaker.output,
+            Some(deflated) => &deflated.output,
+        };
+        let time = self.config.limits.write_time;
+        self.flush_timer.wait(now, output, time);
     }
 
     fn begin_tls(&mut self, tag: Tag) -> Turn {
@@ -888,7 +941,7 @@ impl Server {
     }
 
     fn expire(&mut self, now: Instant) {
-        if self.flush_timer.has_expired(now, &self.speaker.output) {
+        if self.flush_timer.has_expired(now, self.to_send()) {
             self.fail(Error::WriteTimeout);
         } else if self.timer.has_expired(now) || self.is_late(now) {
             let within_message = matches!(self.state, State::Appending(_))
@@ -917,27 +970,44 @@ impl Machine for Server {
             self.expire(now);
         }
         loop {
-            if let Some(error) = self.failed {
-                return Err(error);
-            }
             if self.speaker.output.is_over() {
-                let time = self.config.limits.write_time;
-                self.flush_timer.wait(now, &self.speaker.output, time);
-                return Ok(Step::NeedFlush);
+                self.deflate();
             }
-            self.flush_timer.disarm();
-            if let Turn::Step(step) = self.advance(now) {
-                return Ok(step);
+            let step = match self.failed {
+                Some(error) => Err(error),
+                None if self.to_send().is_over() => {
+                    self.wait_for_reader(now);
+                    Ok(Step::NeedFlush)
+                }
+                None => {
+                    self.flush_timer.disarm();
+                    match self.advance(now) {
+                        Turn::Go => continue,
+                        Turn::Step(Step::NeedInput) if self.inflate() => continue,
+                        Turn::Step(Step::NeedInput) if self.failed.is_some() => continue,
+                        Turn::Step(step) => Ok(step),
+                    }
+                }
+            };
+            if !matches!(step, Ok(Step::Event(_))) {
+                self.deflate();
             }
+            return step;
         }
     }
 
     fn input(&mut self) -> &mut Input {
-        &mut self.input
+        match &mut self.deflated {
+            None => &mut self.input,
+            Some(deflated) => &mut deflated.input,
+        }
     }
 
     fn output(&mut self) -> &mut Output {
-        &mut self.speaker.output
+        match &mut self.deflated {
+            None => &mut self.speaker.output,
+            Some(deflated) => &mut deflated.output,
+        }
     }
 
     fn eof(&mut self) {

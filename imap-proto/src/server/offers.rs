@@ -70,10 +70,16 @@ pub(super) fn capabilities(config: &Config, session: &Session) -> Vec<Capability
     let stranger = matches!(session.standing, Standing::NotAuthenticated);
     let told = |capability: &&Capability| !stranger || is_for_strangers(capability);
     let mut offered: Vec<_> = config.extensions.iter().filter(told).cloned().collect();
-    // Compression has nothing to say when it is on already (RFC 4978 section 3).
-    offered.retain(|capability| {
-        !(session.compressed && matches!(capability, Capability::Compress(_)))
-    });
+    if session.compressed {
+        // Neither twice (RFC 4978 section 3), nor ended by anything but the connection.
+        let gone = |capability: &Capability| {
+            matches!(
+                capability,
+                Capability::Compress(_) | Capability::Known(Extension::Unauthenticate)
+            )
+        };
+        offered.retain(|capability| !gone(capability));
+    }
     if let (false, Some(limit)) = (stranger, config.append_limit) {
         offered.push(Capability::AppendLimit(limit));
     }

@@ -16,6 +16,7 @@ pub(super) struct Session {
     pub(super) enabled: Enabled,
     /// The mechanisms on offer, if they are not those of the configuration.
     pub(super) own_mechanisms: Option<Box<[MechanismName]>>,
+    /// Whether the connection is compressed.
     pub(super) compressed: bool,
     /// What happens to the selected mailbox is told between commands too (RFC 5465).
     pub(super) notify: bool,
