@@ -37,6 +37,9 @@ pub struct ServerLimits {
     /// Messages whose new flags are kept until the client may be told; of more it is only kept which they
     /// are. Stops a session that never asks from filling the memory. Default 1000.
     pub news: usize,
+    /// Sets of messages that one search names, such as `1:*`. Each takes room for every gap in the
+    /// mailbox; stops a search that names all messages ten thousand times. Default 100.
+    pub search_sets: usize,
     /// Octets to be sent above which nothing more is parsed or taken of a message. Stops a client that sends
     /// commands and never reads. Default 64 KiB.
     pub output: usize,
@@ -57,6 +60,7 @@ impl Default for ServerLimits {
             data_time: Duration::from_secs(300),
             write_time: Duration::from_secs(600),
             news: 1000,
+            search_sets: 100,
             output: 64 * 1024,
         }
     }

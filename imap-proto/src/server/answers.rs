@@ -17,7 +17,8 @@ use crate::error::Error;
 use crate::flag::Flags;
 use crate::number::ModSeq;
 use crate::response::{
-    Code, CodeWord, Continuation, Data, FetchItem, MessageThread, Response, Status, StatusKind,
+    Code, CodeWord, Continuation, Data, FetchItem, InProgress, MessageThread, Response, Status,
+    StatusKind,
 };
 use crate::set::{NumberSet, OrderedSet};
 
@@ -108,6 +109,41 @@ impl Server {
             return Err(misuse("data", "nobody has asked for this"));
         }
         self.speaker.untagged(data);
+        Ok(())
+    }
+
+    /// Tells people something: `OK`, `NO` or `BAD` without a command that it would end. With the code
+    /// [`Alert`](CodeWord::Alert) clients have to show it.
+    ///
+    /// # Errors
+    ///
+    /// If it is a greeting or a farewell, or while an answer is being sent.
+    pub fn inform(&mut self, status: Status) -> Result<(), ApiMisuse> {
+        let here = matches!(
+            self.state,
+            State::Answering(_) | State::Command | State::Idling(_) | State::Appending(_)
+        );
+        if !here || matches!(status.kind, StatusKind::PreAuth | StatusKind::Bye) {
+            return Err(misuse("inform", "there is no place for this"));
+        }
+        self.speaker.untagged(Data::Status(status));
+        Ok(())
+    }
+
+    /// Tells how far the command has come that waits (RFC 9585): so much is done of so much. For those that take
+    /// more than some seconds.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits for an answer.
+    pub fn progress(&mut self, done: Option<u64>, goal: Option<u64>) -> Result<(), ApiMisuse> {
+        self.question("progress")?;
+        let State::Answering(running) = &self.state else {
+            unreachable!("there is a question");
+        };
+        let tag = Some(running.tag.clone());
+        let code = Code::InProgress(Some(Box::new(InProgress::new(tag, done, goal))));
+        self.speaker.note(code, "Still working");
         Ok(())
     }
 
@@ -443,12 +479,12 @@ impl Server {
         let gone = running.question.may_tell_gone();
         match running.question {
             Question::Login | Question::Auth => {
-                if status.code == Some(CodeWord::AuthenticationFailed.into()) {
-                    self.session.auth_failures += 1;
-                } else {
-                    self.count_error();
-                }
+                let wrong = status.code == Some(CodeWord::AuthenticationFailed.into());
                 self.speaker.answer(Some(running.tag), status);
+                if !wrong {
+                    return self.count_error();
+                }
+                self.session.auth_failures += 1;
                 if self.session.auth_failures >= self.config.limits.auth_failures {
                     self.speaker.bye("Too many failed logins");
                     self.fail(Error::TooManyAuthFailures);

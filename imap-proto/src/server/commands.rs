@@ -294,6 +294,9 @@ impl Server {
         keys: Vec<SearchKey>,
         charset: Option<Octets>,
     ) -> Result<Search, Status> {
+        if search::sets(&keys) > self.config.limits.search_sets {
+            return Err(no("Too many sets of messages").with_code(CodeWord::Limit));
+        }
         let mod_seq = search::asks_for_mod_seq(&keys);
         if mod_seq && self.has_no_mod_seqs() {
             return Err(no_mod_seqs());

@@ -768,8 +768,10 @@ impl Server {
             }
             _ => {
                 // What came in its place is not done.
+                self.speaker
+                    .answer(Some(tag), bad("DONE is what ends IDLE"));
+                self.state = State::Command;
                 self.count_error();
-                self.end(tag, bad("DONE is what ends IDLE"), true);
             }
         }
         self.timer.disarm();

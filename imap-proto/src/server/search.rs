@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::slice::from_ref;
 
 use super::view::View;
-use crate::command::{By, SearchKey, SearchReturn, SearchReturnOptions};
+use crate::command::{By, IsKey, SearchKey, SearchReturn, SearchReturnOptions};
 use crate::number::ModSeq;
 use crate::response::{ESearchFound, ESearchResult};
 use crate::set::{NumberSet, OrderedSet, ResultRange, Run, SequenceSet};
@@ -157,6 +157,20 @@ pub(super) fn uses_numbers(keys: &[SearchKey]) -> bool {
         SearchKey::Not(key) | SearchKey::Fuzzy(key) => uses_numbers(from_ref(key)),
         _ => false,
     })
+}
+
+/// How many sets of messages a search names: each may take as much room as the mailbox has gaps.
+pub(super) fn sets(keys: &[SearchKey]) -> usize {
+    let one = |key: &SearchKey| match key {
+        SearchKey::Sequence(_)
+        | SearchKey::Uid(_)
+        | SearchKey::Is(IsKey::Recent | IsKey::Old | IsKey::New) => 1,
+        SearchKey::And(keys) => sets(keys),
+        SearchKey::Or(keys) => sets(from_ref(&keys.0)) + sets(from_ref(&keys.1)),
+        SearchKey::Not(key) | SearchKey::Fuzzy(key) => sets(from_ref(key)),
+        _ => 0,
+    };
+    keys.iter().map(one).sum()
 }
 
 /// An answer of numbers that is written piece by piece, so that a million of them do not make the

@@ -48,6 +48,7 @@ impl Stage for ServerStage {
                 "idle_time" => limits.idle_time = seconds()?,
                 "write_time" => limits.write_time = seconds()?,
                 "news" => limits.news = number()?,
+                "search_sets" => limits.search_sets = number()?,
                 "output" => limits.output = number()?,
                 "starttls" => config.starttls = yes,
                 "tls" => tls = yes,
@@ -223,6 +224,8 @@ impl Stage for ServerStage {
                 })
             }
             "abort" => server.abort_body(),
+            "inform" => server.inform(status(rest)?),
+            "progress" => server.progress(first.parse().ok(), behind.parse().ok()),
             "stored" => {
                 let (flags, mod_seq) = flags(behind)?;
                 server.stored(number(first)?, &flags, mod_seq)
