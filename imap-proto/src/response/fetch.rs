@@ -201,13 +201,15 @@ impl FetchItem {
 
     /// An item. One that is not as it should be is that, as long as it can be told where it ends.
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let start = cursor.at();
+        let (start, fired) = (cursor.at(), cursor.fired);
         let failed = match Self::read_known(cursor) {
             Ok(Some(item)) => return Ok(item),
             Ok(None) => None,
             Err(fault) => Some(fault),
         };
         cursor.reset(start);
+        // What was forgiven in vain was not needed.
+        cursor.fired = fired;
         Self::read_tokens(cursor, failed)
     }
 
