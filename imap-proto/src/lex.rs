@@ -334,21 +334,24 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Goes past digits, if there are some.
+    #[inline]
+    pub(crate) fn skip_digits(&mut self) {
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+
     /// Gmail's numbers have all of 64 bits.
     pub(crate) fn gmail_id(&mut self) -> Parsed<u64> {
-        let digits = self
-            .rest()
-            .iter()
-            .take_while(|octet| octet.is_ascii_digit());
-        let length = digits.count();
-        let digits = std::str::from_utf8(&self.rest()[..length]);
-        match digits.ok().and_then(|digits| digits.parse().ok()) {
-            Some(id) => {
-                self.at += length;
-                Ok(id)
-            }
-            None => self.fail("a number of 64 bits"),
-        }
+        let start = self.at;
+        self.skip_digits();
+        let digits = std::str::from_utf8(&self.octets[start..self.at]);
+        let id = digits.ok().and_then(|digits| digits.parse().ok());
+        id.ok_or_else(|| {
+            self.at = start;
+            self.fault("a number of 64 bits")
+        })
     }
 
     /// `nz-number`, which does not begin with 0 (RFC 9051 section 9).

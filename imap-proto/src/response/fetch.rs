@@ -129,7 +129,7 @@ pub struct OtherItem {
 pub struct InvalidItem {
     /// Its name, as it was written.
     pub name: Text,
-    /// Its value. It is written as it is.
+    /// Its value. It is written as it is; an empty list, if there was none.
     pub value: Token,
     /// What should have been there.
     pub expected: &'static str,
@@ -217,10 +217,16 @@ impl FetchItem {
     #[cold]
     fn read_tokens(cursor: &mut Cursor<'_>, failed: Option<Fault>) -> Parsed<Self> {
         let name = Token::read_word(cursor)?;
-        let value = match cursor.eat_space() {
-            true => read_any_value(cursor).map_err(|fault| failed.unwrap_or(fault))?,
+        let (value, failed) = match cursor.eat_space() {
+            true => {
+                let value = read_any_value(cursor).map_err(|fault| failed.unwrap_or(fault))?;
+                (value, failed)
+            }
             // An item without a value is of no use, but does no harm.
-            false => Token::List(Vec::new()),
+            false => {
+                let fault = failed.unwrap_or_else(|| cursor.fault("a space"));
+                (Token::List(Vec::new()), Some(fault))
+            }
         };
         Ok(match failed {
             None => Self::Other(Box::new(OtherItem { name, value })),
