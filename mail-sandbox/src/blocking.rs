@@ -3,6 +3,8 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::client::{MisbehavingClient, VisitError};
+use crate::conversation::Conversation;
 use crate::message::Message;
 use crate::query::Query;
 use crate::runtime;
@@ -59,6 +61,15 @@ impl Sandbox {
         let mut found = self.wait_for(&query.clone().count(1), within)?;
         Ok(found.swap_remove(0))
     }
+}
+
+/// Does what a [`MisbehavingClient`] is to do.
+///
+/// # Errors
+///
+/// As for [`MisbehavingClient::run`].
+pub fn run(client: MisbehavingClient) -> Result<Conversation, VisitError> {
+    runtime::block_on(client.visit())
 }
 
 impl Deref for Sandbox {

@@ -52,6 +52,8 @@
 //! # }
 //! ```
 //!
+//! For tests of servers there is the reverse: a [`MisbehavingClient`] has the same faults.
+//!
 //! Not supported yet: IMAP, and APOP.
 
 mod sandbox;
@@ -73,17 +75,24 @@ pub use conversation::{Conversation, Line, Speaker};
 
 pub mod fault;
 
+mod client;
+pub use client::{MisbehavingClient, VisitError};
+
 mod clock;
 pub use clock::Clock;
 
 mod authority;
 pub use authority::Certificate;
 
+mod trust;
+
 mod store;
 
 mod accounts;
 
 mod session;
+
+mod connection;
 
 mod runtime;
 

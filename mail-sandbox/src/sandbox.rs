@@ -19,7 +19,7 @@ use crate::authority;
 use crate::clock::Clock;
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
-use crate::fault::{Armed, Fault, FaultError, Injected};
+use crate::fault::{Armed, Fault, FaultError, Injected, Side};
 use crate::limits::{BACKLOG, DROP, MESSAGE, MESSAGES};
 use crate::message::{Arrived, Envelope, Message, Recipient};
 use crate::query::Query;
@@ -334,7 +334,7 @@ impl Builder {
         let hostname = self.hostname.parse();
         let hostname = hostname.map_err(|_| StartError::Hostname(self.hostname))?;
         let accounts = Accounts::new(&self.accounts).ok_or(StartError::Account)?;
-        let faults = Arc::new(Armed::default());
+        let faults = Arc::new(Armed::new(Side::Server));
         for fault in self.faults {
             faults.add(fault)?;
         }

@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Action, Fault, Per, Place, Times};
+use super::{Action, Fault, Per, Place, Side, Times};
 use crate::authority::Certificate;
 use crate::limits::{FAULT_FILE, FAULTS};
 
 /// A fault file: one fault a line, blank lines, and comments behind `#` at the beginning of a line.
+///
+/// It is parsed as one for servers; [`for_client`](Self::for_client) reads one for a client.
 ///
 /// ```
 /// use mail_sandbox::fault::Faults;
@@ -23,6 +25,39 @@ use crate::limits::{FAULT_FILE, FAULTS};
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// Reads a file for a [client](crate::MisbehavingClient).
+    ///
+    /// # Errors
+    ///
+    /// If a line is no fault, or one that means nothing for a client.
+    pub fn for_client(file: &str) -> Result<Self, FaultError> {
+        Self::read(file, Side::Client)
+    }
+
+    fn read(file: &str, side: Side) -> Result<Self, FaultError> {
+        if file.len() > FAULT_FILE {
+            return Err(FaultError::of("the file is too long"));
+        }
+        let mut faults = Vec::new();
+        for (index, line) in file.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let at = |reason: String| FaultError {
+                line: Some(index + 1),
+                reason,
+            };
+            let fault = parse(line).map_err(at)?;
+            fault.check(side).map_err(at)?;
+            faults.push(fault);
+            if faults.len() > FAULTS {
+                return Err(at(format!("more than {FAULTS} faults")));
+            }
+        }
+        Ok(Self(faults))
+    }
+
     /// The faults, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()
@@ -48,25 +83,7 @@ impl FromStr for Faults {
     type Err = FaultError;
 
     fn from_str(file: &str) -> Result<Self, FaultError> {
-        if file.len() > FAULT_FILE {
-            return Err(FaultError::of("the file is too long"));
-        }
-        let mut faults = Vec::new();
-        for (index, line) in file.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let at = |error: FaultError| FaultError {
-                line: Some(index + 1),
-                ..error
-            };
-            faults.push(line.parse().map_err(at)?);
-            if faults.len() > FAULTS {
-                return Err(at(FaultError::of(format!("more than {FAULTS} faults"))));
-            }
-        }
-        Ok(Self(faults))
+        Self::read(file, Side::Server)
     }
 }
 
@@ -116,9 +133,12 @@ impl fmt::Display for FaultError {
 impl FromStr for Fault {
     type Err = FaultError;
 
+    /// Reads what means something for a server or for a client.
     fn from_str(line: &str) -> Result<Self, FaultError> {
-        let parsed = parse(line).and_then(|fault| fault.check().map(|()| fault));
-        parsed.map_err(FaultError::of)
+        let fault = parse(line).map_err(FaultError::of)?;
+        let for_server = fault.check(Side::Server);
+        let checked = for_server.or_else(|error| fault.check(Side::Client).map_err(|_| error));
+        checked.map(|()| fault).map_err(FaultError::of)
     }
 }
 
@@ -300,7 +320,9 @@ fn parse_action(text: &str) -> Result<Action, String> {
         "stop-reading" => Action::StopReading,
         "truncate" => Action::Truncate,
         "garble" => Action::Garble,
+        "bare-lf" => Action::BareLf,
         "later" => Action::Later,
+        "hurry" => Action::Hurry,
         "" => return Err("an action is missing".into()),
         other => return Err(format!("no such action: {other}")),
     };
@@ -449,6 +471,9 @@ mod tests {
             "command RCPT for-the-first 5m per address -> refuse",
             "command RCPT for <a\\u{20}b@x.test-\\u{3e} containing NOTIFY=NEVER -> refuse",
             "command NOOP from 2 -> insert * BYE; later; slowly 10ms; stop-reading",
+            "end -> bare-lf",
+            "body after 7 -> garble",
+            "greeting -> hurry",
         ] {
             let fault: Fault = line.parse().expect(line);
             assert_eq!(fault.to_string(), line);
@@ -492,11 +517,18 @@ mod tests {
             ("greeting -> delay 99999999h", "longer than a year"),
             (
                 "greeting -> certificate expired",
-                "certificate expired means nothing at greeting",
+                "certificate expired means nothing at greeting of a server",
             ),
             ("tls -> certificate mouldy", "no such certificate: mouldy"),
-            ("body -> garble", "garble means nothing at body"),
-            ("end -> without SIZE", "without SIZE means nothing at end"),
+            ("tls -> later", "later means nothing at tls of a server"),
+            (
+                "body -> garble; disk-full",
+                "garble means nothing at body of a server",
+            ),
+            (
+                "end -> without SIZE",
+                "without SIZE means nothing at end of a server",
+            ),
         ] {
             let error = line.parse::<Fault>().expect_err(line);
             assert_eq!(error.to_string(), reason, "{line}");
@@ -511,6 +543,20 @@ mod tests {
         assert_eq!(
             (error.line(), error.reason()),
             (Some(4), "no such action: explode")
+        );
+    }
+
+    #[test]
+    fn a_file_is_for_servers_or_for_clients() {
+        let file = "command MAIL -> drop\nbody -> garble\n";
+        assert_eq!(
+            file.parse::<Faults>().map_err(|error| error.to_string()),
+            Err("line 2: garble means nothing at body of a server".into())
+        );
+        assert_eq!(Faults::for_client(file).map(|faults| faults.0.len()), Ok(2));
+        assert_eq!(
+            Faults::for_client("end -> disk-full").map_err(|error| error.to_string()),
+            Err("line 1: disk-full means nothing at end of a client".into())
         );
     }
 
