@@ -9,7 +9,7 @@ use bytes::Bytes;
 use mailwire::testing::text;
 
 use crate::endpoint::Endpoint;
-use crate::limits::{BODY_SHOWN, CONVERSATION};
+use crate::limits::{BODY_SHOWN, CONVERSATION, RECORDING};
 
 /// The record of one connection, from its beginning to now; it grows while the connection lives.
 ///
@@ -65,6 +65,17 @@ impl Conversation {
             octets: 0,
             limits: (CONVERSATION, BODY_SHOWN),
         })))
+    }
+
+    /// One in which messages are whole.
+    pub(crate) fn whole(
+        endpoint: Option<Endpoint>,
+        peer: Option<SocketAddr>,
+        now: Instant,
+    ) -> Self {
+        let new = Self::new(endpoint, peer, now);
+        new.lock().limits = (RECORDING, RECORDING);
+        new
     }
 
     /// Adds a line; those that are said in one go are one.

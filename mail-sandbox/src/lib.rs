@@ -52,6 +52,10 @@
 //! # }
 //! ```
 //!
+//! A [conversation](Conversation) is written as a [transcript](Conversation::transcript), and a
+//! transcript becomes a server: [`replay`](Builder::replay). One of a foreign server is made by a
+//! sandbox between: [`record`](Builder::record).
+//!
 //! For tests of servers there is the reverse: a [`MisbehavingClient`] has the same faults.
 //!
 //! Not supported yet: IMAP, and APOP.
@@ -91,6 +95,10 @@ mod store;
 mod accounts;
 
 mod session;
+
+mod scripted;
+
+mod transcript;
 
 mod connection;
 

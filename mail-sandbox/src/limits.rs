@@ -19,6 +19,9 @@ pub(crate) const BODY_SHOWN: usize = 16 * 1024;
 /// Octets of a conversation that are remembered. Stops a client that talks without end.
 pub(crate) const CONVERSATION: usize = 1 << 20;
 
+/// The same of a conversation that is recorded, in which messages are whole.
+pub(crate) const RECORDING: usize = 64 << 20;
+
 /// Octets of a command line that are waited for; those that are longer go to the machine in pieces,
 /// which knows what to say to them.
 pub(crate) const LINE: usize = 64 * 1024;

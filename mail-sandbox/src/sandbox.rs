@@ -1,5 +1,6 @@
 //! Servers that live as long as a value.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use bytes::Bytes;
+use mailwire::testing::transcript::Dialogue;
 use smtp_proto::Domain;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::{AbortHandle, JoinSet};
@@ -24,6 +26,7 @@ use crate::limits::{BACKLOG, DROP, MESSAGE, MESSAGES};
 use crate::message::{Arrived, Envelope, Message, Recipient};
 use crate::query::Query;
 use crate::runtime;
+use crate::scripted::Script;
 use crate::session;
 use crate::store::Store;
 
@@ -52,6 +55,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) faults: Arc<Armed>,
     pub(crate) clock: Clock,
+    pub(crate) scripts: HashMap<Endpoint, Arc<Script>>,
     connections: AtomicU64,
 }
 
@@ -66,6 +70,8 @@ pub struct Builder {
     clock: Clock,
     message_limit: u64,
     keep: usize,
+    transcripts: Vec<(Endpoint, String)>,
+    recorded: Vec<(Endpoint, String)>,
 }
 
 impl Sandbox {
@@ -314,6 +320,54 @@ impl Builder {
         self
     }
 
+    /// An endpoint that says what a [transcript](Conversation::transcript) says, instead of being
+    /// served. Of several transcripts, the first connection gets the first, and so on; the last
+    /// is repeated.
+    ///
+    /// A client may say other names, addresses and messages than those that are written, but each
+    /// of its commands has to begin with the same word; if one does not, the connection is closed
+    /// and the conversation says why. Delays go by the clock. Messages are not kept, and faults do not
+    /// happen here.
+    ///
+    /// ```
+    /// use mail_sandbox::{Endpoint, MisbehavingClient, Sandbox, Speaker};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let script = "S: 220 mx.test\nC: EHLO x\nS: 500 What?\nC: QUIT\nS: 221 Bye\n! close\n";
+    /// let sandbox = Sandbox::builder().replay(Endpoint::Smtp, script).start().await?;
+    /// let client = MisbehavingClient::new(Endpoint::Smtp, sandbox.address(Endpoint::Smtp));
+    /// let heard = client.run().await?.said(Speaker::Server);
+    /// assert_eq!(heard, "220 mx.test\r\n500 What?\r\n221 Bye\r\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn replay(mut self, endpoint: Endpoint, transcript: impl Into<String>) -> Self {
+        self.transcripts.push((endpoint, transcript.into()));
+        self.with(endpoint)
+    }
+
+    /// An endpoint that passes everything on to another server, `HOST:PORT`, and keeps the
+    /// [conversations](Sandbox::conversations) with messages whole, for their
+    /// [transcripts](Conversation::transcript). TLS ends here and begins anew towards the server,
+    /// whose certificate is not checked. Faults do not happen here.
+    ///
+    /// Up to 64 MiB are kept of a connection.
+    #[must_use]
+    pub fn record(mut self, endpoint: Endpoint, server: impl Into<String>) -> Self {
+        self.recorded.push((endpoint, server.into()));
+        self.with(endpoint)
+    }
+
+    /// This endpoint too.
+    fn with(mut self, endpoint: Endpoint) -> Self {
+        if self.ports.iter().all(|(other, _)| *other != endpoint) {
+            self.ports.push((endpoint, 0));
+        }
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -338,6 +392,7 @@ impl Builder {
         for fault in self.faults {
             faults.add(fault)?;
         }
+        let scripts = scripts(self.transcripts, self.recorded)?;
         let shared = Arc::new(Shared {
             hostname,
             message_limit: self.message_limit,
@@ -345,6 +400,7 @@ impl Builder {
             store: Arc::new(Store::new(self.keep)),
             faults,
             clock: self.clock,
+            scripts,
             connections: AtomicU64::new(0),
         });
         let (alive, closed) = channel();
@@ -387,6 +443,8 @@ impl Default for Builder {
             clock: Clock::system(),
             message_limit: MESSAGE,
             keep: MESSAGES,
+            transcripts: Vec::new(),
+            recorded: Vec::new(),
         }
     }
 }
@@ -398,6 +456,29 @@ impl fmt::Debug for Shared {
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
+}
+
+/// The endpoints that no machine serves.
+fn scripts(
+    transcripts: Vec<(Endpoint, String)>,
+    recorded: Vec<(Endpoint, String)>,
+) -> Result<HashMap<Endpoint, Arc<Script>>, StartError> {
+    let mut dialogues: HashMap<Endpoint, Vec<Dialogue>> = HashMap::new();
+    for (endpoint, transcript) in transcripts {
+        let dialogue = transcript.parse();
+        let dialogue = dialogue.map_err(|reason| StartError::Transcript { endpoint, reason })?;
+        dialogues.entry(endpoint).or_default().push(dialogue);
+    }
+    let replayed = dialogues
+        .into_iter()
+        .map(|(endpoint, dialogues)| (endpoint, Script::replay(dialogues)));
+    let recorded = recorded
+        .into_iter()
+        .map(|(endpoint, server)| (endpoint, Script::Record(server)));
+    let all = replayed.chain(recorded);
+    Ok(all
+        .map(|(endpoint, script)| (endpoint, Arc::new(script)))
+        .collect())
 }
 
 /// Accepts connections until it is dropped, and they with it.
@@ -494,6 +575,14 @@ pub enum StartError {
     /// An account's name or password cannot be one, or a name is there twice.
     #[error("not an account")]
     Account,
+    /// A transcript cannot be read.
+    #[error("transcript for {endpoint}: {reason}")]
+    Transcript {
+        /// For what.
+        endpoint: Endpoint,
+        /// The line, and what is wrong with it.
+        reason: String,
+    },
     /// A fault means nothing.
     #[error("fault: {0}")]
     Fault(#[from] FaultError),

@@ -198,9 +198,7 @@ impl Visit {
         for hit in hits.0 {
             self.connection.act(&hit.action).await?;
         }
-        let info = self.connection.transport.connect(&self.server_name).await?;
-        let version = info.version.as_deref().unwrap_or("TLS");
-        self.connection.note(format!("TLS handshake: {version}"));
+        self.connection.connect(&self.server_name).await?;
         Ok(())
     }
 

@@ -12,9 +12,11 @@ pub(crate) use transport::{Ended, Transport};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use mailwire::TlsInfo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::authority::Certificate;
 use crate::clock::Clock;
 use crate::conversation::{Conversation, Speaker};
 use crate::fault::{Action, Side};
@@ -151,7 +153,31 @@ impl Connection {
         Ok(())
     }
 
-    async fn write(&mut self, octets: &[u8]) -> Result<(), Ended> {
+    /// Remembers words that were passed on.
+    pub(crate) fn remember(&self, words: impl Into<Bytes>) {
+        self.conversation
+            .add(self.clock.now(), self.side.speaker(), words);
+    }
+
+    /// Begins TLS as the server.
+    pub(crate) async fn accept(&mut self, certificate: Certificate) -> Result<TlsInfo, Ended> {
+        let info = self.transport.accept(certificate).await?;
+        Ok(self.secured(info))
+    }
+
+    /// Begins TLS as the client.
+    pub(crate) async fn connect(&mut self, server_name: &str) -> Result<TlsInfo, Ended> {
+        let info = self.transport.connect(server_name).await?;
+        Ok(self.secured(info))
+    }
+
+    fn secured(&self, info: TlsInfo) -> TlsInfo {
+        let version = info.version.as_deref().unwrap_or("TLS");
+        self.note(format!("{HANDSHAKE_DONE}: {version}"));
+        info
+    }
+
+    pub(crate) async fn write(&mut self, octets: &[u8]) -> Result<(), Ended> {
         match self.patience {
             None => self.transport.write(octets).await,
             Some(patience) => {
@@ -197,7 +223,7 @@ impl Connection {
     pub(crate) async fn end(&mut self, ended: Ended) {
         self.note(ended.describe(self.side));
         match ended {
-            Ended::Ours | Ended::Dropped => self.transport.part().await,
+            Ended::Ours | Ended::Dropped | Ended::Astray => self.transport.part().await,
             Ended::Reset => self.transport.reset(),
             Ended::Theirs | Ended::Handshake | Ended::GaveUp => {}
         }
@@ -220,6 +246,9 @@ impl Connection {
         self.lost_time += self.clock.now() - before;
     }
 }
+
+/// How what is remembered of a handshake begins.
+pub(crate) const HANDSHAKE_DONE: &str = "TLS handshake";
 
 impl Words {
     pub(crate) fn new(octets: impl Into<Vec<u8>>) -> Self {

@@ -38,6 +38,8 @@ pub(crate) enum Ended {
     Dropped,
     /// A fault reset it.
     Reset,
+    /// The client said something that is not in the transcript.
+    Astray,
     /// The peer took too long.
     GaveUp,
 }
@@ -51,6 +53,7 @@ impl Ended {
             Self::Handshake => "the TLS handshake failed".into(),
             Self::Dropped => "closed by a fault".into(),
             Self::Reset => "reset by a fault".into(),
+            Self::Astray => "closed by the transcript, which does not go on like this".into(),
             Self::GaveUp => format!("the {side} gave up waiting"),
         }
     }

@@ -24,9 +24,7 @@ impl<P: Protocol> Session<P> {
                 }
             }
         }
-        let info = self.connection.transport.accept(certificate).await?;
-        let version = info.version.as_deref().unwrap_or("TLS").to_owned();
-        self.connection.note(format!("TLS handshake: {version}"));
+        let info = self.connection.accept(certificate).await?;
         self.protocol.tls_started(info);
         Ok(())
     }

@@ -32,6 +32,11 @@ impl<P: Protocol> Session<P> {
             let ended = end.find(&self.connection.transport.buffer[..available]);
             let piece = self.take(ended.unwrap_or(available));
             if ended.is_some() {
+                let arriving = self.arriving.as_ref();
+                if arriving.is_some_and(|arriving| arriving.octets > arriving.shown as u64) {
+                    // So that whoever reads the conversation knows that it came to its end.
+                    self.connection.hear(&b"\r\n.\r\n"[..]);
+                }
                 return self.end(&[&piece], Hits::default(), None).await;
             }
             self.feed(&piece);
@@ -212,18 +217,19 @@ impl<P: Protocol> Session<P> {
 }
 
 /// Looks for the end of a message, however its octets come.
-struct EndOfMessage {
+#[derive(Debug)]
+pub(crate) struct EndOfMessage {
     /// How many octets of CRLF . CRLF have come; the message begins behind a line end.
     matched: usize,
 }
 
 impl EndOfMessage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { matched: 2 }
     }
 
     /// Where the message ends in these octets.
-    fn find(&mut self, octets: &[u8]) -> Option<usize> {
+    pub(crate) fn find(&mut self, octets: &[u8]) -> Option<usize> {
         const END: &[u8; 5] = b"\r\n.\r\n";
         for (index, octet) in octets.iter().enumerate() {
             self.matched = match *octet {

@@ -6,7 +6,7 @@
 //! know of a protocol, they know from a [`Protocol`].
 
 mod protocol;
-pub(crate) use protocol::{Command, Protocol};
+pub(crate) use protocol::{Command, Expects, Protocol};
 
 mod smtp;
 pub(crate) use smtp::Smtp;
@@ -15,6 +15,7 @@ mod pop3;
 pub(crate) use pop3::Pop3;
 
 mod message;
+pub(crate) use message::EndOfMessage;
 
 mod handshake;
 
@@ -25,19 +26,28 @@ use mailwire::{Machine, Step};
 use tokio::net::TcpStream;
 
 use self::message::Arriving;
-use self::protocol::{Capability, Expects};
+use self::protocol::Capability;
 use crate::connection::{Connection, Ended, Hits, Words, lines};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Action, Meeting, Place, Side};
 use crate::limits::LINE;
 use crate::sandbox::Shared;
+use crate::scripted::Script;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(shared: Arc<Shared>, endpoint: Endpoint, stream: TcpStream, number: u64) {
     let peer = stream.peer_addr().ok();
-    let conversation = Conversation::new(Some(endpoint), peer, shared.clock.now());
+    let script = shared.scripts.get(&endpoint).map(Arc::clone);
+    let now = shared.clock.now();
+    let conversation = match script.as_deref() {
+        Some(Script::Record(_)) => Conversation::whole(Some(endpoint), peer, now),
+        _ => Conversation::new(Some(endpoint), peer, now),
+    };
     shared.store.begin(conversation.clone());
+    if let Some(script) = script {
+        return script.serve(shared, endpoint, stream, conversation).await;
+    }
     match endpoint {
         Endpoint::Pop3 | Endpoint::Pop3s => {
             let protocol = Pop3::new(Arc::clone(&shared));

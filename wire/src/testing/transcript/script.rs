@@ -83,13 +83,7 @@ impl Transcript {
     }
 
     fn add_segment(&mut self, line: &str, joined: bool) -> Result<(), String> {
-        let words = &line[2..];
-        let words = words.strip_prefix(' ').unwrap_or(words);
-        // `\` at the end, unless it is itself escaped, takes the CRLF away.
-        let bytes = match words.strip_suffix('\\') {
-            Some(open) if !open.ends_with('\\') || open.ends_with("\\\\") => text::parse(open)?,
-            _ => [text::parse(words)?, b"\r\n".to_vec()].concat(),
-        };
+        let bytes = octets(line)?;
         if joined {
             let last = self
                 .items
@@ -238,7 +232,19 @@ impl Transcript {
     }
 }
 
-fn duration(words: &str) -> Result<Duration, String> {
+/// What is said in a line, behind its mark.
+pub(super) fn octets(line: &str) -> Result<Vec<u8>, String> {
+    let words = line.get(2..).unwrap_or_default();
+    let words = words.strip_prefix(' ').unwrap_or(words);
+    // A backslash at the end, unless it is itself escaped, takes the CRLF away.
+    let open = words.trim_end_matches('\\');
+    match (words.len() - open.len()) % 2 {
+        0 => Ok([text::parse(words)?, b"\r\n".to_vec()].concat()),
+        _ => text::parse(&words[..words.len() - 1]),
+    }
+}
+
+pub(super) fn duration(words: &str) -> Result<Duration, String> {
     let words = words.trim().trim_start_matches('+');
     let split = words
         .find(|c: char| !c.is_ascii_digit())
