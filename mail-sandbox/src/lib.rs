@@ -74,6 +74,9 @@ pub use message::{Attachment, Envelope, Message, Recipient};
 mod query;
 pub use query::Query;
 
+mod feed;
+pub use feed::{Feed, News};
+
 mod conversation;
 pub use conversation::{Conversation, Line, Speaker};
 

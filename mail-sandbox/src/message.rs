@@ -63,6 +63,8 @@ pub struct Attachment {
     pub name: Option<String>,
     /// Its media type, such as `application/pdf`.
     pub media_type: String,
+    /// By what HTML refers to it, without brackets (RFC 2392).
+    pub content_id: Option<String>,
     /// What is in it, decoded.
     pub bytes: Bytes,
 }
@@ -214,6 +216,7 @@ impl Message {
                         None => found.ctype().to_owned(),
                     },
                 ),
+                content_id: part.content_id().map(str::to_owned),
                 bytes: Bytes::copy_from_slice(part.contents()),
             })
             .collect()

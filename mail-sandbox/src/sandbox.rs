@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Armed, Fault, FaultError, Injected, Side};
+use crate::feed::Feed;
 use crate::limits::{BACKLOG, DROP, MESSAGE, MESSAGES};
 use crate::message::{Arrived, Envelope, Message, Recipient};
 use crate::query::Query;
@@ -43,8 +44,8 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     ports: Vec<(Endpoint, SocketAddr)>,
     listeners: Vec<AbortHandle>,
-    /// Disconnected once all of them are gone.
-    closed: Receiver<()>,
+    /// Disconnected once all of them are gone. Locked, so that threads can share a sandbox.
+    closed: Mutex<Receiver<()>>,
 }
 
 /// What all connections of a sandbox share.
@@ -175,6 +176,11 @@ impl Sandbox {
         Ok(found.swap_remove(0))
     }
 
+    /// Tells of messages as they come and go, from now on.
+    pub fn follow(&self) -> Feed {
+        self.shared.store.follow()
+    }
+
     /// Forgets messages, in mailboxes too, and says how many.
     pub fn remove(&self, query: &Query) -> usize {
         self.shared.store.remove(|message| query.matches(message))
@@ -239,7 +245,10 @@ impl Drop for Sandbox {
             listener.abort();
         }
         // Each of them holds a sender, so this ends when the last socket is closed.
-        let _ = self.closed.recv_timeout(DROP);
+        let closed = self.closed.get_mut();
+        let _ = closed
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(DROP);
     }
 }
 
@@ -427,7 +436,7 @@ impl Builder {
             listeners: listeners.collect(),
             shared,
             ports,
-            closed,
+            closed: Mutex::new(closed),
         })
     }
 }

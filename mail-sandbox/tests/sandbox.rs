@@ -10,7 +10,7 @@ use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Message, SmtpTransport, Transport};
 use mail_sandbox::blocking::Sandbox;
 use mail_sandbox::fault::Fault;
-use mail_sandbox::{Clock, Endpoint, Query, Speaker, StartError};
+use mail_sandbox::{Clock, Endpoint, News, Query, Speaker, StartError};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -326,6 +326,27 @@ fn many_messages_are_held_and_searched() {
         1
     );
     assert_eq!(sandbox.remove(&Query::any()), 10_000);
+}
+
+#[tokio::test]
+async fn messages_are_followed_as_they_come_and_go() {
+    let builder = mail_sandbox::Sandbox::builder().keep(2);
+    let sandbox = builder.start().await.expect("a sandbox");
+    let mut feed = sandbox.follow();
+    for _ in 0..3 {
+        sandbox.deliver(["bob@x.test"], "Subject: x\r\n\r\n");
+    }
+    assert_eq!(sandbox.remove(&Query::any()), 2);
+    drop(sandbox);
+    let mut told = Vec::new();
+    while let Some(news) = feed.next().await {
+        told.push(match news {
+            News::Arrived(message) => format!("+{}", message.id()),
+            News::Removed(id) => format!("-{id}"),
+            other => panic!("unknown news: {other:?}"),
+        });
+    }
+    assert_eq!(told, ["+1", "+2", "+3", "-1", "-2", "-3"]);
 }
 
 #[test]
