@@ -96,7 +96,8 @@ function drawEmpty() {
   const empty = byId("empty");
   empty.hidden = total > 0;
   if (search.value.trim()) return void (empty.textContent = "Nothing is like this.");
-  const lines = Object.values(places).map((url) => element("code", url));
+  const taking = Object.entries(places).filter(([name]) => !/^(pop3|imap)/.test(name));
+  const lines = taking.map(([, url]) => element("code", url));
   empty.replaceChildren("No mail yet. Send some to", ...lines);
 }
 
@@ -107,7 +108,7 @@ async function open(id) {
   if (id) unread.delete(id);
   drawList();
   document.body.classList.toggle("reading", id > 0);
-  if (!id) return void reader.replaceChildren(hint("Choose a message."));
+  if (!id) return void reader.replaceChildren(hint(total ? "Choose a message." : ""));
   try {
     const message = await ask("/messages/" + id);
     if (shown === id) drawMessage(message);
@@ -127,7 +128,7 @@ function drawMessage(message) {
   const facts = [
     ["From", message.from.join(", ") || header("from")],
     ["To", message.to.join(", ") || header("to")],
-    ["Date", longTime(message.received)],
+    ["Received", longTime(message.received)],
     ["Envelope", `<${message.sender}> → ${message.recipients.map((to) => `<${to}>`).join(" ")}`],
   ];
   for (const [name, value] of facts.filter(([, value]) => value)) {
