@@ -108,3 +108,8 @@ mod connection;
 mod runtime;
 
 mod limits;
+
+/// The examples there are run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
