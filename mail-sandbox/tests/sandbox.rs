@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::net::TcpStream;
 use std::time::Duration;
 
 use lettre::Transport;
@@ -132,18 +131,6 @@ fn a_port_in_use_is_a_clear_error() {
     assert!(matches!(error, StartError::Port { .. }));
     let start = format!("cannot listen on 127.0.0.1:{port} for smtp: ");
     assert!(error.to_string().starts_with(&start), "{error}");
-}
-
-#[test]
-fn a_thousand_sandboxes() {
-    for _ in 0..1000 {
-        let sandbox = Sandbox::start().expect("a sandbox");
-        let address = sandbox.address(Endpoint::Smtp);
-        let mut client = Typist::connect(&sandbox, Endpoint::Smtp);
-        assert!(client.hear().starts_with("220 "));
-        drop(sandbox);
-        assert!(TcpStream::connect(address).is_err(), "everything is gone");
-    }
 }
 
 #[test]

@@ -57,9 +57,10 @@ impl Typist {
     }
 
     pub(crate) fn hear(&mut self) -> String {
-        let line = self.hear_or_end();
-        assert!(!line.is_empty(), "an answer");
-        line
+        let mut line = String::new();
+        self.0.read_line(&mut line).expect("an answer");
+        assert!(line.ends_with('\n'), "an answer, and not {line:?}");
+        line.trim_end().to_owned()
     }
 
     /// What is said; nothing if the connection has ended.
