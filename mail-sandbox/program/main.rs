@@ -14,6 +14,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Parser;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use self::api::Api;
 use self::options::Options;
@@ -49,8 +51,11 @@ async fn run(options: Options) -> Result<()> {
         None => None,
     };
     report::ready(&sandbox, web)?;
+    // On a thread of its own: whoever reads what is printed may be slow.
+    let (runtime, (done, reported)) = (Handle::current(), oneshot::channel());
+    std::thread::spawn(move || done.send(runtime.block_on(report::news(&mut feed))));
     tokio::select! {
-        reported = report::news(&mut feed) => reported,
+        reported = reported => reported?,
         stopped = stopped() => stopped,
     }
 }

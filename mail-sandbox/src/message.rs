@@ -202,7 +202,15 @@ impl Message {
         Some(html.to_string())
     }
 
-    /// The attachments, decoded.
+    /// The names of the attachments, where they have one, in the order of
+    /// [`attachments`](Self::attachments).
+    pub fn attachment_names(&self) -> impl Iterator<Item = Option<&str>> {
+        let parsed = self.parsed().into_iter();
+        let attachments = parsed.flat_map(|parsed| parsed.attachments());
+        attachments.map(|part| part.attachment_name())
+    }
+
+    /// The attachments, decoded: copies of them.
     pub fn attachments(&self) -> Vec<Attachment> {
         let parsed = self.parsed().into_iter();
         parsed

@@ -183,6 +183,11 @@ fn what_arrives_is_printed_and_served() {
     assert_eq!(program.ask("GET", "/api/v1/messages/1", "", "").0, 404);
     assert_eq!(program.ask("DELETE", "/api/v1/messages/2", "", "").0, 200);
     assert_eq!(program.ask("DELETE", "/api/v1/messages/2", "", "").0, 404);
+    assert_eq!(
+        program.ask("DELETE", "/api/v1/messages?tto=bob", "", "").0,
+        400
+    );
+    assert_eq!(program.get("/messages")["total"], 1);
     assert_eq!(program.ask("DELETE", "/api/v1/messages", "", "").0, 200);
     assert_eq!(program.get("/messages")["total"], 0);
     let (status, why) = program.ask("GET", "/api/v1/wait?within=0.01", "", "");

@@ -31,7 +31,10 @@ fn refusal(method: &Method, headers: &HeaderMap, names: &[String]) -> Option<&'s
         return None;
     }
     let origin = text(ORIGIN);
-    let is_foreign = origin.is_some_and(|origin| origin.strip_prefix("http://") != Some(host));
+    let is_foreign = origin.is_some_and(|origin| match origin.split_once("://") {
+        Some((_, name)) => name != host,
+        None => true,
+    });
     is_foreign.then_some("requests of other pages are not served")
 }
 

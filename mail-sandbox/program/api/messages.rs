@@ -81,7 +81,7 @@ impl Summary {
             recipients: recipients.map(|to| to.address.clone()).collect(),
             endpoint: message.endpoint().map(|endpoint| endpoint.name()),
             size: message.raw().len(),
-            attachments: message.attachments().len(),
+            attachments: message.attachment_names().count(),
             snippet: snippet(&message.text().unwrap_or_default()),
         }
     }

@@ -8,6 +8,8 @@ use super::Problem;
 
 /// Filters, as they stand in a URL.
 #[derive(Debug, Default, Deserialize)]
+// A filter that is misspelt must not delete everything.
+#[serde(deny_unknown_fields)]
 pub(super) struct Search {
     to: Option<String>,
     from: Option<String>,
@@ -75,8 +77,7 @@ fn is_anywhere(message: &Message, word: &str) -> bool {
         || message.header("To").is_some_and(|to| has(&to, word))
         || message.text().is_some_and(|text| has(&text, word))
         || message.html().is_some_and(|html| has(&html, word))
-        || (message.attachments().iter())
-            .any(|found| found.name.as_ref().is_some_and(|name| has(name, word)))
+        || (message.attachment_names().flatten()).any(|name| has(name, word))
 }
 
 fn has(text: &str, part: &str) -> bool {

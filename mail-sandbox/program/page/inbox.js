@@ -228,7 +228,8 @@ function talk(message) {
 async function remove(id) {
   const at = messages.findIndex((message) => message.id === id);
   const next = messages[at + 1] ?? messages[at - 1];
-  await ask("/messages/" + id, { method: "DELETE" });
+  // Somebody else may have been faster.
+  await ask("/messages/" + id, { method: "DELETE" }).catch((error) => console.warn(error.message));
   location.hash = next ? next.id : "";
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct Connection {
     conversation: Conversation,
     clock: Clock,
     /// Something that is said behind the next.
-    held: Vec<u8>,
+    held: Words,
     /// How long faults have kept the peer waiting: time that a machine knows nothing of, as it
     /// would hold it against the peer.
     lost_time: Duration,
@@ -60,7 +60,7 @@ impl Connection {
             transport: Transport::new(stream),
             conversation,
             clock,
-            held: Vec::new(),
+            held: Words::default(),
             lost_time: Duration::ZERO,
             is_deaf: false,
             patience: None,
@@ -77,9 +77,9 @@ impl Connection {
     pub(crate) async fn utter(&mut self, mut words: Words, hits: Hits) -> Result<(), Ended> {
         hits.edit(&mut words.octets);
         if hits.is_later() && !words.are_last {
-            self.held.append(&mut words.octets);
+            self.held.append(std::mem::take(&mut words));
         } else {
-            words.octets.append(&mut self.held);
+            words.append(std::mem::take(&mut self.held));
         }
         let (mut said, mut is_lost, pace) = (0, false, hits.pace());
         for hit in hits.0 {
@@ -102,7 +102,7 @@ impl Connection {
     pub(crate) async fn act(&mut self, action: &Action) -> Result<(), Ended> {
         match action {
             Action::Delay(time) => {
-                self.wait_until(self.clock.now() + *time).await;
+                self.wait(*time).await;
                 Ok(())
             }
             Action::Drop => Err(Ended::Dropped),
@@ -144,10 +144,8 @@ impl Connection {
         let Some(pace) = pace else {
             return self.write(octets).await;
         };
-        let mut due = now;
         for octet in octets {
-            due += pace;
-            self.wait_until(due).await;
+            self.wait(pace).await;
             self.write(std::slice::from_ref(octet)).await?;
         }
         Ok(())
@@ -240,9 +238,13 @@ impl Connection {
         async move { clock.reach(deadline).await }
     }
 
-    async fn wait_until(&mut self, time: Instant) {
+    async fn wait(&mut self, time: Duration) {
         let before = self.clock.now();
-        self.clock.wait_until(time).await;
+        match before.checked_add(time) {
+            Some(due) => self.clock.wait_until(due).await,
+            // Beyond what a clock can say.
+            None => std::future::pending().await,
+        }
         self.lost_time += self.clock.now() - before;
     }
 }
@@ -256,5 +258,13 @@ impl Words {
             octets: octets.into(),
             ..Self::default()
         }
+    }
+
+    /// Goes on with these. What is behind a secret is not remembered either.
+    fn append(&mut self, mut behind: Self) {
+        let before = self.octets.len();
+        self.octets.append(&mut behind.octets);
+        let shown = behind.shown.map(|shown| before + shown);
+        self.shown = self.shown.or(shown);
     }
 }

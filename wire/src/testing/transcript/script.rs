@@ -251,14 +251,20 @@ pub(super) fn duration(words: &str) -> Result<Duration, String> {
         .unwrap_or(words.len());
     let (number, unit) = words.split_at(split);
     let number: u64 = number.parse().map_err(|_| "a time needs a number")?;
-    Ok(match unit {
-        "ms" => Duration::from_millis(number),
-        "s" | "" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number * 60),
-        "h" => Duration::from_secs(number * 3600),
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" | "" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
         _ => return Err(format!("unknown unit {unit}")),
-    })
+    };
+    let time = number.checked_mul(milliseconds).map(Duration::from_millis);
+    let time = time.filter(|time| *time <= LONGEST);
+    time.ok_or_else(|| "longer than a year".to_owned())
 }
+
+/// The longest time that may pass: clocks can still add it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Streams of up to this many octets are split at every position.
 const SPLIT_EVERYWHERE: usize = 4 * 1024;
