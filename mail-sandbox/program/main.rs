@@ -8,6 +8,8 @@ mod api;
 
 mod page;
 
+mod limits;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::search::Search;
 use super::{Api, Problem};
+use crate::limits::{LARGEST_PAGE, LONGEST_WAIT, PAGE, SNIPPET, WAIT};
 
 /// A message in a list.
 #[derive(Debug, Serialize)]
@@ -184,16 +185,3 @@ fn snippet(text: &str) -> String {
     }
     snippet.trim_end().chars().take(SNIPPET).collect()
 }
-
-/// Characters of it.
-const SNIPPET: usize = 140;
-
-/// Messages in a list if nothing else is said, and at most.
-const PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
-
-/// Seconds for which messages are waited for if nothing else is said.
-const WAIT: f64 = 10.0;
-
-/// How long at most.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);

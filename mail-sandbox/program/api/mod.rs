@@ -37,7 +37,7 @@ mod guard;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -45,6 +45,7 @@ use axum::{Json, Router, middleware};
 use mail_sandbox::Sandbox;
 use tokio::net::TcpListener;
 
+use crate::limits::REQUEST;
 use crate::page;
 
 /// The web's side of a sandbox.
@@ -94,6 +95,7 @@ impl Api {
         Router::new()
             .nest("/api/v1", all)
             .merge(page::router())
+            .layer(DefaultBodyLimit::max(REQUEST))
             .layer(middleware::from_fn_with_state(self.clone(), guard::check))
             .with_state(self)
     }
