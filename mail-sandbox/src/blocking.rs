@@ -3,12 +3,14 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::builder::{Builder, StartError};
 use crate::client::{MisbehavingClient, VisitError};
 use crate::conversation::Conversation;
 use crate::message::Message;
+use crate::not_arrived::NotArrived;
 use crate::query::Query;
 use crate::runtime;
-use crate::sandbox::{self, Builder, NotArrived, StartError};
+use crate::sandbox;
 
 /// A [`Sandbox`](crate::Sandbox) whose methods wait by blocking. It has all others of it too.
 ///

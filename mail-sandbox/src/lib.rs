@@ -61,7 +61,13 @@
 //! Not supported yet: IMAP, and APOP.
 
 mod sandbox;
-pub use sandbox::{Builder, NotArrived, Sandbox, StartError};
+pub use sandbox::Sandbox;
+
+mod builder;
+pub use builder::{Builder, StartError};
+
+mod not_arrived;
+pub use not_arrived::NotArrived;
 
 pub mod blocking;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::text::{Escaped, Time};
+use super::notation::{Escaped, Time};
 use super::{Place, Side};
 use crate::authority::Certificate;
 

@@ -71,6 +71,8 @@ pub use times::{Per, Times};
 mod text;
 pub use text::{FaultError, Faults};
 
+mod notation;
+
 mod preset;
 pub use preset::{Preset, UnknownPreset};
 
