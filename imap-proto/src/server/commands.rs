@@ -488,16 +488,11 @@ fn marks_seen(attribute: &FetchAttribute) -> bool {
 
 /// Whether a command calls messages by sequence numbers.
 fn calls_by_number(body: &CommandBody) -> bool {
+    let numbers = |keys: &[SearchKey]| keys.iter().any(SearchKey::uses_numbers);
     let by = match body {
-        CommandBody::Search(search) => {
-            return search.by == By::Sequence || search::uses_numbers(&search.keys);
-        }
-        CommandBody::Sort(sort) => {
-            return sort.by == By::Sequence || search::uses_numbers(&sort.keys);
-        }
-        CommandBody::Thread(thread) => {
-            return thread.by == By::Sequence || search::uses_numbers(&thread.keys);
-        }
+        CommandBody::Search(it) => return it.by == By::Sequence || numbers(&it.keys),
+        CommandBody::Sort(it) => return it.by == By::Sequence || numbers(&it.keys),
+        CommandBody::Thread(it) => return it.by == By::Sequence || numbers(&it.keys),
         CommandBody::Fetch(fetch) => fetch.by,
         CommandBody::Store(store) => store.by,
         CommandBody::Copy(copy) | CommandBody::Move(copy) => copy.by,

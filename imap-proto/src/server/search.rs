@@ -7,7 +7,7 @@ use super::view::View;
 use crate::command::{By, IsKey, SearchKey, SearchReturn, SearchReturnOptions};
 use crate::number::ModSeq;
 use crate::response::{ESearchFound, ESearchResult};
-use crate::set::{NumberSet, OrderedSet, ResultRange, Run, SequenceSet};
+use crate::set::{NumberSet, OrderedSet, ResultRange, Run};
 use crate::tag::Tag;
 
 /// How a client wants to hear what is found.
@@ -144,17 +144,6 @@ pub(super) fn asks_for_mod_seq(keys: &[SearchKey]) -> bool {
             asks_for_mod_seq(from_ref(&keys.0)) || asks_for_mod_seq(from_ref(&keys.1))
         }
         SearchKey::Not(key) | SearchKey::Fuzzy(key) => asks_for_mod_seq(from_ref(key)),
-        _ => false,
-    })
-}
-
-/// Whether a search calls messages by sequence numbers.
-pub(super) fn uses_numbers(keys: &[SearchKey]) -> bool {
-    keys.iter().any(|key| match key {
-        SearchKey::Sequence(SequenceSet::Numbers(_)) => true,
-        SearchKey::And(keys) => uses_numbers(keys),
-        SearchKey::Or(keys) => uses_numbers(from_ref(&keys.0)) || uses_numbers(from_ref(&keys.1)),
-        SearchKey::Not(key) | SearchKey::Fuzzy(key) => uses_numbers(from_ref(key)),
         _ => false,
     })
 }
