@@ -24,7 +24,7 @@ use mailwire::{FlushTimer, Input, Machine, Output, Secret, Step, Timer, TlsInfo,
 use self::rules::Traits;
 use crate::capability::{Capability, Extension};
 use crate::command::{Command, CommandBody, QResync, Select};
-use crate::deflate::{Damaged, Deflated};
+use crate::deflate::{Damaged, Layer};
 use crate::encode::{Encoder, Encoding, Literals, Next};
 use crate::error::{Error, SyntaxError};
 use crate::frame::{Announcement, Found, Frame, Framer, Why};
@@ -50,7 +50,7 @@ pub struct Client {
     input: Input,
     output: Output,
     /// The octets of the connection, where they are not those of the protocol.
-    deflated: Option<Box<Deflated>>,
+    layer: Layer,
     framer: Framer,
     reader: Reader,
     encoder: Encoder,
@@ -153,7 +153,7 @@ impl Client {
         Self {
             input: Input::new(framer.input_limit()),
             output: Output::new(limits.output),
-            deflated: None,
+            layer: Layer::default(),
             framer,
             reader,
             encoder: Encoder::new(Encoding::commands()),
@@ -665,8 +665,7 @@ impl Client {
                 self.mailbox = None;
             }
             CommandBody::Compress(_) if well => {
-                let deflated = Deflated::begin(&mut self.input, &mut self.output);
-                self.deflated = Some(Box::new(deflated));
+                self.layer.begin(&mut self.input, &mut self.output);
             }
             CommandBody::Logout => self.state = State::Closing,
             CommandBody::Close | CommandBody::Unselect if well => self.mailbox = None,
@@ -765,10 +764,7 @@ impl Client {
 
     /// Inflates what has come. Says whether there was anything.
     fn inflate(&mut self) -> bool {
-        let Some(deflated) = &mut self.deflated else {
-            return false;
-        };
-        match deflated.receive(&mut self.input) {
+        match self.layer.receive(&mut self.input) {
             Ok(any) => any,
             Err(Damaged) => {
                 self.fail(Error::Damaged);
@@ -777,29 +773,9 @@ impl Client {
         }
     }
 
-    /// Deflates what is to be sent.
-    fn deflate(&mut self) {
-        if let Some(deflated) = &mut self.deflated {
-            deflated.send(&mut self.output);
-        }
-    }
-
     /// What is to be sent over the connection.
     fn to_send(&self) -> &Output {
-        match &self.deflated {
-            None => &self.output,
-            Some(deflated) => &deflated.output,
-        }
-    }
-
-    /// The peer has to read, in time.
-    fn wait_for_reader(&mut self, now: Instant) {
-        let output = match &self.deflated {
-            None => &self.output,
-            Some(deflated) => &deflated.output,
-        };
-        let time = self.config.limits.reply_time;
-        self.flush_timer.wait(now, output, time);
+        self.layer.output(&self.output)
     }
 }
 
@@ -813,12 +789,14 @@ impl Machine for Client {
         }
         loop {
             if self.output.is_over() {
-                self.deflate();
+                self.layer.send(&mut self.output);
             }
             let step = match self.failed {
                 Some(error) => Err(error),
                 None if self.to_send().is_over() => {
-                    self.wait_for_reader(now);
+                    let output = self.layer.output(&self.output);
+                    let time = self.config.limits.reply_time;
+                    self.flush_timer.wait(now, output, time);
                     Ok(Step::NeedFlush)
                 }
                 None => {
@@ -832,24 +810,18 @@ impl Machine for Client {
                 }
             };
             if !matches!(step, Ok(Step::Event(_))) {
-                self.deflate();
+                self.layer.send(&mut self.output);
             }
             return step;
         }
     }
 
     fn input(&mut self) -> &mut Input {
-        match &mut self.deflated {
-            None => &mut self.input,
-            Some(deflated) => &mut deflated.input,
-        }
+        self.layer.input(&mut self.input)
     }
 
     fn output(&mut self) -> &mut Output {
-        match &mut self.deflated {
-            None => &mut self.output,
-            Some(deflated) => &mut deflated.output,
-        }
+        self.layer.output_mut(&mut self.output)
     }
 
     fn eof(&mut self) {

@@ -13,6 +13,7 @@ use super::selected::Selected;
 use super::session::{Enabled, Standing};
 use super::{Refusal, Server, State, misuse, offers};
 use crate::command::By;
+use crate::encode::Next;
 use crate::error::Error;
 use crate::flag::Flags;
 use crate::number::ModSeq;
@@ -287,8 +288,10 @@ impl Server {
         }
         let response = Response::Untagged(message.tell(items, with_uid, enabled));
         let next = self.speaker.say_up_to_content(&response);
-        let running = self.running("fetch")?;
-        self.send(running, next);
+        if next != Next::Done {
+            let running = self.running("fetch")?;
+            self.send(running, next);
+        }
         Ok(())
     }
 

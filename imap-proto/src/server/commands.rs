@@ -46,13 +46,13 @@ impl Server {
             CommandBody::StartTls => self.begin_tls(tag),
             CommandBody::Login(login) => self.login(tag, name, login),
             CommandBody::Authenticate(authenticate) => self.authenticate(tag, name, authenticate),
-            CommandBody::Compress(_) if self.deflated.is_some() => {
+            CommandBody::Compress(_) if self.layer.is_on() => {
                 let status = no("Compression is on already");
                 self.reject(Some(tag), status.with_code(CodeWord::CompressionActive))
             }
             CommandBody::Compress(_) => self.begin_compression(tag),
             // Where in the stream its octets are no longer compressed cannot be told for sure.
-            CommandBody::Unauthenticate if self.deflated.is_some() => {
+            CommandBody::Unauthenticate if self.layer.is_on() => {
                 self.reject(Some(tag), bad("Not with compression"))
             }
             CommandBody::Unauthenticate => {

@@ -160,7 +160,11 @@ fn described(data: &Data) -> String {
     let mut output = mailwire::Output::new(1 << 20);
     let _ = encoder.transfer(&mut output);
     let octets = output.copy_to_bytes(output.remaining());
-    text::print(octets[2..].strip_suffix(b"\r\n").unwrap_or_else(|| &octets[2..]))
+    text::print(
+        octets[2..]
+            .strip_suffix(b"\r\n")
+            .unwrap_or_else(|| &octets[2..]),
+    )
 }
 
 /// Configurations for the laws.
