@@ -248,6 +248,7 @@ impl Server {
         search: command::Search,
     ) -> Result<Turn, Status> {
         let by = search.by;
+        search::check_returned(search.returned.as_ref())?;
         if search.charset.is_some() && self.session.enabled.contains(Enabled::UTF8) {
             // RFC 6855 section 3
             return Err(bad("No CHARSET behind UTF8=ACCEPT"));
@@ -265,6 +266,7 @@ impl Server {
         sort: command::Sort,
     ) -> Result<Turn, Status> {
         let by = sort.by;
+        search::check_returned(sort.returned.as_ref())?;
         let looked = self.looked_for(sort.keys, Some(sort.charset))?;
         let event = Event::Sort(Box::new(Sort {
             criteria: sort.criteria,
@@ -327,6 +329,10 @@ impl Server {
             // RFC 7162 section 3.2.6
             let text = "VANISHED is for UID FETCH with CHANGEDSINCE, behind ENABLE QRESYNC";
             return Err(bad(text));
+        }
+        if modifiers.partial.is_some() && fetch.by == By::Sequence {
+            // RFC 9394 section 3.3
+            return Err(bad("PARTIAL is for UID FETCH"));
         }
         let uses_mod_seqs = modifiers.changed_since.is_some()
             || fetch.attributes.expand().contains(&FetchAttribute::ModSeq);

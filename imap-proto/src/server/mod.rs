@@ -698,10 +698,11 @@ impl Server {
         if !appending.begun {
             return self.reject(Some(appending.tag), status);
         }
-        if status.kind == StatusKind::Bad {
+        let bad = status.kind == StatusKind::Bad;
+        self.speaker.answer(Some(appending.tag), status);
+        if bad {
             self.count_error();
         }
-        self.speaker.answer(Some(appending.tag), status);
         Turn::Step(Step::Event(Event::AppendAborted))
     }
 

@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 use std::slice::from_ref;
 
+use super::replies::bad;
 use super::view::View;
 use crate::command::{By, IsKey, SearchKey, SearchReturn, SearchReturnOptions};
 use crate::number::ModSeq;
-use crate::response::{ESearchFound, ESearchResult};
+use crate::response::{ESearchFound, ESearchResult, Status};
 use crate::set::{NumberSet, OrderedSet, ResultRange, Run};
 use crate::tag::Tag;
 
@@ -96,6 +97,17 @@ impl Wanted {
             results.push(ESearchResult::ModSeq(mod_seq));
         }
         ESearchFound::new(Some(tag), self.by, results)
+    }
+}
+
+/// Not all and a part at once (RFC 9394 section 3.1).
+pub(super) fn check_returned(returned: Option<&SearchReturn>) -> Result<(), Status> {
+    let both = returned.is_some_and(|returned| {
+        returned.partial.is_some() && returned.options.contains(SearchReturnOptions::ALL)
+    });
+    match both {
+        true => Err(bad("Either ALL or PARTIAL")),
+        false => Ok(()),
     }
 }
 
