@@ -75,6 +75,8 @@ struct Deflated {
     deflate: Compress,
     /// More may come out of what has gone in.
     more: bool,
+    /// The peer has said that nothing more will come, as some do behind LOGOUT.
+    over: bool,
 }
 
 /// The compressed octets make no sense.
@@ -89,6 +91,7 @@ impl Deflated {
             inflate: Decompress::new(false),
             deflate: Compress::new(Compression::fast(), false),
             more: false,
+            over: false,
         };
         let taken = deflated.input.extend(input);
         debug_assert_eq!(taken, input.len(), "there is room for it");
@@ -102,6 +105,9 @@ impl Deflated {
         let mut piece = [0; PIECE];
         let mut any = false;
         while self.more || !self.input.is_empty() {
+            if self.over {
+                return Err(Damaged);
+            }
             let room = PIECE.min(plain.limit() - plain.len());
             if room == 0 {
                 break;
@@ -119,8 +125,7 @@ impl Deflated {
             any |= given > 0;
             self.more = given == room;
             if status == Status::StreamEnd {
-                // It ends with the connection alone.
-                return Err(Damaged);
+                (self.over, self.more) = (true, false);
             }
             if taken == 0 && given == 0 {
                 break;
@@ -238,6 +243,25 @@ mod tests {
             input.clear();
         }
         assert_eq!(count, bomb.len());
+    }
+
+    /// A peer may end its stream; nothing can come behind.
+    #[test]
+    fn an_end() {
+        let (mut one, mut other) = pair();
+        let mut octets = Vec::with_capacity(100);
+        let said = b"* BYE\r\n";
+        let done = one
+            .deflate
+            .compress_vec(said, &mut octets, FlushCompress::Finish);
+        assert_eq!(done.expect("anything can be deflated"), Status::StreamEnd);
+        assert_eq!(other.input.extend(&octets), octets.len());
+        let mut input = Input::new(100);
+        assert_eq!(other.receive(&mut input), Ok(true));
+        assert_eq!(&input[..], said);
+        assert_eq!(other.receive(&mut input), Ok(false));
+        assert_eq!(other.input.extend(b"x"), 1);
+        assert_eq!(other.receive(&mut input), Err(Damaged));
     }
 
     #[test]

@@ -61,6 +61,8 @@ pub struct Client {
     sent: usize,
     next_id: u64,
     capabilities: Option<Vec<Capability>>,
+    /// Whether they were told since the last command was sent that may change them.
+    capabilities_are_new: bool,
     enabled: Vec<Capability>,
     mailbox: Option<Box<Mailbox>>,
     tls: Option<TlsInfo>,
@@ -163,6 +165,7 @@ impl Client {
             sent: 0,
             next_id: 0,
             capabilities: None,
+            capabilities_are_new: false,
             enabled: Vec::new(),
             mailbox: None,
             tls: None,
@@ -405,6 +408,12 @@ impl Client {
             if no_initial {
                 withheld = authenticate.initial_response.take();
             }
+        }
+        if matches!(
+            next.body,
+            CommandBody::Login(_) | CommandBody::Authenticate(_)
+        ) {
+            self.capabilities_are_new = false;
         }
         if let (CommandBody::Select(_), false) = (&next.body, tells_closed) {
             // What follows is about the new one; others say CLOSED.
@@ -656,7 +665,10 @@ impl Client {
                 self.state = State::StartingTls;
             }
             CommandBody::StartTls => self.tls_failed = true,
-            CommandBody::Login(_) | CommandBody::Authenticate(_) if well => {
+            // Some servers tell them before their answer, others in it.
+            CommandBody::Login(_) | CommandBody::Authenticate(_)
+                if well && !self.capabilities_are_new =>
+            {
                 self.forget_capabilities();
             }
             CommandBody::Unauthenticate if well => {
@@ -679,7 +691,10 @@ impl Client {
 
     fn untagged(&mut self, data: Data) -> Turn {
         match &data {
-            Data::Capability(known) => self.capabilities = Some(known.clone()),
+            Data::Capability(known) => {
+                self.capabilities = Some(known.clone());
+                self.capabilities_are_new = true;
+            }
             Data::Enabled(enabled) => {
                 self.enabled.extend(enabled.iter().cloned());
                 self.reader.set_utf8(self.is_utf8());
