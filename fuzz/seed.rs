@@ -43,6 +43,12 @@ fn main() {
         Role::Server,
         &[1, 3, 7, 30],
     );
+    count += conversations(
+        "imap_client",
+        &root.join("../imap-proto/tests/transcripts/client"),
+        Role::Client,
+        &[0, 7, 30],
+    );
     let pop3 = root.join("../pop3-proto/tests/transcripts");
     count += conversations(
         "pop3_server",

@@ -13,6 +13,7 @@ use super::selected::Selected;
 use super::session::{Enabled, Standing};
 use super::{Refusal, Server, State, misuse, offers};
 use crate::command::By;
+use crate::encode::Next;
 use crate::error::Error;
 use crate::flag::Flags;
 use crate::number::ModSeq;
@@ -47,7 +48,8 @@ impl Server {
     /// Says no to the event that waits, whatever it is.
     ///
     /// A login that is refused with the code [`AuthenticationFailed`](CodeWord::AuthenticationFailed) counts
-    /// as a wrong guess, and the last one that is put up with ends the session.
+    /// as a wrong guess, and the last one that is put up with ends the session; one without a code counts as an error of
+    /// the client's.
     ///
     /// # Errors
     ///
@@ -287,8 +289,10 @@ impl Server {
         }
         let response = Response::Untagged(message.tell(items, with_uid, enabled));
         let next = self.speaker.say_up_to_content(&response);
-        let running = self.running("fetch")?;
-        self.send(running, next);
+        if next != Next::Done {
+            let running = self.running("fetch")?;
+            self.send(running, next);
+        }
         Ok(())
     }
 
@@ -414,7 +418,6 @@ impl Server {
             }
             Question::Close => {
                 self.session.standing = Standing::Authenticated;
-                self.session.notify = false;
                 self.finish(running, None);
             }
             Question::Append(appending) => self.append_accepted(*appending, code),
@@ -479,10 +482,13 @@ impl Server {
         let gone = running.question.may_tell_gone();
         match running.question {
             Question::Login | Question::Auth => {
-                let wrong = status.code == Some(CodeWord::AuthenticationFailed.into());
+                let code = status.code.clone();
                 self.speaker.answer(Some(running.tag), status);
-                if !wrong {
-                    return self.count_error();
+                match code {
+                    Some(Code::Word(CodeWord::AuthenticationFailed)) => {}
+                    // Another reason is not the client's fault.
+                    Some(_) => return,
+                    None => return self.count_error(),
                 }
                 self.session.auth_failures += 1;
                 if self.session.auth_failures >= self.config.limits.auth_failures {

@@ -46,13 +46,13 @@ impl Server {
             CommandBody::StartTls => self.begin_tls(tag),
             CommandBody::Login(login) => self.login(tag, name, login),
             CommandBody::Authenticate(authenticate) => self.authenticate(tag, name, authenticate),
-            CommandBody::Compress(_) if self.deflated.is_some() => {
+            CommandBody::Compress(_) if self.layer.is_on() => {
                 let status = no("Compression is on already");
                 self.reject(Some(tag), status.with_code(CodeWord::CompressionActive))
             }
             CommandBody::Compress(_) => self.begin_compression(tag),
             // Where in the stream its octets are no longer compressed cannot be told for sure.
-            CommandBody::Unauthenticate if self.deflated.is_some() => {
+            CommandBody::Unauthenticate if self.layer.is_on() => {
                 self.reject(Some(tag), bad("Not with compression"))
             }
             CommandBody::Unauthenticate => {
@@ -248,6 +248,7 @@ impl Server {
         search: command::Search,
     ) -> Result<Turn, Status> {
         let by = search.by;
+        search::check_returned(search.returned.as_ref())?;
         if search.charset.is_some() && self.session.enabled.contains(Enabled::UTF8) {
             // RFC 6855 section 3
             return Err(bad("No CHARSET behind UTF8=ACCEPT"));
@@ -265,6 +266,7 @@ impl Server {
         sort: command::Sort,
     ) -> Result<Turn, Status> {
         let by = sort.by;
+        search::check_returned(sort.returned.as_ref())?;
         let looked = self.looked_for(sort.keys, Some(sort.charset))?;
         let event = Event::Sort(Box::new(Sort {
             criteria: sort.criteria,
@@ -327,6 +329,10 @@ impl Server {
             // RFC 7162 section 3.2.6
             let text = "VANISHED is for UID FETCH with CHANGEDSINCE, behind ENABLE QRESYNC";
             return Err(bad(text));
+        }
+        if modifiers.partial.is_some() && fetch.by == By::Sequence {
+            // RFC 9394 section 3.3
+            return Err(bad("PARTIAL is for UID FETCH"));
         }
         let uses_mod_seqs = modifiers.changed_since.is_some()
             || fetch.attributes.expand().contains(&FetchAttribute::ModSeq);
@@ -488,16 +494,11 @@ fn marks_seen(attribute: &FetchAttribute) -> bool {
 
 /// Whether a command calls messages by sequence numbers.
 fn calls_by_number(body: &CommandBody) -> bool {
+    let numbers = |keys: &[SearchKey]| keys.iter().any(SearchKey::uses_numbers);
     let by = match body {
-        CommandBody::Search(search) => {
-            return search.by == By::Sequence || search::uses_numbers(&search.keys);
-        }
-        CommandBody::Sort(sort) => {
-            return sort.by == By::Sequence || search::uses_numbers(&sort.keys);
-        }
-        CommandBody::Thread(thread) => {
-            return thread.by == By::Sequence || search::uses_numbers(&thread.keys);
-        }
+        CommandBody::Search(it) => return it.by == By::Sequence || numbers(&it.keys),
+        CommandBody::Sort(it) => return it.by == By::Sequence || numbers(&it.keys),
+        CommandBody::Thread(it) => return it.by == By::Sequence || numbers(&it.keys),
         CommandBody::Fetch(fetch) => fetch.by,
         CommandBody::Store(store) => store.by,
         CommandBody::Copy(copy) | CommandBody::Move(copy) => copy.by,

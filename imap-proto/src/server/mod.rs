@@ -50,7 +50,7 @@ use self::replies::{Speaker, bad, completed, no, ok};
 use self::search::Listing;
 use self::session::{Enabled, Session, Standing};
 use crate::command::{self, Authenticate, By, Command, CommandBody};
-use crate::deflate::{Damaged, Deflated};
+use crate::deflate::{Damaged, Layer};
 use crate::encode::{Encoder, Encoding, Next};
 use crate::error::Error;
 use crate::frame::{Announcement, Found, Frame, Framer, Refused};
@@ -77,7 +77,7 @@ pub struct Server {
     reader: Reader,
     speaker: Speaker,
     /// The octets of the connection, where they are not those of the protocol.
-    deflated: Option<Box<Deflated>>,
+    layer: Layer,
     state: State,
     session: Session,
     timer: Timer,
@@ -185,7 +185,7 @@ impl Server {
                 encoder: Encoder::new(Encoding::responses()),
                 output: Output::new(config.limits.output),
             },
-            deflated: None,
+            layer: Layer::default(),
             state: State::Greeting(greeting),
             session,
             timer: Timer::new(),
@@ -286,18 +286,14 @@ impl Server {
     /// From behind this answer on everything is compressed, both ways (RFC 4978 section 3).
     fn begin_compression(&mut self, tag: Tag) -> Turn {
         self.speaker.answer(Some(tag), ok("Compression begins"));
-        let deflated = Deflated::begin(&mut self.input, &mut self.speaker.output);
-        self.deflated = Some(Box::new(deflated));
+        self.layer.begin(&mut self.input, &mut self.speaker.output);
         self.session.compressed = true;
         Turn::Go
     }
 
     /// Inflates what has come. Says whether there was anything.
     fn inflate(&mut self) -> bool {
-        let Some(deflated) = &mut self.deflated else {
-            return false;
-        };
-        match deflated.receive(&mut self.input) {
+        match self.layer.receive(&mut self.input) {
             Ok(any) => any,
             Err(Damaged) => {
                 self.speaker.bye("That is not compressed well");
@@ -307,29 +303,9 @@ impl Server {
         }
     }
 
-    /// Deflates what is to be sent.
-    fn deflate(&mut self) {
-        if let Some(deflated) = &mut self.deflated {
-            deflated.send(&mut self.speaker.output);
-        }
-    }
-
     /// What is to be sent over the connection.
     fn to_send(&self) -> &Output {
-        match &self.deflated {
-            None => &self.speaker.output,
-            Some(deflated) => &deflated.output,
-        }
-    }
-
-    /// The peer has to read, in time.
-    fn wait_for_reader(&mut self, now: Instant) {
-        let output = match &self.deflated {
-            None => &self.speaker.output,
-            Some(deflated) => &deflated.output,
-        };
-        let time = self.config.limits.write_time;
-        self.flush_timer.wait(now, output, time);
+        self.layer.output(&self.speaker.output)
     }
 
     fn begin_tls(&mut self, tag: Tag) -> Turn {
@@ -722,10 +698,11 @@ impl Server {
         if !appending.begun {
             return self.reject(Some(appending.tag), status);
         }
-        if status.kind == StatusKind::Bad {
+        let bad = status.kind == StatusKind::Bad;
+        self.speaker.answer(Some(appending.tag), status);
+        if bad {
             self.count_error();
         }
-        self.speaker.answer(Some(appending.tag), status);
         Turn::Step(Step::Event(Event::AppendAborted))
     }
 
@@ -973,12 +950,14 @@ impl Machine for Server {
         }
         loop {
             if self.speaker.output.is_over() {
-                self.deflate();
+                self.layer.send(&mut self.speaker.output);
             }
             let step = match self.failed {
                 Some(error) => Err(error),
                 None if self.to_send().is_over() => {
-                    self.wait_for_reader(now);
+                    let output = self.layer.output(&self.speaker.output);
+                    let time = self.config.limits.write_time;
+                    self.flush_timer.wait(now, output, time);
                     Ok(Step::NeedFlush)
                 }
                 None => {
@@ -992,24 +971,18 @@ impl Machine for Server {
                 }
             };
             if !matches!(step, Ok(Step::Event(_))) {
-                self.deflate();
+                self.layer.send(&mut self.speaker.output);
             }
             return step;
         }
     }
 
     fn input(&mut self) -> &mut Input {
-        match &mut self.deflated {
-            None => &mut self.input,
-            Some(deflated) => &mut deflated.input,
-        }
+        self.layer.input(&mut self.input)
     }
 
     fn output(&mut self) -> &mut Output {
-        match &mut self.deflated {
-            None => &mut self.speaker.output,
-            Some(deflated) => &mut deflated.output,
-        }
+        self.layer.output_mut(&mut self.speaker.output)
     }
 
     fn eof(&mut self) {
