@@ -8,6 +8,7 @@ mod report;
 
 mod body;
 mod commands;
+mod imap;
 mod loopback;
 mod maildir;
 mod mbox;
@@ -48,7 +49,7 @@ fn main() -> Result<()> {
     report.finish()
 }
 
-/// Every comparison. The bodies of IMAP and POP3 get their layers here.
+/// Every comparison.
 fn layers(effort: Effort) -> Vec<Case> {
     [
         session::cases(effort),
@@ -58,6 +59,7 @@ fn layers(effort: Effort) -> Vec<Case> {
         sending::cases(effort),
         loopback::cases(effort),
         pop3::cases(effort),
+        imap::cases(effort),
         mbox::cases(effort),
         maildir::cases(effort),
     ]
