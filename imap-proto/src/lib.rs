@@ -4,7 +4,7 @@
 //! a [`response`], and an
 //! [`Encoder`](encode::Encoder) writes one.
 //!
-//! Not here yet: the machines of server and client.
+//! Not here yet: the machines of server and client. [`features`] lists what there is, and what is not.
 
 pub mod frame;
 pub use frame::{Frame, Framer};
@@ -61,6 +61,9 @@ pub mod encode;
 
 mod limits;
 pub use limits::{FrameLimits, Limits};
+
+#[doc = include_str!("../FEATURES.md")]
+pub mod features {}
 
 mod error;
 pub use error::{FrameError, Invalid, SyntaxError};
