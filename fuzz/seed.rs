@@ -37,6 +37,12 @@ fn main() {
         }
         count += 1;
     }
+    count += conversations(
+        "imap_server",
+        &root.join("../imap-proto/tests/transcripts/server"),
+        Role::Server,
+        &[1, 3, 7, 30],
+    );
     let pop3 = root.join("../pop3-proto/tests/transcripts");
     count += conversations(
         "pop3_server",

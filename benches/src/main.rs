@@ -16,6 +16,7 @@ mod pop3;
 mod replies;
 mod sending;
 mod session;
+mod starting;
 
 mod lazy;
 mod processes;
@@ -31,6 +32,9 @@ fn main() -> Result<()> {
     let options = Options::parse();
     if let Some(sink) = options.sink {
         return sinks::serve(&sink[0], sink[1].parse()?);
+    }
+    if let Some(count) = options.start_maik {
+        return starting::start_maik(count);
     }
     let effort = if options.smoke {
         Effort::Smoke
@@ -62,6 +66,7 @@ fn layers(effort: Effort) -> Vec<Case> {
         imap::cases(effort),
         mbox::cases(effort),
         maildir::cases(effort),
+        starting::cases(effort),
     ]
     .into_iter()
     .flatten()
@@ -82,4 +87,7 @@ struct Options {
     /// Serve as one of the compared servers; the loopback layer starts itself with this.
     #[arg(long, hide = true, num_args = 2, value_names = ["SERVER", "PORT"])]
     sink: Option<Vec<String>>,
+    /// Start so many servers of maik; the layer of servers for tests starts itself with this.
+    #[arg(long, hide = true, value_name = "COUNT")]
+    start_maik: Option<usize>,
 }

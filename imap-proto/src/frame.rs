@@ -95,6 +95,7 @@ pub struct Framer {
     side: Side,
     limits: FrameLimits,
     bare_lf: bool,
+    announce_all: bool,
     state: State,
     /// Whether the next frame is a line without literals.
     line: bool,
@@ -226,6 +227,7 @@ impl Framer {
             side,
             limits,
             bare_lf: false,
+            announce_all: false,
             state: State::Line,
             line: false,
             head: BytesMut::new(),
@@ -248,6 +250,13 @@ impl Framer {
     /// Takes LF alone as the end of a line ([`Quirks::BARE_LF`](crate::Quirks::BARE_LF)).
     pub fn with_bare_lf(mut self, bare_lf: bool) -> Self {
         self.bare_lf = bare_lf;
+        self
+    }
+
+    /// Announces every literal, small ones that come without being asked for included: for those who
+    /// decide by what a literal belongs to.
+    pub fn with_every_literal_announced(mut self) -> Self {
+        self.announce_all = true;
         self
     }
 
@@ -367,6 +376,14 @@ impl Framer {
             streamed,
             open: true,
             bare_lf: self.any_bare_lf,
+        }
+    }
+
+    /// The beginning of what is there of the frame: enough to see which command it is.
+    pub fn start<'a>(&'a self, input: &'a Input) -> &'a [u8] {
+        match self.head.is_empty() {
+            true => &input[..self.scanned],
+            false => &self.head,
         }
     }
 
@@ -490,7 +507,7 @@ impl Framer {
             return Ok(());
         }
         self.state = State::Decide(announcement);
-        if fits && !synchronising {
+        if fits && !synchronising && !self.announce_all {
             self.keep();
         }
         Ok(())

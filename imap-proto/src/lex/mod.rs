@@ -115,3 +115,6 @@ impl<'a> Cursor<'a> {
 
 /// What is expected of what is nested too deep.
 pub(crate) const NESTING: &str = "fewer levels of nesting";
+
+/// What is expected where a string is used whose literal is not here.
+pub(crate) const AT_HAND: &str = "a string that is not streamed";

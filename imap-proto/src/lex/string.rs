@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Cursor, Parsed};
+use super::{AT_HAND, Cursor, Parsed};
 use crate::class::{Class, is, length_of};
 use crate::quirks::Quirks;
 use crate::string::{Content, Octets};
@@ -20,7 +20,7 @@ impl Cursor<'_> {
             Some(b'"') => self.quoted(),
             Some(b'{' | b'~') => match self.literal()? {
                 Content::Whole(octets) => Ok(octets),
-                Content::Streamed(_) => self.fail("a string that is not streamed"),
+                Content::Streamed(_) => self.fail(AT_HAND),
             },
             _ => self.fail("a string"),
         }

@@ -260,6 +260,12 @@ impl FromIterator<NonZeroU32> for NumberSet {
     }
 }
 
+impl FromIterator<Run> for NumberSet {
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        Self::from_runs(runs.into_iter().collect())
+    }
+}
+
 impl FromStr for NumberSet {
     type Err = Invalid;
 

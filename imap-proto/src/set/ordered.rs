@@ -76,6 +76,14 @@ impl FromIterator<NonZeroU32> for OrderedSet {
     }
 }
 
+impl FromIterator<Run> for OrderedSet {
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        Self {
+            runs: runs.into_iter().collect(),
+        }
+    }
+}
+
 impl FromStr for OrderedSet {
     type Err = Invalid;
 

@@ -1,16 +1,16 @@
-//! Octets to and from a client, and the ways in which a connection ends.
-
-use std::fmt;
+//! Octets to and from a peer, and the ways in which a connection ends.
 
 use bytes::BytesMut;
 use mailwire::TlsInfo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
 use crate::authority::{self, Certificate};
+use crate::fault::Side;
 use crate::limits::{FAREWELL, HANDSHAKE};
+use crate::trust;
 
 /// A socket, bare or under TLS, with what has come and nobody has looked at.
 pub(crate) struct Transport {
@@ -30,7 +30,7 @@ enum Stream {
 pub(crate) enum Ended {
     /// All was said.
     Ours,
-    /// The client has gone, or the network.
+    /// The peer has gone, or the network.
     Theirs,
     /// No TLS came about.
     Handshake,
@@ -38,17 +38,24 @@ pub(crate) enum Ended {
     Dropped,
     /// A fault reset it.
     Reset,
+    /// The client said something that is not in the transcript.
+    Astray,
+    /// The peer took too long.
+    GaveUp,
 }
 
-impl fmt::Display for Ended {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ours => "closed by the server",
-            Self::Theirs => "closed by the client",
-            Self::Handshake => "the TLS handshake failed",
-            Self::Dropped => "closed by a fault",
-            Self::Reset => "reset by a fault",
-        })
+impl Ended {
+    /// For the record of one who was at this side.
+    pub(crate) fn describe(self, side: Side) -> String {
+        match self {
+            Self::Ours => format!("closed by the {side}"),
+            Self::Theirs => format!("closed by the {}", side.peer()),
+            Self::Handshake => "the TLS handshake failed".into(),
+            Self::Dropped => "closed by a fault".into(),
+            Self::Reset => "reset by a fault".into(),
+            Self::Astray => "closed by the transcript, which does not go on like this".into(),
+            Self::GaveUp => format!("the {side} gave up waiting"),
+        }
     }
 }
 
@@ -88,20 +95,40 @@ impl Transport {
         written.map_err(|_| Ended::Theirs)
     }
 
-    /// Begins TLS.
-    pub(crate) async fn secure(&mut self, certificate: Certificate) -> Result<TlsInfo, Ended> {
-        let Stream::Bare(stream) = std::mem::replace(&mut self.stream, Stream::Gone) else {
-            return Err(Ended::Handshake);
-        };
+    /// Begins TLS as the server, who shows this certificate.
+    pub(crate) async fn accept(&mut self, certificate: Certificate) -> Result<TlsInfo, Ended> {
+        let stream = self.bare()?;
         let accepted = timeout(HANDSHAKE, authority::accept(certificate, stream)).await;
-        let Ok(Ok((stream, info))) = accepted else {
+        let Ok(Ok(stream)) = accepted else {
             return Err(Ended::Handshake);
         };
-        self.stream = Stream::Secured(Box::new(stream));
-        Ok(info)
+        Ok(self.secured(stream.into()))
     }
 
-    /// Closes so that the client gets to see our last words: behind unread input, a reset would
+    /// Begins TLS as the client, who believes every server.
+    pub(crate) async fn connect(&mut self, server_name: &str) -> Result<TlsInfo, Ended> {
+        let stream = self.bare()?;
+        let connected = timeout(HANDSHAKE, trust::connect(server_name, stream)).await;
+        let Ok(Ok(stream)) = connected else {
+            return Err(Ended::Handshake);
+        };
+        Ok(self.secured(stream.into()))
+    }
+
+    fn bare(&mut self) -> Result<TcpStream, Ended> {
+        match std::mem::replace(&mut self.stream, Stream::Gone) {
+            Stream::Bare(stream) => Ok(stream),
+            _ => Err(Ended::Handshake),
+        }
+    }
+
+    fn secured(&mut self, stream: TlsStream<TcpStream>) -> TlsInfo {
+        let info = authority::info(&stream);
+        self.stream = Stream::Secured(Box::new(stream));
+        info
+    }
+
+    /// Closes so that the peer gets to see our last words: behind unread input, a reset would
     /// destroy them.
     pub(crate) async fn part(&mut self) {
         let shut = match &mut self.stream {
