@@ -8,6 +8,7 @@ mod report;
 
 mod body;
 mod commands;
+mod imap;
 mod loopback;
 mod maildir;
 mod mbox;
@@ -52,7 +53,7 @@ fn main() -> Result<()> {
     report.finish()
 }
 
-/// Every comparison. The bodies of IMAP and POP3 get their layers here.
+/// Every comparison.
 fn layers(effort: Effort) -> Vec<Case> {
     [
         session::cases(effort),
@@ -62,6 +63,7 @@ fn layers(effort: Effort) -> Vec<Case> {
         sending::cases(effort),
         loopback::cases(effort),
         pop3::cases(effort),
+        imap::cases(effort),
         mbox::cases(effort),
         maildir::cases(effort),
         starting::cases(effort),

@@ -51,19 +51,19 @@ fn written(response: &Response, reader: &mut Reader, utf8: bool) {
     let mut output = Output::new(1 << 20);
     assert_eq!(encoder.transfer(&mut output), Next::Done);
     let written: Bytes = output.copy_to_bytes(output.remaining());
-    let fired = reader.fired();
+    if !reader.fired().is_empty() {
+        // What was forgiven may be tokens of nobody knows what, which are written as they stood there.
+        return;
+    }
     let frames = frames(&written);
     let [frame] = &frames[..] else {
         panic!("{written:?} is no single response");
     };
-    // What was forgiven is written as it was meant, if it was tokens of nobody knows what, as it stood there.
-    if fired.is_empty() {
-        let again = reader
-            .response(frame)
-            .unwrap_or_else(|error| panic!("{written:?} is not read back: {error}"));
-        if !is_invalid(response) {
-            assert_eq!(&again, response, "written as {written:?}");
-        }
+    let again = reader
+        .response(frame)
+        .unwrap_or_else(|error| panic!("{written:?} is not read back: {error}"));
+    if !is_invalid(response) {
+        assert_eq!(&again, response, "written as {written:?}");
     }
 }
 

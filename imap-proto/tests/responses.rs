@@ -278,6 +278,11 @@ fn what_is_told_without_a_number() {
             "* LIST () NIL x",
         ),
         (
+            "* LIST () \"/\" Entw\u{fc}rfe",
+            Quirks::RAW_MAILBOX,
+            "* LIST () \"/\" {9}\r\nEntw\u{fc}rfe",
+        ),
+        (
             "* LIST () \"/\" a&b",
             Quirks::RAW_MAILBOX,
             "* LIST () \"/\" a&b",

@@ -19,7 +19,7 @@ pub enum Token {
 
 impl Token {
     /// One token.
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    pub(in crate::response) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         match cursor.peek() {
             Some(b'(') => cursor.deeper(|cursor| {
                 cursor.eat(b'(');

@@ -1,5 +1,14 @@
 //! Sets of numbers: sorted runs that are never expanded, with or without an open end.
 
+mod ordered;
+pub use ordered::OrderedSet;
+
+mod sequence;
+pub use sequence::{OpenSet, SequenceSet};
+
+mod range;
+pub use range::ResultRange;
+
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -212,7 +221,7 @@ impl NumberSet {
         }
     }
 
-    fn from_runs(mut runs: Vec<Run>) -> Self {
+    pub(super) fn from_runs(mut runs: Vec<Run>) -> Self {
         let is_sorted = runs
             .windows(2)
             .all(|two| two[0].last < two[1].first && !adjoins(two[0], two[1]));
@@ -229,7 +238,7 @@ impl NumberSet {
 
     /// `uid-set`: numbers, without `*` (RFC 4315 section 4).
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        Ok(Self::from_runs(OrderedSet::read(cursor)?.runs))
+        Ok(Self::from_runs(OrderedSet::read(cursor)?.into_runs()))
     }
 }
 
@@ -274,299 +283,6 @@ impl fmt::Display for NumberSet {
 impl fmt::Debug for NumberSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NumberSet({self})")
-    }
-}
-
-/// Numbers in an order that means something: what was copied to what (RFC 4315 section 3), and
-/// results of a sorted search (RFC 5267 section 3).
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct OrderedSet {
-    /// As they were given.
-    runs: Vec<Run>,
-}
-
-impl OrderedSet {
-    /// The numbers one by one, in their order.
-    pub fn numbers(&self) -> impl DoubleEndedIterator<Item = NonZeroU32> + '_ {
-        self.runs.iter().flat_map(|run| run.numbers())
-    }
-
-    /// The runs, in their order.
-    pub fn runs(&self) -> &[Run] {
-        &self.runs
-    }
-
-    /// How many numbers there are.
-    pub fn count(&self) -> u64 {
-        self.runs.iter().map(Run::count).sum()
-    }
-
-    /// The same without their order.
-    pub fn to_set(&self) -> NumberSet {
-        NumberSet::from_runs(self.runs.clone())
-    }
-
-    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let mut runs = Vec::new();
-        loop {
-            let one = cursor.nz_number()?;
-            let other = match cursor.eat(b':') {
-                true => cursor.nz_number()?,
-                false => one,
-            };
-            runs.push(Run::new(one, other));
-            if !cursor.eat(b',') {
-                return Ok(Self { runs });
-            }
-        }
-    }
-}
-
-impl From<NumberSet> for OrderedSet {
-    fn from(set: NumberSet) -> Self {
-        Self { runs: set.runs }
-    }
-}
-
-impl FromIterator<NonZeroU32> for OrderedSet {
-    fn from_iter<I: IntoIterator<Item = NonZeroU32>>(numbers: I) -> Self {
-        let mut runs: Vec<Run> = Vec::new();
-        for number in numbers {
-            match runs.last_mut() {
-                Some(last) if last.last.checked_add(1) == Some(number) => last.last = number,
-                _ => runs.push(Run::new(number, number)),
-            }
-        }
-        Self { runs }
-    }
-}
-
-impl FromIterator<Run> for OrderedSet {
-    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
-        Self {
-            runs: runs.into_iter().collect(),
-        }
-    }
-}
-
-impl FromStr for OrderedSet {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        whole(text, Self::read)
-    }
-}
-
-impl fmt::Display for OrderedSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_runs(&self.runs, f)
-    }
-}
-
-impl fmt::Debug for OrderedSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OrderedSet({self})")
-    }
-}
-
-/// Which messages a command means (RFC 9051 section 9, `sequence-set`).
-///
-/// `*` stands for the largest number in use, which only the server knows; it stays a symbol until
-/// it is [resolved](Self::resolve).
-///
-/// ```
-/// use imap_proto::SequenceSet;
-///
-/// let set: SequenceSet = "2,559:*".parse()?;
-/// assert_eq!(set.to_string(), "2,559:*");
-/// // With 500 messages, `559:*` still means the last of them.
-/// let resolved = set.resolve(500.try_into()?).expect("it is not the saved result");
-/// assert_eq!(resolved.to_string(), "2,500");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "RFC 9051 has these two")]
-pub enum SequenceSet {
-    /// Numbers, with or without an open end.
-    Numbers(OpenSet),
-    /// `$`: the result that was saved (RFC 5182).
-    Saved,
-}
-
-/// Numbers, and possibly all from one up to `*`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct OpenSet {
-    /// Those that are known.
-    pub numbers: NumberSet,
-    /// The `n` of `n:*`. A lone `*` is `4294967295:*`, which means the same.
-    pub open: Option<NonZeroU32>,
-}
-
-impl SequenceSet {
-    /// All messages: `1:*`.
-    pub fn all() -> Self {
-        Self::from_open(NonZeroU32::MIN)
-    }
-
-    /// The last message: `*`.
-    pub fn last() -> Self {
-        Self::from_open(NonZeroU32::MAX)
-    }
-
-    /// From a number to the last: `n:*`.
-    pub fn from_open(first: NonZeroU32) -> Self {
-        Self::Numbers(OpenSet {
-            numbers: NumberSet::new(),
-            open: Some(first),
-        })
-    }
-
-    /// What it means where `largest` is the largest number in use; `None` for the saved result.
-    ///
-    /// Numbers beyond the largest are kept: as sequence numbers they are an error of the client, as
-    /// UIDs they are none (RFC 9051 section 6.4.9).
-    pub fn resolve(&self, largest: NonZeroU32) -> Option<NumberSet> {
-        let Self::Numbers(set) = self else {
-            return None;
-        };
-        let mut numbers = set.numbers.clone();
-        if let Some(first) = set.open {
-            numbers.insert_run(Run::new(first.min(largest), largest));
-        }
-        Some(numbers)
-    }
-
-    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        if cursor.eat(b'$') {
-            return Ok(Self::Saved);
-        }
-        let mut runs = Vec::new();
-        let mut open: Option<NonZeroU32> = None;
-        loop {
-            let one = seq_number(cursor)?;
-            let other = match cursor.eat(b':') {
-                true => seq_number(cursor)?,
-                false => one,
-            };
-            match (one, other) {
-                (Some(one), Some(other)) => runs.push(Run::new(one, other)),
-                (one, other) => {
-                    let first = one.or(other).unwrap_or(NonZeroU32::MAX);
-                    open = Some(open.map_or(first, |open| open.min(first)));
-                }
-            }
-            if !cursor.eat(b',') {
-                break;
-            }
-        }
-        Ok(Self::Numbers(OpenSet {
-            numbers: NumberSet::from_runs(runs),
-            open,
-        }))
-    }
-}
-
-/// `seq-number`; `None` is `*`.
-fn seq_number(cursor: &mut Cursor<'_>) -> Parsed<Option<NonZeroU32>> {
-    match cursor.eat(b'*') {
-        true => Ok(None),
-        false => cursor.nz_number().map(Some),
-    }
-}
-
-impl From<NumberSet> for SequenceSet {
-    fn from(numbers: NumberSet) -> Self {
-        Self::Numbers(OpenSet {
-            numbers,
-            open: None,
-        })
-    }
-}
-
-impl From<NonZeroU32> for SequenceSet {
-    fn from(number: NonZeroU32) -> Self {
-        NumberSet::from(Run::new(number, number)).into()
-    }
-}
-
-impl FromStr for SequenceSet {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        whole(text, Self::read)
-    }
-}
-
-impl fmt::Display for SequenceSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Numbers(set) = self else {
-            return f.write_str("$");
-        };
-        write_runs(set.numbers.runs(), f)?;
-        if !set.numbers.is_empty() && set.open.is_some() {
-            f.write_str(",")?;
-        }
-        match set.open {
-            None => Ok(()),
-            Some(NonZeroU32::MAX) => f.write_str("*"),
-            Some(first) => write!(f, "{first}:*"),
-        }
-    }
-}
-
-impl fmt::Debug for SequenceSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SequenceSet({self})")
-    }
-}
-
-/// Which of many results (RFC 9394, RFC 5267): `1:100` from the first, `-1:-100` from the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct ResultRange {
-    /// The positions, counted from 1.
-    pub run: Run,
-    /// Whether they are counted from the end.
-    pub from_end: bool,
-}
-
-impl ResultRange {
-    /// Positions from the first.
-    pub fn from_first(run: Run) -> Self {
-        Self {
-            run,
-            from_end: false,
-        }
-    }
-
-    /// Positions from the last.
-    pub fn from_last(run: Run) -> Self {
-        Self {
-            run,
-            from_end: true,
-        }
-    }
-
-    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let from_end = cursor.eat(b'-');
-        let one = cursor.nz_number()?;
-        cursor.expect(b':', "a colon")?;
-        if from_end {
-            cursor.expect(b'-', "a position from the end")?;
-        }
-        let other = cursor.nz_number()?;
-        Ok(Self {
-            run: Run::new(one, other),
-            from_end,
-        })
-    }
-}
-
-impl fmt::Display for ResultRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.from_end { "-" } else { "" };
-        write!(f, "{sign}{}:{sign}{}", self.run.first, self.run.last)
     }
 }
 
