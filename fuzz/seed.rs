@@ -38,6 +38,12 @@ fn main() {
         }
         count += 1;
     }
+    count += conversations(
+        "imap_server",
+        &root.join("../imap-proto/tests/transcripts/server"),
+        Role::Server,
+        &[1, 3, 7, 30],
+    );
     let pop3 = root.join("../pop3-proto/tests/transcripts");
     count += conversations(
         "pop3_server",
@@ -128,6 +134,7 @@ fn main() {
             .collect();
         seed("mbox_index", &messages.to_string(), &[&bytes]);
     }
+    imap(&root.join("../imap-proto/tests"));
     println!(
         "seeds of {count} transcripts in {}",
         root.join("corpus").display()
@@ -152,6 +159,71 @@ fn conversations(target: &str, folder: &Path, role: Role, head: &[u8]) -> usize 
         count += 1;
     }
     count
+}
+
+/// Seeds the targets of IMAP with what its tests read: commands that are listed, one a string, the examples of RFCs,
+/// and replies of servers.
+fn imap(tests: &Path) {
+    imap_examples(&tests.join("examples"));
+    for server in ["common", "dovecot"] {
+        for entry in fs::read_dir(tests.join("replies").join(server)).expect("the replies") {
+            let path = entry.expect("a readable folder").path();
+            let said = fs::read_to_string(&path)
+                .expect("a readable reply")
+                .replace('\n', "\r\n");
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            seed("imap_responses", &name, &[b"\0", said.as_bytes()]);
+            seed("imap_framer", &name, &[&[1, 7, 200, 0x48], said.as_bytes()]);
+        }
+    }
+    let written = fs::read_to_string(tests.join("commands.rs")).expect("readable tests");
+    let lines = written
+        .lines()
+        .filter_map(|line| line.strip_prefix("    \"a ")?.strip_suffix("\","));
+    for (index, line) in lines.enumerate() {
+        let line = line
+            .replace("\\r\\n", "\r\n")
+            .replace("\\0", "\0")
+            .replace("\\\"", "\"")
+            .replace("\\\\", "\\");
+        let command = format!("a {line}\r\n");
+        for choice in 0..4u8 {
+            let name = format!("{index}-{choice}");
+            seed("imap_commands", &name, &[&[choice], command.as_bytes()]);
+            let head = [choice << 2 | choice & 3, 7, 200, 0x48];
+            seed("imap_framer", &name, &[&head, command.as_bytes()]);
+        }
+    }
+    for (index, text) in IMAP_NUMBERS.iter().enumerate() {
+        seed("imap_numbers", &index.to_string(), &[text.as_bytes()]);
+    }
+    for (index, text) in IMAP_NAMES.iter().enumerate() {
+        seed("imap_names", &index.to_string(), &[text.as_bytes()]);
+    }
+}
+
+/// Lines behind `C: ` and `S: `, and behind ` | ` what belongs to the line above.
+fn imap_examples(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("the examples") {
+        let path = entry.expect("a readable folder").path();
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let text = fs::read_to_string(&path).expect("readable examples");
+        let text = text.replace("\n | ", "\r\n");
+        let lines = text.split('\n').filter_map(|line| line.split_once(": "));
+        for (index, (who, said)) in lines.enumerate() {
+            let target = match who {
+                "C" => "imap_commands",
+                "S" => "imap_responses",
+                _ => continue,
+            };
+            let said = format!("{said}\r\n");
+            seed(
+                target,
+                &format!("{name}-{index}"),
+                &[b"\x01", said.as_bytes()],
+            );
+        }
+    }
 }
 
 fn seed(target: &str, name: &str, parts: &[&[u8]]) {
@@ -199,6 +271,15 @@ const BACKENDS: &[&[u8]] = &[
     b"\0\x03NO ",
     b"VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t1\nCUID\t1\nCOOKIE\t00\nDONE\n",
     b"OK\t3\tuser=al\x01tice\nCONT\t1\tVXNlcm5hbWU6\nFAIL\t2\tcode=temp_fail\nCONT\t4\t\n",
+];
+
+const IMAP_NUMBERS: &[&str] = &["1:4294967295", "4:2,7,3:5 1,3:4", "2,559:*", "*:1,*", "$"];
+
+const IMAP_NAMES: &[&str] = &[
+    "Entw&APw-rfe",
+    "~peter/mail/&U,BTFw-/&ZeVnLIqe-",
+    "a&-b&2D3eAA-",
+    "inbox/Entw\u{fc}rfe",
 ];
 
 const CREDENTIALS: &[&str] = &[

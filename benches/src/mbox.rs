@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
 use crate::lazy::Lazy;
+use crate::processes::build_apart;
 
 pub(crate) fn cases(effort: Effort) -> Vec<Case> {
     let bytes = match effort {
@@ -163,7 +164,7 @@ fn formail(path: &Path) -> Result<usize> {
 /// workspace, so a program of its own is built that measures itself.
 fn newest_mail_parser(archive: &Lazy<Archive>) -> Contender {
     let archive = archive.clone();
-    let program = Lazy::new(build_newest_mail_parser);
+    let program = Lazy::new(|| build_apart("mail-parser-1", "mailwire-bench-mail-parser"));
     let run = move || {
         let archive = archive.value()?;
         let output = Command::new(program.value()?).arg(&archive.path).output()?;
@@ -186,21 +187,6 @@ fn newest_mail_parser(archive: &Lazy<Archive>) -> Contender {
         name: "mail-parser 1.0",
         entry: Entry::Runs(Box::new(run)),
     }
-}
-
-fn build_newest_mail_parser() -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mail-parser-1");
-    let program = std::env::current_exe()?;
-    let target = program.with_file_name("mail-parser-1");
-    let status = Command::new(std::env::var_os("CARGO").context("not run by cargo")?)
-        .args(["build", "--release", "--quiet", "--ignore-rust-version"])
-        .arg("--manifest-path")
-        .arg(folder.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .status()?;
-    ensure!(status.success(), "cargo failed");
-    Ok(target.join("release/mailwire-bench-mail-parser"))
 }
 
 /// How many messages a reader has to find.

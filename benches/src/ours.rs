@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
+use async_trait::async_trait;
 use bytes::Buf;
 use mail_server::Limits;
+use mail_server::auth::{Authenticator, Origin};
 use mail_server::smtp::{Body as Incoming, Config, Envelope, Listener, Service, Session, Statuses};
 use mailwire::dot::{Strays, Unstuffed, Unstuffer};
 use mailwire::line::{Found, LineReader};
 use mailwire::{Input, Machine, Step};
+use sasl::Mechanism;
+use sasl::server::{Failure, Need, Verdict};
 use smtp_proto::command::{Command, Rcpt};
 use smtp_proto::server::{Event, Server};
 use smtp_proto::{Reply, ReplyReader, Strictness};
@@ -177,7 +181,7 @@ pub(crate) fn smtp_sink() -> Option<fn(TcpListener) -> Result<()>> {
 /// Accepts everything and throws it away.
 struct Discard;
 
-#[async_trait::async_trait]
+#[async_trait]
 impl Service for Discard {
     async fn rcpt(&mut self, _: &Session, _: &Rcpt) -> Result<(), Reply> {
         Ok(())
@@ -202,14 +206,10 @@ fn config() -> Config {
 
 /// POP3 out of Maildirs in a folder, for everybody with the password `secret`.
 pub(crate) fn pop3_server(listener: TcpListener, root: &str) -> Result<()> {
-    use mail_server::auth::{Authentication, Passwords};
+    use mail_server::auth::Authentication;
     use mail_server::pop3;
     use mail_server::store::FileStore;
-    use sasl::PasswordFile;
 
-    let users = ["small", "large", "many"].map(|name| format!("{name}:secret"));
-    let users = PasswordFile::from_accounts(users.iter().map(String::as_str));
-    let users = users.map_err(|errors| anyhow::anyhow!("{errors:?}"))?;
     let mut config = pop3::Config::new();
     config.auth_without_tls = true;
     let whose = |user: &str| format!("{user}@example.org").parse().ok();
@@ -219,8 +219,32 @@ pub(crate) fn pop3_server(listener: TcpListener, root: &str) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         let listener = pop3::Listener::from_std(listener, config)?
-            .authentication(Authentication::new(Passwords::from(users)));
+            .authentication(Authentication::new(Everybody));
         tokio::spawn(listener.serve(move |_peer| service.clone())).await?;
         Ok(())
     })
+}
+
+/// Knows the password of all. No mechanism of the newer ones is offered: one of the clients gives
+/// up at a list of mechanisms with a name that it does not know.
+struct Everybody;
+
+#[async_trait]
+impl Authenticator for Everybody {
+    fn mechanisms(&self) -> Vec<Mechanism> {
+        vec![Mechanism::Plain, Mechanism::Login]
+    }
+
+    async fn answer(&self, _: &Origin, need: Need) -> sasl::server::Step {
+        match need {
+            Need::VerifyPassword(need) => {
+                let verdict = match need.password() {
+                    "secret" => Verdict::Accept,
+                    _ => Verdict::Reject,
+                };
+                need.answer(verdict)
+            }
+            _ => sasl::server::Step::Done(Err(Failure::Unavailable)),
+        }
+    }
 }

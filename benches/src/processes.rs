@@ -1,7 +1,8 @@
 //! Programs that are measured from outside.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use procfs::process::{Process, all_processes};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -37,6 +38,32 @@ pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
         );
     }
     Ok(ticks as f64 / procfs::ticks_per_second() as f64)
+}
+
+/// Seconds that the threads of this process have run.
+pub(crate) fn own_cpu_seconds() -> Result<f64> {
+    let mut nanoseconds = 0;
+    for task in Process::myself()?.tasks()? {
+        nanoseconds += task?.schedstat()?.sum_exec_runtime;
+    }
+    Ok(nanoseconds as f64 / 1e9)
+}
+
+/// Builds the `program` of a `folder` beside our own, for a peer that cannot be a dependency of it.
+pub(crate) fn build_apart(folder: &str, program: &str) -> Result<PathBuf> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(folder)
+        .join("Cargo.toml");
+    let target = std::env::current_exe()?.with_file_name(folder);
+    let status = Command::new(std::env::var_os("CARGO").context("not run by cargo")?)
+        .args(["build", "--release", "--quiet", "--ignore-rust-version"])
+        .arg("--manifest-path")
+        .arg(manifest)
+        .arg("--target-dir")
+        .arg(&target)
+        .status()?;
+    ensure!(status.success(), "cargo failed");
+    Ok(target.join("release").join(program))
 }
 
 /// Ends a program in the way that lets it end those that it has started.

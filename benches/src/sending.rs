@@ -2,6 +2,7 @@
 //! recipient over a kept connection. The server is ours, and takes everything.
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
+use crate::processes::own_cpu_seconds;
 use crate::sinks;
 use anyhow::{Context, Result, ensure};
 use lettre::transport::smtp::client::SmtpConnection;
@@ -114,7 +115,7 @@ impl Load {
                 runtime.block_on(delay(server.address, latency, Arc::clone(&turns)))?
             }
         };
-        let before = cpu()?;
+        let before = own_cpu_seconds()?;
         let start = Instant::now();
         match client {
             Client::Ours { chunks } => runtime.block_on(self.ours(address, chunks))?,
@@ -125,7 +126,10 @@ impl Load {
         let messages = self.messages as f64;
         Ok(match self.latency {
             Some(_) => vec![turns.count.load(Ordering::Relaxed) as f64, seconds * 1e3],
-            None => vec![seconds * 1e6 / messages, (cpu()? - before) * 1e6 / messages],
+            None => vec![
+                seconds * 1e6 / messages,
+                (own_cpu_seconds()? - before) * 1e6 / messages,
+            ],
         })
     }
 
@@ -183,15 +187,6 @@ impl Load {
 const SENDER: &str = "sender@example.net";
 
 const TEXT: &[u8] = b"From: <sender@example.net>\r\nSubject: hello\r\n\r\nA short message.\r\n";
-
-/// Seconds that the threads of this process have run, which is the client's.
-fn cpu() -> Result<f64> {
-    let mut nanoseconds = 0;
-    for task in procfs::process::Process::myself()?.tasks()? {
-        nanoseconds += task?.schedstat()?.sum_exec_runtime;
-    }
-    Ok(nanoseconds as f64 / 1e9)
-}
 
 /// The server, a process of its own.
 struct Server {

@@ -1,7 +1,8 @@
 //! Annotations of messages (RFC 5257).
 
+use crate::class::Class;
 use crate::encode::Encoder;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
 use crate::string::Octets;
 
 /// An entry with its attributes: `/comment (value.priv "My comment")`.

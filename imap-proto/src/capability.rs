@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use crate::class::Class;
 use crate::keyword::keywords;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
 use crate::quirks::Quirks;
 use crate::string::Atom;
 

@@ -10,8 +10,8 @@ use std::fmt::{self, Write as _};
 use bytes::Bytes;
 use mailwire::Output;
 
+use crate::class::{Class, is_all};
 use crate::command::Command;
-use crate::lex::{Class, is_all};
 use crate::limits;
 use crate::response::Response;
 use crate::string::{Content, Octets};
@@ -195,17 +195,7 @@ impl Encoder {
 
     #[inline]
     pub(crate) fn number(&mut self, number: impl Into<u64>) -> &mut Self {
-        let mut number = number.into();
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.raw(&digits[at..]);
-            }
-        }
+        self.raw(itoa::Buffer::new().format(number.into()).as_bytes())
     }
 
     pub(crate) fn display(&mut self, value: &impl fmt::Display) -> &mut Self {
@@ -222,7 +212,8 @@ impl Encoder {
         self.string(value)
     }
 
-    /// A `string`.
+    /// A `string`. One that holds NUL is none in the grammar, whatever its notation; it is written as a literal,
+    /// and is up to the peer.
     #[inline]
     pub(crate) fn string(&mut self, value: &[u8]) -> &mut Self {
         if value.len() <= limits::QUOTED {
@@ -235,10 +226,15 @@ impl Encoder {
                 return self.quoted(value);
             }
         }
-        self.literal(
-            &Content::Whole(value.into()),
-            memchr::memchr(0, value).is_some(),
-        )
+        self.literal(&Content::Whole(value.into()), false)
+    }
+
+    /// A `string`, or where it holds NUL a `literal8`, which few places allow.
+    pub(crate) fn string8(&mut self, value: &Octets) -> &mut Self {
+        match memchr::memchr(0, value) {
+            None => self.string(value),
+            Some(_) => self.literal(&Content::Whole(value.clone()), true),
+        }
     }
 
     fn quoted(&mut self, value: &[u8]) -> &mut Self {

@@ -30,6 +30,42 @@ pub enum FrameError {
     EndlessLiteral,
 }
 
+/// The conversation cannot go on.
+///
+/// The machine has said what there was to say; send its output and close.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The client was silent for too long, or took too long to log in.
+    #[error("timeout: command")]
+    CommandTimeout,
+    /// The peer did not read what we sent.
+    #[error("timeout: the peer does not read")]
+    WriteTimeout,
+    /// The peer closed in the middle of a command, an authentication or a message.
+    #[error("the peer closed the connection in the middle of something")]
+    Disconnected,
+    /// More wrong commands than [`ServerLimits::errors`](crate::ServerLimits::errors) in a row.
+    #[error("too many errors")]
+    TooManyErrors,
+    /// More failed logins than [`ServerLimits::auth_failures`](crate::ServerLimits::auth_failures).
+    #[error("too many authentication failures")]
+    TooManyAuthFailures,
+    /// What came cannot be told apart into commands any more.
+    #[error("{0}")]
+    Frame(#[from] FrameError),
+    /// Something was sent in clear text behind STARTTLS (RFC 9051 section 6.2.1; the attack that injects
+    /// commands or answers).
+    #[error("plaintext behind STARTTLS")]
+    PlaintextBehindStartTls,
+    /// What came is not compressed, or not well (RFC 4978).
+    #[error("the compressed data is damaged")]
+    Damaged,
+    /// The application could not go on with a message that it had begun to send.
+    #[error("the message could not be sent to its end")]
+    BodyAborted,
+}
+
 /// The value cannot be written in IMAP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not {expected}")]

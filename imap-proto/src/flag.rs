@@ -1,13 +1,16 @@
 //! Flags of messages (RFC 9051 section 2.3.2) and attributes of mailboxes (section 7.3.1).
 
+use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
 use bitflags::bitflags;
 
+use crate::class::Class;
 use crate::encode::Encoder;
 use crate::error::Invalid;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
+use crate::limits;
 use crate::quirks::Quirks;
 use crate::string::Atom;
 
@@ -216,13 +219,40 @@ impl Flags {
         }
         loop {
             if other(cursor).is_none() {
-                self.insert(Flag::read(cursor)?);
+                match Flag::read(cursor)? {
+                    flag if flag.bit().is_empty() => self.others.push(flag),
+                    system => self.system |= system.bit(),
+                }
             }
             if !cursor.eat_space() {
                 break;
             }
         }
+        self.remove_repeated();
         cursor.expect(b')', "a space or closing parenthesis")
+    }
+
+    /// Leaves each of the others once. A list may have a million of them, so each is looked up among many.
+    fn remove_repeated(&mut self) {
+        if self.others.len() <= limits::FEW_FLAGS {
+            let mut at = 1;
+            while at < self.others.len() {
+                let (before, behind) = self.others.split_at(at);
+                match before.iter().any(|flag| is_same(flag, &behind[0])) {
+                    true => drop(self.others.remove(at)),
+                    false => at += 1,
+                }
+            }
+            return;
+        }
+        let mut seen = HashSet::with_capacity(self.others.len());
+        self.others.retain(|flag| {
+            let (Flag::Keyword(name) | Flag::Extension(name)) = flag else {
+                return true;
+            };
+            let extension = matches!(flag, Flag::Extension(_));
+            seen.insert((extension, name.as_str().to_ascii_lowercase()))
+        });
     }
 
     /// `a b c`
@@ -465,5 +495,29 @@ impl MailboxAttributes {
             .iter()
             .find(|(_, known)| known.eq_ignore_ascii_case(name));
         known.map(|(bit, _)| *bit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cursor, Flags, Quirks};
+
+    /// What a list is read as.
+    fn read(list: &str) -> Flags {
+        let frame = crate::Frame::from(bytes::Bytes::copy_from_slice(list.as_bytes()));
+        let mut cursor = Cursor::new(&frame, Quirks::empty(), false, 0);
+        Flags::read(&mut cursor).expect("a list of flags")
+    }
+
+    #[test]
+    fn each_is_there_once() {
+        let flags = read("(a \\Seen A b \\a \\SEEN \\A B)");
+        assert_eq!(flags.to_string(), "\\Seen a b \\a");
+        // The same of a list that is too long to compare each with each.
+        let names: Vec<_> = (0..100_000)
+            .map(|number| format!("k{}", number / 2))
+            .collect();
+        let flags = read(&format!("({} K7 \\k7)", names.join(" ")));
+        assert_eq!(flags.len(), 50_001);
     }
 }

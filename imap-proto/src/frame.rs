@@ -8,8 +8,8 @@
 use bytes::{Bytes, BytesMut};
 use mailwire::Input;
 
+use crate::class::{Class, length_of};
 use crate::error::FrameError;
-use crate::lex::{Class, length_of};
 use crate::limits::{self, FrameLimits};
 use crate::tag::Tag;
 
@@ -95,6 +95,7 @@ pub struct Framer {
     side: Side,
     limits: FrameLimits,
     bare_lf: bool,
+    announce_all: bool,
     state: State,
     /// Whether the next frame is a line without literals.
     line: bool,
@@ -203,6 +204,9 @@ pub enum Why {
     TooLong,
     /// It has more literals than [`FrameLimits::literals`].
     TooManyLiterals,
+    /// It has a literal that should have waited: of more octets than [`FrameLimits::non_synchronising`].
+    /// Answered with BAD and the code TOOBIG (RFC 7888 section 5).
+    NotAskedFor,
     /// A line ended with LF alone.
     BareLf,
 }
@@ -223,6 +227,7 @@ impl Framer {
             side,
             limits,
             bare_lf: false,
+            announce_all: false,
             state: State::Line,
             line: false,
             head: BytesMut::new(),
@@ -245,6 +250,13 @@ impl Framer {
     /// Takes LF alone as the end of a line ([`Quirks::BARE_LF`](crate::Quirks::BARE_LF)).
     pub fn with_bare_lf(mut self, bare_lf: bool) -> Self {
         self.bare_lf = bare_lf;
+        self
+    }
+
+    /// Announces every literal, small ones that come without being asked for included: for those who
+    /// decide by what a literal belongs to.
+    pub fn with_every_literal_announced(mut self) -> Self {
+        self.announce_all = true;
         self
     }
 
@@ -367,6 +379,14 @@ impl Framer {
         }
     }
 
+    /// The beginning of what is there of the frame: enough to see which command it is.
+    pub fn start<'a>(&'a self, input: &'a Input) -> &'a [u8] {
+        match self.head.is_empty() {
+            true => &input[..self.scanned],
+            false => &self.head,
+        }
+    }
+
     /// Expects a line of the other kind next: an answer to a challenge, or `DONE`. It holds no literal.
     pub fn expect_line(&mut self) {
         self.line = true;
@@ -481,8 +501,13 @@ impl Framer {
             self.refuse_because(Why::TooManyLiterals, announcement, input);
             return Ok(());
         }
+        let asks = synchronising || self.side == Side::Responses;
+        if !asks && length > self.limits.non_synchronising {
+            self.refuse_because(Why::NotAskedFor, announcement, input);
+            return Ok(());
+        }
         self.state = State::Decide(announcement);
-        if fits && !synchronising {
+        if fits && !synchronising && !self.announce_all {
             self.keep();
         }
         Ok(())

@@ -26,14 +26,14 @@ macro_rules! keywords {
                 }
             }
 
-            /// What a word in upper case means.
+            /// What a word means, in any case.
             #[allow(dead_code, reason = "some words are read by hand")]
             pub(crate) fn from_word(word: &[u8]) -> Option<Self> {
                 // One comparison of the length for each, and of the rest for few.
                 Self::ALL
                     .iter()
                     .copied()
-                    .find(|known| known.as_str().as_bytes() == word)
+                    .find(|known| known.as_str().as_bytes().eq_ignore_ascii_case(word))
             }
 
             /// Reads one of the words, in any case.

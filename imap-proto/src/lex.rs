@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::class::{Class, is, length_of};
 use crate::frame::Frame;
 use crate::limits::NUMBER64;
 use crate::quirks::Quirks;
@@ -101,7 +102,7 @@ impl<'a> Cursor<'a> {
     /// Reads something nested, as long as it is not nested too deep.
     pub(crate) fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth == 0 {
-            return self.fail("fewer levels of nesting");
+            return self.fail(NESTING);
         }
         self.depth -= 1;
         let read = read(self);
@@ -210,6 +211,21 @@ impl<'a> Cursor<'a> {
         Ok(folded)
     }
 
+    /// The name of an item, in upper case, and the space between it and its value. What is too long
+    /// to be one of ours is an empty word.
+    #[inline]
+    pub(crate) fn item<'b>(
+        &mut self,
+        buffer: &'b mut Folded,
+        expected: &'static str,
+    ) -> Parsed<&'b [u8]> {
+        let name = self.keyword(buffer, expected)?;
+        if !name.is_empty() {
+            self.space()?;
+        }
+        Ok(name)
+    }
+
     /// A word in upper case, up to a bracket or the like that belongs to atoms otherwise.
     #[inline]
     pub(crate) fn keyword_before<'b>(
@@ -307,20 +323,87 @@ impl<'a> Cursor<'a> {
 
     #[inline]
     pub(crate) fn number(&mut self) -> Parsed<u32> {
-        let start = self.at;
-        let value = self.number64()?;
-        match u32::try_from(value) {
-            Ok(value) => Ok(value),
-            Err(_) => {
-                self.at = start;
-                self.fail("a number of at most 32 bits")
+        let rest = self.rest();
+        let mut value: u64 = 0;
+        let mut length = 0;
+        while let Some(digit @ b'0'..=b'9') = rest.get(length) {
+            if length == 10 {
+                return self.long_number();
             }
+            value = value * 10 + u64::from(digit - b'0');
+            length += 1;
+        }
+        if length == 0 {
+            return self.fail("a number");
+        }
+        match u32::try_from(value) {
+            Ok(value) => {
+                self.at += length;
+                Ok(value)
+            }
+            Err(_) => self.fail(NUMBER32),
         }
     }
 
+    /// ` 2 84 882`: as many as are plain, in one pass. What is left, if anything, is not.
+    #[inline]
+    pub(crate) fn plain_numbers(&mut self, numbers: &mut Vec<std::num::NonZeroU32>) {
+        let mut rest = self.rest();
+        while let [b' ', first @ b'1'..=b'9', behind @ ..] = rest {
+            let mut value = u32::from(first - b'0');
+            let mut left = behind;
+            while let [digit @ b'0'..=b'9', behind @ ..] = left {
+                value = value.wrapping_mul(10).wrapping_add(u32::from(digit - b'0'));
+                left = behind;
+            }
+            // Nine digits are always within 32 bits.
+            let plain = behind.len() - left.len() < 9 && matches!(left, [] | [b' ', ..]);
+            let Some(number) = std::num::NonZeroU32::new(value).filter(|_| plain) else {
+                break;
+            };
+            numbers.push(number);
+            rest = left;
+        }
+        self.at = self.octets.len() - rest.len();
+    }
+
+    /// A number of more digits than one of 32 bits has, unless it begins with 0.
+    #[cold]
+    fn long_number(&mut self) -> Parsed<u32> {
+        let start = self.at;
+        u32::try_from(self.number64()?).map_err(|_| {
+            self.at = start;
+            self.fault(NUMBER32)
+        })
+    }
+
+    /// Goes past digits, if there are some.
+    #[inline]
+    pub(crate) fn skip_digits(&mut self) {
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+    }
+
+    /// Gmail's numbers have all of 64 bits.
+    pub(crate) fn gmail_id(&mut self) -> Parsed<u64> {
+        let start = self.at;
+        self.skip_digits();
+        let digits = std::str::from_utf8(&self.octets[start..self.at]);
+        let id = digits.ok().and_then(|digits| digits.parse().ok());
+        id.ok_or_else(|| {
+            self.at = start;
+            self.fault("a number of 64 bits")
+        })
+    }
+
+    /// `nz-number`, which does not begin with 0 (RFC 9051 section 9).
     #[inline]
     pub(crate) fn nz_number(&mut self) -> Parsed<std::num::NonZeroU32> {
         let start = self.at;
+        if self.peek() == Some(b'0') {
+            return self.fail("a number that does not begin with 0");
+        }
         match std::num::NonZeroU32::new(self.number()?) {
             Some(value) => Ok(value),
             None => {
@@ -344,7 +427,7 @@ impl<'a> Cursor<'a> {
             Some(b'"') => self.quoted(),
             Some(b'{' | b'~') => match self.literal()? {
                 Content::Whole(octets) => Ok(octets),
-                Content::Streamed(_) => self.fail("a string that is not streamed"),
+                Content::Streamed(_) => self.fail(AT_HAND),
             },
             _ => self.fail("a string"),
         }
@@ -397,6 +480,20 @@ impl<'a> Cursor<'a> {
             self.octets.get(behind),
             Some(b' ' | b')' | b'(' | b']' | b'>' | b'\r') | None
         )
+    }
+
+    /// Whether what follows a quote closed a string that has quotes in it: behind a space a value begins, or the
+    /// name of an item, and not a word of people's.
+    fn surely_closes(&self, behind: usize) -> bool {
+        let next = |at: usize| self.octets.get(at).copied().unwrap_or(b')');
+        match next(behind) {
+            b' ' => match next(behind + 1) {
+                b'"' | b'(' | b')' | b'{' | b'~' | b'0'..=b'9' => true,
+                b'A'..=b'Z' => next(behind + 2).is_ascii_uppercase(),
+                _ => false,
+            },
+            _ => self.closes(behind),
+        }
     }
 
     /// A quoted string with escapes, or with octets that need forgiveness.
@@ -465,8 +562,7 @@ impl<'a> Cursor<'a> {
                 .count()
                 % 2
                 == 1;
-            // What looks like the end of one and the beginning of the next is that.
-            if self.closes(end + 1) && !escaped {
+            if self.surely_closes(end + 1) && !escaped {
                 self.fired |= Quirks::UNESCAPED_QUOTES;
                 self.at = end + 1;
                 return Ok(self.slice(start, end).into());
@@ -502,6 +598,18 @@ impl<'a> Cursor<'a> {
     }
 
     // Lists.
+
+    /// `(a)`
+    #[inline]
+    pub(crate) fn parenthesised<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        self.expect(b'(', "a parenthesis")?;
+        let value = read(self)?;
+        self.expect(b')', "a closing parenthesis")?;
+        Ok(value)
+    }
 
     /// `(a b c)`, empty too.
     #[inline]
@@ -563,99 +671,16 @@ impl<'a> Cursor<'a> {
     }
 }
 
+const NUMBER32: &str = "a number of at most 32 bits";
+
+/// What is expected of what is nested too deep.
+pub(crate) const NESTING: &str = "fewer levels of nesting";
+
+/// What is expected where a string is used whose literal is not here.
+pub(crate) const AT_HAND: &str = "a string that is not streamed";
+
 /// Room for a word in upper case: no command or item has a longer name.
 pub(crate) type Folded = [u8; 24];
 
 /// A new one.
 pub(crate) const FOLDED: Folded = [0; 24];
-
-/// A class of octets (RFC 9051 section 9).
-#[derive(Clone, Copy)]
-pub(crate) struct Class(u16);
-
-impl Class {
-    /// `ATOM-CHAR`
-    pub(crate) const ATOM: Self = Self(1);
-    /// `ASTRING-CHAR`: an atom's, and `]`.
-    pub(crate) const ASTRING: Self = Self(2);
-    /// `list-char`: an astring's, and the wildcards.
-    pub(crate) const LIST: Self = Self(4);
-    /// Of a `tag`: an astring's without `+`.
-    pub(crate) const TAG: Self = Self(8);
-    /// Of a quoted string, as it is: ASCII without CR, LF, NUL, `"` and `\`.
-    pub(crate) const QUOTED: Self = Self(16);
-    /// Of base64, with its padding.
-    pub(crate) const BASE64: Self = Self(64);
-    /// Of an atom in UTF-8: an astring's, and all above 127.
-    pub(crate) const UTF8: Self = Self(128);
-    /// Of a mailbox name that is the same in modified UTF-7: printable ASCII without `&`.
-    pub(crate) const PLAIN: Self = Self(256);
-    /// Of anything between spaces.
-    pub(crate) const PRINTABLE: Self = Self(1024);
-    /// Of a pattern in UTF-8: a `list-char`, and all above 127.
-    pub(crate) const UTF8_LIST: Self = Self(512);
-}
-
-const CLASSES: [u16; 256] = {
-    let mut classes = [0; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        let o = octet as u8;
-        let mut class = 0;
-        let special = matches!(o, b'(' | b')' | b'{' | b'"' | b'\\');
-        let wild = matches!(o, b'%' | b'*');
-        let printable = o > 32 && o < 127 && !special;
-        if printable && !wild && o != b']' {
-            class |= 1;
-        }
-        if printable && !wild {
-            class |= 2 | 128;
-        }
-        if printable {
-            class |= 4;
-        }
-        if printable && !wild && o != b'+' {
-            class |= 8;
-        }
-        if o > 0 && o < 128 && !matches!(o, b'\r' | b'\n' | b'"' | b'\\') {
-            class |= 16;
-        }
-        if o.is_ascii_alphanumeric() || matches!(o, b'+' | b'/' | b'=') {
-            class |= 64;
-        }
-        if printable || o > 127 {
-            class |= 512;
-        }
-        if o > 32 && o != 127 {
-            class |= 1024;
-        }
-        if o > 127 {
-            class |= 128;
-        }
-        if o >= 32 && o < 127 && o != b'&' {
-            class |= 256;
-        }
-        classes[octet] = class;
-        octet += 1;
-    }
-    classes
-};
-
-#[inline]
-pub(crate) fn is(octet: u8, class: Class) -> bool {
-    CLASSES[usize::from(octet)] & class.0 != 0
-}
-
-#[inline]
-pub(crate) fn is_all(octets: &[u8], class: Class) -> bool {
-    octets.iter().all(|octet| is(*octet, class))
-}
-
-/// How many octets of the class stand in front.
-#[inline]
-pub(crate) fn length_of(octets: &[u8], class: Class) -> usize {
-    octets
-        .iter()
-        .position(|octet| !is(*octet, class))
-        .unwrap_or(octets.len())
-}

@@ -1,11 +1,48 @@
-//! IMAP4rev1, IMAP4rev2 and their extensions: framing, commands and responses, without I/O.
+//! IMAP4rev1, IMAP4rev2 and their extensions, as a grammar and as a state machine without I/O.
 //!
-//! A [`Framer`] cuts a stream into frames, a [`Reader`] reads a frame as a [`command`] or
-//! a [`response`], and an
-//! [`Encoder`](encode::Encoder) writes one.
+//! [`server::Server`] is one side of one connection. It owns framing, literals, the order of commands,
+//! sequence numbers, and when a client may be told what; the application brings the transport, the passwords
+//! and the mailboxes, and speaks of messages by UID alone.
 //!
-//! Not here yet: types for the responses `FETCH`, `QUOTA`, `ACL`, `METADATA`, `URLFETCH`, `LANGUAGE` and
-//! their like, which are read as [`Unknown`](response::Unknown) with their tokens; and the machines of server and client.
+//! ```
+//! use std::time::Instant;
+//!
+//! use bytes::Buf;
+//! use imap_proto::server::{Config, Event, Selected, Server};
+//! use mailwire::{Machine, Step};
+//!
+//! let mut config = Config::new();
+//! config.auth_without_tls = true; // nobody listens here
+//! let mut server = Server::new(config);
+//! let said = b"a LOGIN alice secret\r\nb SELECT INBOX\r\nc IDLE\r\n";
+//! assert_eq!(server.input().extend(said), said.len());
+//! loop {
+//!     match server.step(Instant::now())? {
+//!         Step::Event(Event::Login(login)) if login.password.expose() == b"secret" => server.ok()?,
+//!         Step::Event(Event::Select(_)) => {
+//!             let mut selected = Selected::new(7.try_into()?, 5.try_into()?);
+//!             selected.uids = "1:4".parse()?;
+//!             server.selected(selected)?;
+//!             server.ok()?;
+//!         }
+//!         // Another session has deleted a message: tell when you may.
+//!         Step::Event(Event::Idle) => server.expunged(&"3".parse()?, None)?,
+//!         Step::NeedInput => break, // with a transport: send the output, read more
+//!         other => panic!("{other:?}"),
+//!     }
+//! }
+//! let output = server.output();
+//! let said = output.copy_to_bytes(output.remaining());
+//! assert!(said.ends_with(b"+ idling\r\n* 3 EXPUNGE\r\n"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The grammar can be had alone: a [`Framer`] cuts a stream into frames, a [`Reader`] reads a frame as a
+//! [`command`] or a [`response`], and an [`Encoder`](encode::Encoder) writes one.
+//!
+//! Not here yet: the machine of the client.
+
+pub mod server;
 
 pub mod frame;
 pub use frame::{Frame, Framer};
@@ -51,6 +88,9 @@ pub mod response;
 mod reader;
 pub use reader::Reader;
 
+mod deflate;
+
+mod class;
 mod keyword;
 mod lex;
 
@@ -60,7 +100,7 @@ pub use quirks::Quirks;
 pub mod encode;
 
 mod limits;
-pub use limits::{FrameLimits, Limits};
+pub use limits::{FrameLimits, Limits, ServerLimits};
 
 mod error;
-pub use error::{FrameError, Invalid, SyntaxError};
+pub use error::{Error, FrameError, Invalid, SyntaxError};

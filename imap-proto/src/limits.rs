@@ -1,5 +1,71 @@
 //! Every number that bounds what is read: its RFC minimum, and what it protects from.
 
+use std::time::Duration;
+
+/// The bounds of a server session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerLimits {
+    /// Of what a client sends. Default [`FrameLimits::commands`].
+    pub frame: FrameLimits,
+    /// Of what is read of it.
+    pub read: Limits,
+    /// Octets of a literal that somebody may send who has not logged in. Holds names, passwords and what
+    /// ID tells. Default 1000.
+    pub stranger_literal: u64,
+    /// Commands in a row that were wrong, before the connection is closed. Stops probing. Default 20.
+    pub errors: u32,
+    /// The same for those who have not logged in. Stops clients of other protocols, which somebody may have
+    /// talked into sending commands (RFC 9051 section 11). Default 3.
+    pub stranger_errors: u32,
+    /// Failed logins before the connection is closed. Stops guessing, and leaves room for clients that try
+    /// every mechanism they know with one wrong password. Default 5.
+    pub auth_failures: u32,
+    /// Time without a command before the session is given up. RFC 9051 section 5.4 asks for at least 30
+    /// minutes. Not prolonged by single octets. Default 30 minutes.
+    pub idle_time: Duration,
+    /// Time from the greeting to a login, however busy the client is. Stops a connection that is held open by
+    /// a stranger. Default 3 minutes.
+    pub login_time: Duration,
+    /// Time for a line of an authentication exchange, or for a TLS handshake. Default 3 minutes.
+    pub auth_time: Duration,
+    /// Time for the next octets of a message. Default 5 minutes.
+    pub data_time: Duration,
+    /// Time in which a client must take at least something of what is sent. Stops a client that asks and
+    /// never reads. Default 10 minutes.
+    pub write_time: Duration,
+    /// Messages whose new flags are kept until the client may be told; of more it is only kept which they
+    /// are. Stops a session that never asks from filling the memory. Default 1000.
+    pub news: usize,
+    /// Sets of messages that one search names, such as `1:*`. Each takes room for every gap in the
+    /// mailbox; stops a search that names all messages ten thousand times. Default 100.
+    pub search_sets: usize,
+    /// Octets to be sent above which nothing more is parsed or taken of a message. Stops a client that sends
+    /// commands and never reads. Default 64 KiB.
+    pub output: usize,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            frame: FrameLimits::commands(),
+            read: Limits::default(),
+            stranger_literal: 1000,
+            errors: 20,
+            stranger_errors: 3,
+            auth_failures: 5,
+            idle_time: Duration::from_secs(1800),
+            login_time: Duration::from_secs(180),
+            auth_time: Duration::from_secs(180),
+            data_time: Duration::from_secs(300),
+            write_time: Duration::from_secs(600),
+            news: 1000,
+            search_sets: 100,
+            output: 64 * 1024,
+        }
+    }
+}
+
 /// The bounds of a [`Framer`](crate::Framer).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -21,6 +87,10 @@ pub struct FrameLimits {
     /// Literals of one frame. Stops one that never ends in small steps. Default 1000: a response
     /// or command has few, but `APPEND` may bring many messages (RFC 3502).
     pub literals: usize,
+    /// Octets of a literal that a client may send without waiting. A server with `LITERAL-` has 4096 here
+    /// (RFC 7888 section 5), so that nobody can send much that is not wanted. Default: no other limit than
+    /// [`literal`](Self::literal), as with `LITERAL+`.
+    pub non_synchronising: u64,
     /// Octets of a literal that is streamed. Default 2^63 - 1 (RFC 9051 section 9, `number64`): how
     /// large a message may be is decided when it is announced.
     pub literal: u64,
@@ -35,6 +105,7 @@ impl FrameLimits {
             kept_literal: 64 * 1024,
             kept_literals: 1024 * 1024,
             literals: 1000,
+            non_synchronising: NUMBER64,
             literal: NUMBER64,
         }
     }
@@ -74,6 +145,9 @@ pub(crate) const QUOTED: usize = 1024;
 /// The largest literal that LITERAL- lets a client send without waiting (RFC 7888 section 5).
 pub(crate) const LITERAL_MINUS: u64 = 4096;
 
+/// Up to so many flags each is compared with each; more are looked up. Stops a list of a million.
+pub(crate) const FEW_FLAGS: usize = 16;
+
 /// Literals from this size on are chained into the output instead of copied.
 pub(crate) const CHAINED: usize = 1024;
 
@@ -83,3 +157,10 @@ pub(crate) const TAG: usize = 128;
 /// Octets that decide whether an over-long line ends with a literal: `~{9223372036854775807+}` and
 /// its line end.
 pub(crate) const ANNOUNCEMENT: usize = 26;
+
+/// Sequence numbers, or runs of UIDs, that are told to be gone in one go, before it is looked whether the
+/// output is full.
+pub(crate) const GONE_AT_ONCE: usize = 500;
+
+/// Compressed octets that were received and not inflated yet. More wait in the network.
+pub(crate) const DEFLATED_INPUT: usize = 16 * 1024;

@@ -6,9 +6,10 @@ use std::str::FromStr;
 
 use compact_str::CompactString;
 
+use crate::class::{Class, is};
 use crate::encode::Encoder;
 use crate::error::Invalid;
-use crate::lex::{Class, Cursor, Parsed, is};
+use crate::lex::{Cursor, Parsed};
 use crate::quirks::Quirks;
 use crate::string::Octets;
 use crate::utf7;

@@ -60,5 +60,12 @@ bitflags! {
         const LOOSE_STRING = 1 << 22;
         /// Capabilities that are no atoms, `XOPTION=(a)`: old servers of universities and providers.
         const LOOSE_CAPABILITY = 1 << 23;
+        /// A text part without its number of lines, or a message within a message without its
+        /// envelope and structure: Exchange, gateways.
+        const SHORT_BODY = 1 << 24;
+        /// All that is told of a URL in one pair of parentheses: Dovecot.
+        const JOINED_URL_ITEMS = 1 << 25;
+        /// An empty string for the delimiter of a mailbox without levels, instead of NIL: several.
+        const EMPTY_DELIMITER = 1 << 26;
     }
 }

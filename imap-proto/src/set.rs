@@ -251,6 +251,12 @@ impl FromIterator<NonZeroU32> for NumberSet {
     }
 }
 
+impl FromIterator<Run> for NumberSet {
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        Self::from_runs(runs.into_iter().collect())
+    }
+}
+
 impl FromStr for NumberSet {
     type Err = Invalid;
 
@@ -332,6 +338,14 @@ impl FromIterator<NonZeroU32> for OrderedSet {
             }
         }
         Self { runs }
+    }
+}
+
+impl FromIterator<Run> for OrderedSet {
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        Self {
+            runs: runs.into_iter().collect(),
+        }
     }
 }
 

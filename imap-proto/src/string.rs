@@ -8,12 +8,13 @@ use std::str::FromStr;
 use bytes::Bytes;
 use compact_str::CompactString;
 
+use crate::class::{Class, is_all};
 use crate::error::Invalid;
-use crate::lex::{Class, is_all};
 
 /// The value of an `astring`, a `string` or, as an `Option`, an `nstring`.
 ///
-/// Any octets are legal. How they are written, as an atom, quoted, or as a literal, is the
+/// Any octets are legal; but NUL, which only a `literal8` may hold, is refused by most servers elsewhere. How
+/// octets are written, as an atom, quoted, or as a literal, is the
 /// [encoder](crate::encode::Encoder)'s to choose, so nothing that stands in a string can end it.
 ///
 /// What was read is a slice of its frame, without a copy.
@@ -21,6 +22,11 @@ use crate::lex::{Class, is_all};
 pub struct Octets(Bytes);
 
 impl Octets {
+    /// A value of ours, without a copy.
+    pub const fn fixed(value: &'static str) -> Self {
+        Self(Bytes::from_static(value.as_bytes()))
+    }
+
     /// The value as text, if it is UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()

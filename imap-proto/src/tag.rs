@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use compact_str::CompactString;
 
+use crate::class::{Class, is_all};
 use crate::error::Invalid;
-use crate::lex::{Class, is_all};
 
 /// What a client puts before a command, and the server before its answer: printable ASCII without
 /// `(`, `)`, `{`, `%`, `*`, `"`, `\` and `+`.

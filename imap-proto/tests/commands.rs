@@ -14,7 +14,7 @@ fn both_ways(line: &str) -> String {
         .command(&frame)
         .unwrap_or_else(|error| panic!("{line:?}: {error}"));
     let mut encoding = Encoding::commands();
-    encoding.literals = Literals::Plus;
+    (encoding.literals, encoding.binary) = (Literals::Plus, true);
     let mut encoder = Encoder::new(encoding);
     encoder.command(&command);
     let mut output = Output::new(1 << 20);
@@ -55,6 +55,10 @@ fn commands_that_are_written_another_way() {
 #[test]
 fn what_is_no_command() {
     for line in [
+        "a FETCH 01 FLAGS",
+        "a SEARCH MODSEQ \"/vendor/x\" all 7",
+        "a SEARCH MODSEQ \"/flags/a b\" all 7",
+        "a SEARCH ANNOTATION /comment value.mine x",
         "",
         "a",
         "a ",
@@ -239,7 +243,9 @@ const LINES: &[&str] = &[
     "a EXPUNGE",
     "a UID EXPUNGE 1:3",
     "a SEARCH RETURN (MIN COUNT) CHARSET UTF-8 OR FROM x NOT (SEEN $) 1:*",
-    "a UID SEARCH UID 5:* HEADER x \"\" LARGER 4 MODSEQ \"/flags/\\\\draft\" all 620162338",
+    "a UID SEARCH UID 5:* HEADER x \"\" LARGER 4 MODSEQ \"/flags/\\\\Draft\" all 620162338",
+    "a SEARCH MODSEQ \"/flags/$junk\" shared 7 X-GM-MSGID 18446744073709551615",
+    "a SEARCH ANNOTATION \"/comment\" value.priv \"x\" ANNOTATION \"/a\" value NIL",
     "a SORT RETURN (PARTIAL 1:100) (REVERSE DATE SUBJECT) UTF-8 SINCE 1-Feb-1994",
     "a UID THREAD REFERENCES UTF-8 FUZZY TEXT x",
     "a ESEARCH IN (MAILBOXES (x) SUBTREE (y)) RETURN (ALL) UNSEEN",

@@ -270,6 +270,39 @@ fn sent(command: &Command, encoding: Encoding) -> Result<Command, TestCaseError>
     }
 }
 
+fn written(encoding: Encoding, body: CommandBody) -> Bytes {
+    let mut encoder = Encoder::new(encoding);
+    encoder.command(&Command::new("a".parse().unwrap(), body));
+    let mut output = Output::new(1 << 20);
+    while encoder.transfer(&mut output) != Next::Done {}
+    output.copy_to_bytes(output.remaining())
+}
+
+#[test]
+fn only_a_server_that_has_them_is_sent_binary_literals() {
+    let append = || {
+        let mut append = Append::new(MailboxName::inbox(), "");
+        append.messages[0].data = AppendData::Message {
+            content: "a".into(),
+            binary: true,
+        };
+        CommandBody::Append(append.into())
+    };
+    let mut encoding = Encoding::commands();
+    assert_eq!(written(encoding, append()), "a APPEND INBOX {1}\r\na\r\n");
+    encoding.binary = true;
+    assert_eq!(written(encoding, append()), "a APPEND INBOX ~{1}\r\na\r\n");
+    // NUL does not make a binary literal of what may be none; of metadata it does.
+    let login = CommandBody::Login(Login::new("a\0b", "c"));
+    assert_eq!(written(encoding, login), "a LOGIN {3}\r\na\0b c\r\n");
+    let entry = MetadataEntry::new("/x", Some("a\0b".into()));
+    let set = SetMetadata::new(MailboxName::inbox(), vec![entry]);
+    assert_eq!(
+        written(Encoding::commands(), CommandBody::SetMetadata(set.into())),
+        "a SETMETADATA INBOX (/x ~{3}\r\na\0b)\r\n"
+    );
+}
+
 proptest! {
     #[test]
     fn commands_are_read_as_they_were_meant(body in body(), utf8: bool) {

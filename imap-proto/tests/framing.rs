@@ -287,3 +287,31 @@ fn deep_nesting_is_a_clear_error() {
         assert!(Reader::strict().command(&frame).is_err(), "{opened}");
     }
 }
+
+#[test]
+fn with_literal_minus_large_literals_have_to_wait() {
+    let mut limits = FrameLimits::commands();
+    limits.non_synchronising = 4;
+    let stream = b"A1 X {4+}\r\nabcd\r\nA2 X {5+}\r\nA3 X\r\r\nA4 X {5}\r\nabcde\r\n";
+    let seen = frames(
+        Framer::commands().with_limits(limits),
+        stream,
+        &[7],
+        Mood::Keep,
+    );
+    assert_eq!(
+        seen,
+        [
+            Seen::Frame("A1 X {4+}\r\nabcd".into()),
+            Seen::Refused(Some("A2".into()), Why::NotAskedFor),
+            Seen::Announced(5, true),
+            Seen::Frame("A4 X {5}\r\nabcde".into()),
+        ]
+    );
+    // What a server sends never waits.
+    let mut limits = FrameLimits::responses();
+    limits.non_synchronising = 0;
+    let framer = Framer::responses().with_limits(limits);
+    let seen = frames(framer, b"* X {1}\r\na\r\n", &[7], Mood::Keep);
+    assert_eq!(seen, [Seen::Frame("* X {1}\r\na".into())]);
+}

@@ -1,75 +1,11 @@
 //! Responses, both ways.
 
-use bytes::{Buf, Bytes};
-use imap_proto::encode::{Encoder, Encoding, Next};
+use bytes::Bytes;
 use imap_proto::response::{Code, Data, Response, StatusKind, Token};
-use imap_proto::{Frame, Quirks, Reader, SyntaxError};
-use mailwire::Output;
+use imap_proto::{Frame, Quirks, Reader};
 
-fn read(mut reader: Reader, line: &str) -> Result<Response, SyntaxError> {
-    reader.response(&Frame::from(Bytes::copy_from_slice(line.as_bytes())))
-}
-
-fn strict(line: &str) -> Response {
-    read(Reader::strict(), line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
-}
-
-fn write(response: &Response) -> String {
-    let mut encoder = Encoder::new(Encoding::responses());
-    encoder.response(response);
-    let mut output = Output::new(1 << 20);
-    assert_eq!(encoder.transfer(&mut output), Next::Done);
-    let written = output.copy_to_bytes(output.remaining());
-    String::from_utf8(written.to_vec()).expect("text")
-}
-
-/// Each is known, is written as it was read, and is read as what it was.
-fn both_ways(lines: &[&str]) {
-    for line in lines {
-        let response = strict(line);
-        assert!(
-            !matches!(response, Response::Untagged(Data::Unknown(_))),
-            "{line:?} is not known"
-        );
-        let written = write(&response);
-        assert_eq!(written, format!("{line}\r\n"));
-        assert_eq!(strict(&written), response, "{line:?}");
-    }
-}
-
-/// Each is written another way, which means the same.
-fn otherwise(lines: &[(&str, &str)]) {
-    for (line, expected) in lines {
-        let response = strict(line);
-        let written = write(&response);
-        assert_eq!(written, format!("{expected}\r\n"));
-        assert_eq!(strict(&written), response, "{line:?}");
-    }
-}
-
-fn refused(lines: &[&str]) {
-    for line in lines {
-        let response = read(Reader::strict(), line);
-        assert!(response.is_err(), "{line:?} is {response:?}");
-    }
-}
-
-/// What needs forgiveness, which one, and what it is written as.
-fn forgiven(lines: &[(&str, Quirks, &str)]) {
-    for (line, quirk, expected) in lines {
-        assert!(read(Reader::strict(), line).is_err(), "{line:?} is legal");
-        let mut reader = Reader::lenient();
-        let response = reader
-            .response(&Frame::from(Bytes::copy_from_slice(line.as_bytes())))
-            .unwrap_or_else(|error| panic!("{line:?}: {error}"));
-        assert_eq!(reader.fired(), *quirk, "{line:?}");
-        assert_eq!(write(&response), format!("{expected}\r\n"));
-        assert!(
-            read(Reader::with_quirks(Quirks::all() - *quirk), line).is_err(),
-            "{line:?} is read without its quirk"
-        );
-    }
-}
+mod responding;
+use responding::{both_ways, forgiven, otherwise, read, refused, strict, write};
 
 #[test]
 fn statuses() {
@@ -165,6 +101,13 @@ fn codes() {
         "METADATA MAXSIZE 1024",
         "METADATA TOOMANY",
         "METADATA NOPRIVATE",
+        "ANNOTATE TOOBIG",
+        "ANNOTATE TOOMANY",
+        "ANNOTATIONS NONE",
+        "ANNOTATIONS READ-ONLY",
+        "ANNOTATIONS READ-ONLY NOPRIVATE",
+        "ANNOTATIONS 20480",
+        "ANNOTATIONS 20480 NOPRIVATE",
         "INPROGRESS",
         "INPROGRESS (\"A001\" 454 1000)",
         "INPROGRESS (NIL NIL NIL)",
@@ -216,6 +159,8 @@ fn responses_that_are_not_known() {
     for line in [
         "* XNEW",
         "* XNEW a 1 (b (\"c d\") ()) NIL",
+        "* 12AVERYLONGNAMEOFARESPONSETHAT EXISTS",
+        "* 4294967296 XNEW",
         "* 23 XNEW BODY[HEADER.FIELDS (A B)]<0> ~x",
     ] {
         let response = strict(line);
@@ -278,6 +223,7 @@ fn what_is_told_without_a_number() {
         "* ESEARCH (TAG \"A285\") UID MIN 7 MAX 3800 ALL 5,3:4 MODSEQ 8",
         "* ESEARCH (TAG \"a\" MAILBOX b UIDVALIDITY 1) UID ALL 4001,4003",
         "* ESEARCH (TAG \"a\") UID PARTIAL (-1:-100 NIL) PARTIAL (1:2 7:8) X-Y (1 2)",
+        "* ESEARCH (TAG \"a\") ALL 1,5,10 RELEVANCY (4 99 100)",
         "* ESEARCH (TAG \"a\") UID ADDTO (0 32768:32769) REMOVEFROM (0 32768 3 1)",
         "* THREAD",
         "* THREAD (2)(3 6 (4 23)(44 7 96))",
@@ -309,6 +255,8 @@ fn what_is_told_without_a_number() {
         "* THREAD (1",
         "* NAMESPACE NIL NIL",
         "* ESEARCH MIN 0",
+        "* ESEARCH ALL 1 RELEVANCY (101)",
+        "* LIST () \"\" x",
         "* FLAGS (a",
         "* FLAGS () x",
     ]);
@@ -325,11 +273,79 @@ fn what_is_told_without_a_number() {
         ),
         ("* SEARCH 1 ", Quirks::EXTRA_SPACES, "* SEARCH 1"),
         (
+            "* LIST () \"\" x",
+            Quirks::EMPTY_DELIMITER,
+            "* LIST () NIL x",
+        ),
+        (
             "* LIST () \"/\" a&b",
             Quirks::RAW_MAILBOX,
             "* LIST () \"/\" a&b",
         ),
     ]);
+}
+
+#[test]
+fn what_extensions_tell() {
+    both_ways(&[
+        "* QUOTA \"\" (STORAGE 10 512 MESSAGE 9223372036854775807 0)",
+        "* QUOTA #user/alice ()",
+        "* QUOTAROOT INBOX \"\" #user/alice",
+        "* QUOTAROOT comp.mail.mime",
+        "* ACL INBOX alice rwipslxetad -bob r anyone \"\"",
+        "* ACL INBOX",
+        "* LISTRIGHTS archive/imap \"alice b\" la r swicdkxte 0 1",
+        "* LISTRIGHTS x alice \"\"",
+        "* MYRIGHTS Entw&APw-rfe rwiptsldaex",
+        "* MYRIGHTS x \"\"",
+        "* METADATA INBOX (/shared/comment \"Shared\" /private/comment NIL)",
+        "* METADATA \"\" (/shared/vendor/x ~{3}\r\na\0b)",
+        "* METADATA \"\" /shared/comment /private/comment",
+        "* GENURLAUTH \"imap://a@b/INBOX/;uid=20;urlauth=submit+c:internal:91\" \"x\"",
+        "* URLFETCH \"imap://a\" {3}\r\na b \"imap://b\" NIL \"imap://c\" \"\"",
+        "* URLFETCH \"imap://a\" (BODYPARTSTRUCTURE (\"A\" \"B\" NIL NIL NIL \"7BIT\" 1)) (BINARY ~{2}\r\na\0) \"imap://b\" (BODY NIL)",
+        "* LANGUAGE (DE)",
+        "* LANGUAGE (EN DE-IT i-default)",
+        "* COMPARATOR i;unicode-casemap",
+        "* COMPARATOR i;basic (i;basic \"a b\")",
+        "* JMAPACCESS \"https://jmap.example.org/.s/[x]\"",
+    ]);
+    refused(&[
+        "* QUOTA \"\"",
+        "* QUOTA \"\" (STORAGE 10)",
+        "* QUOTA \"\" (STORAGE 10 9223372036854775808)",
+        "* QUOTAROOT",
+        "* ACL x alice",
+        "* ACL x alice r!",
+        "* LISTRIGHTS x alice",
+        "* MYRIGHTS x",
+        "* METADATA x ()",
+        "* METADATA x (a)",
+        "* METADATA x",
+        "* GENURLAUTH",
+        "* URLFETCH a",
+        "* URLFETCH a ()",
+        "* URLFETCH a (BINARY)",
+        "* LANGUAGE ()",
+        "* COMPARATOR",
+        "* JMAPACCESS x",
+    ]);
+    forgiven(&[(
+        "* URLFETCH a (BODYPARTSTRUCTURE (\"A\" \"B\" NIL NIL NIL \"7BIT\" 1) BODY {1}\r\nx) b NIL",
+        Quirks::JOINED_URL_ITEMS,
+        "* URLFETCH \"a\" (BODYPARTSTRUCTURE (\"A\" \"B\" NIL NIL NIL \"7BIT\" 1)) (BODY {1}\r\nx) \"b\" NIL",
+    )]);
+}
+
+#[test]
+fn numbers_that_are_not_0_do_not_begin_with_0() {
+    refused(&[
+        "* 01 EXPUNGE",
+        "* SEARCH 1 02",
+        "* VANISHED 1:02",
+        "* 01 FETCH ()",
+    ]);
+    both_ways(&["* 0 EXISTS"]);
 }
 
 #[test]

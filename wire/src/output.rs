@@ -56,21 +56,12 @@ impl Output {
     }
 
     /// Appends a number in decimal digits. For machines.
-    pub fn push_number(&mut self, mut number: u64) {
+    pub fn push_number(&mut self, number: u64) {
         if number < 10 {
             // As nearly all of them are, in the codes of replies.
             return self.push(&[b'0' + number as u8]);
         }
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                return self.push(&digits[at..]);
-            }
-        }
+        self.push(itoa::Buffer::new().format(number).as_bytes());
     }
 
     /// Appends `bytes` without a copy, unless they are so few that a copy is cheaper. For machines.

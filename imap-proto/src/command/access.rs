@@ -28,6 +28,20 @@ impl Rights {
         self.0.contains(right)
     }
 
+    /// `rights`
+    pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+        let start = cursor.at();
+        let letters = cursor.astring()?;
+        Self::from_octets(&letters).ok_or_else(|| {
+            cursor.reset(start);
+            cursor.fault("rights")
+        })
+    }
+
+    pub(crate) fn write(&self, to: &mut Encoder) {
+        to.astring(self.0.as_bytes());
+    }
+
     fn from_octets(octets: &[u8]) -> Option<Self> {
         // RFC 4314 section 7 has lower-case letters and digits; RFC 2086 had any.
         let legal = octets.iter().all(u8::is_ascii_alphanumeric);

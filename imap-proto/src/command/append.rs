@@ -45,7 +45,8 @@ pub enum AppendData {
     Message {
         /// The octets.
         content: Content,
-        /// Whether NUL is allowed: a `literal8` (RFC 3516, RFC 4466).
+        /// Whether NUL is allowed: a `literal8` (RFC 3516, RFC 4466). It is written as a plain literal if the
+        /// server [has no such thing](crate::encode::Encoding::binary).
         binary: bool,
     },
     /// Of these octets, with headers in UTF-8 (RFC 6855 section 4).
@@ -178,7 +179,8 @@ impl AppendData {
     fn write(&self, to: &mut Encoder) {
         match self {
             Self::Message { content, binary } => {
-                to.literal(content, *binary);
+                let binary = *binary && to.encoding().binary;
+                to.literal(content, binary);
             }
             Self::Utf8(content) => {
                 to.raw(b"UTF8 (").literal(content, true).raw(b")");
@@ -210,7 +212,10 @@ impl CatenatePart {
     fn write(&self, to: &mut Encoder) {
         match self {
             Self::Url(url) => to.raw(b"URL ").astring(url),
-            Self::Text { content, binary } => to.raw(b"TEXT ").literal(content, *binary),
+            Self::Text { content, binary } => {
+                let binary = *binary && to.encoding().binary;
+                to.raw(b"TEXT ").literal(content, binary)
+            }
             Self::Utf8(content) => to.raw(b"UTF8 (").literal(content, true).raw(b")"),
         };
     }

@@ -183,15 +183,15 @@ impl FetchAttribute {
                 },
                 b"ANNOTATION" => {
                     cursor.space()?;
-                    cursor.expect(b'(', "a parenthesis")?;
-                    let entries = read_one_or_list(cursor, read_pattern)?;
-                    cursor.space()?;
-                    let attributes = read_one_or_list(cursor, read_pattern)?;
-                    cursor.expect(b')', "a closing parenthesis")?;
-                    Self::Annotation {
-                        entries,
-                        attributes,
-                    }
+                    cursor.parenthesised(|cursor| {
+                        let entries = read_one_or_list(cursor, read_pattern)?;
+                        cursor.space()?;
+                        let attributes = read_one_or_list(cursor, read_pattern)?;
+                        Ok(Self::Annotation {
+                            entries,
+                            attributes,
+                        })
+                    })?
                 }
                 b"X-GM-MSGID" => Self::GmailMessageId,
                 b"X-GM-THRID" => Self::GmailThreadId,

@@ -53,24 +53,24 @@ impl QResync {
 
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         cursor.space()?;
-        cursor.expect(b'(', "a parenthesis")?;
-        let uid_validity = cursor.nz_number()?;
-        cursor.space()?;
-        let mut qresync = Self::new(uid_validity, ModSeq::read(cursor)?);
-        let mut more = cursor.eat_space();
-        if more && cursor.peek() != Some(b'(') {
-            qresync.known_uids = Some(NumberSet::read(cursor)?);
-            more = cursor.eat_space();
-        }
-        if more {
-            cursor.expect(b'(', "sequence numbers and their UIDs")?;
-            let numbers = NumberSet::read(cursor)?;
+        cursor.parenthesised(|cursor| {
+            let uid_validity = cursor.nz_number()?;
             cursor.space()?;
-            qresync.matches = Some((numbers, NumberSet::read(cursor)?));
-            cursor.expect(b')', "a closing parenthesis")?;
-        }
-        cursor.expect(b')', "a closing parenthesis")?;
-        Ok(qresync)
+            let mut qresync = Self::new(uid_validity, ModSeq::read(cursor)?);
+            let mut more = cursor.eat_space();
+            if more && cursor.peek() != Some(b'(') {
+                qresync.known_uids = Some(NumberSet::read(cursor)?);
+                more = cursor.eat_space();
+            }
+            if more {
+                qresync.matches = Some(cursor.parenthesised(|cursor| {
+                    let numbers = NumberSet::read(cursor)?;
+                    cursor.space()?;
+                    Ok((numbers, NumberSet::read(cursor)?))
+                })?);
+            }
+            Ok(qresync)
+        })
     }
 
     fn write(&self, to: &mut Encoder) {
@@ -176,17 +176,17 @@ impl Create {
         cursor.space()?;
         let mut create = Self::new(MailboxName::read(cursor)?);
         if cursor.eat_space() {
-            cursor.expect(b'(', "a parenthesis")?;
-            cursor.expect_word("USE")?;
-            cursor.space()?;
-            cursor.list(|cursor| {
-                match MailboxAttribute::read(cursor)? {
-                    MailboxAttribute::Known(known) => create.special_use |= known,
-                    MailboxAttribute::Other(other) => create.other_use.push(other),
-                }
-                Ok(())
+            cursor.parenthesised(|cursor| {
+                cursor.expect_word("USE")?;
+                cursor.space()?;
+                cursor.list(|cursor| {
+                    match MailboxAttribute::read(cursor)? {
+                        MailboxAttribute::Known(known) => create.special_use |= known,
+                        MailboxAttribute::Other(other) => create.other_use.push(other),
+                    }
+                    Ok(())
+                })
             })?;
-            cursor.expect(b')', "a closing parenthesis")?;
         }
         Ok(Box::new(create))
     }

@@ -48,7 +48,11 @@ impl MetadataEntry {
     }
 
     pub(crate) fn write(&self, to: &mut Encoder) {
-        to.astring(&self.name).space().nstring(self.value.as_ref());
+        to.astring(&self.name).space();
+        match &self.value {
+            Some(value) => to.string8(value),
+            None => to.raw(b"NIL"),
+        };
     }
 }
 
@@ -88,27 +92,21 @@ impl GetMetadata {
                 }
                 cursor.expect_word("DEPTH")?;
                 cursor.space()?;
-                let known = Depth::ALL
-                    .iter()
-                    .find(|depth| cursor.eat_word(depth.as_str().as_bytes()));
-                depth = known.copied();
-                depth
-                    .map(|_| ())
-                    .ok_or_else(|| cursor.fault("0, 1 or infinity"))
+                depth = Some(Depth::read(cursor)?);
+                Ok(())
             })
         };
         // The grammar has the options first, the examples have them behind the mailbox.
         let start = cursor.at();
         cursor.space()?;
-        match cursor.peek() {
-            Some(b'(') => {
-                options(cursor)?;
-            }
-            _ => cursor.reset(start),
+        let first = cursor.peek() == Some(b'(');
+        match first {
+            true => drop(options(cursor)?),
+            false => cursor.reset(start),
         }
         let mailbox = mailbox_behind_space(cursor)?;
         cursor.space()?;
-        if starts_options(cursor) {
+        if !first && starts_options(cursor) {
             options(cursor)?;
             cursor.space()?;
         }
@@ -138,8 +136,12 @@ impl GetMetadata {
             to.raw(b")");
         }
         self.mailbox.write(to.space());
+        // Quoted, what is no path cannot be read as an option.
         to.space().list(&self.entries, |to, entry| {
-            to.astring(entry);
+            match entry.starts_with(b"/") {
+                true => to.astring(entry),
+                false => to.string(entry),
+            };
         });
     }
 }

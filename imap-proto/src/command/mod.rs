@@ -1,5 +1,6 @@
 //! Commands: what a client says (RFC 9051 section 6, and the extensions').
 
+use crate::class::Class;
 use crate::encode::Encoder;
 use crate::lex::{Cursor, FOLDED, Parsed};
 use crate::string::{Atom, Octets};
@@ -25,8 +26,8 @@ pub use store::{Copy, Store, StoreHow, StoreWhat};
 
 mod search;
 pub use search::{
-    DayKey, ESearch, EntryType, IsKey, Search, SearchKey, SearchReturn, SearchReturnOptions, Sort,
-    SortCriterion, SortKey, TextKey, Thread,
+    AnnotationValue, DayKey, ESearch, EntryType, IsKey, Search, SearchKey, SearchReturn,
+    SearchReturnOptions, Sort, SortCriterion, SortKey, TextKey, Thread,
 };
 
 pub(crate) mod notify;
@@ -463,7 +464,7 @@ impl CommandBody {
 
 impl Command {
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let tag = cursor.run(crate::lex::Class::TAG, "a tag")?;
+        let tag = cursor.run(Class::TAG, "a tag")?;
         let tag = Tag::new(tag).map_err(|_| cursor.fault("a tag"))?;
         cursor.space()?;
         let body = CommandBody::read(cursor)?;

@@ -88,15 +88,15 @@ impl NotifyGroup {
     }
 
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        cursor.expect(b'(', "a parenthesis")?;
-        let source = Source::read(cursor)?;
-        cursor.space()?;
-        let events = match cursor.eat_word(b"NONE") {
-            true => None,
-            false => Some(NotifyEvents::read(cursor)?),
-        };
-        cursor.expect(b')', "a closing parenthesis")?;
-        Ok(Self { source, events })
+        cursor.parenthesised(|cursor| {
+            let source = Source::read(cursor)?;
+            cursor.space()?;
+            let events = match cursor.eat_word(b"NONE") {
+                true => None,
+                false => Some(NotifyEvents::read(cursor)?),
+            };
+            Ok(Self { source, events })
+        })
     }
 
     fn write(&self, to: &mut Encoder) {

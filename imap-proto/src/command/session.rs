@@ -5,8 +5,9 @@ use std::fmt;
 use mailwire::Secret;
 use mailwire::auth::{self, MechanismName};
 
+use crate::class::Class;
 use crate::encode::Encoder;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
 use crate::string::Octets;
 
 /// `LOGIN`: a name and a password in clear text.

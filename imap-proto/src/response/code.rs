@@ -2,11 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use super::detail::{
+    AnnotateCode, AnnotationLimits, CopyUid, InProgress, MetadataCode, tag, write_tag,
+};
 use crate::capability::Capability;
 use crate::encode::Encoder;
 use crate::flag::PermanentFlags;
 use crate::keyword::keywords;
-use crate::lex::{Class, Cursor, FOLDED, Parsed};
+use crate::lex::{Cursor, FOLDED, Parsed};
 use crate::number::ModSeq;
 use crate::quirks::Quirks;
 use crate::set::{NumberSet, OrderedSet};
@@ -60,6 +63,10 @@ pub enum Code {
     NoUpdate(Tag),
     /// `METADATA` (RFC 5464)
     Metadata(MetadataCode),
+    /// `ANNOTATE` (RFC 5257): what is wrong with an annotation.
+    Annotate(AnnotateCode),
+    /// `ANNOTATIONS` (RFC 5257): which annotations the messages of the mailbox may have.
+    Annotations(AnnotationLimits),
     /// `INPROGRESS` (RFC 9585)
     InProgress(Option<Box<InProgress>>),
     /// `MESSAGELIMIT` (RFC 9738)
@@ -158,70 +165,10 @@ impl From<CodeWord> for Code {
     }
 }
 
-/// `COPYUID` (RFC 4315): what became what, one by one.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct CopyUid {
-    /// What makes the new UIDs valid.
-    pub uid_validity: NonZeroU32,
-    /// The UIDs of the messages that were copied.
-    pub from: OrderedSet,
-    /// The UIDs of the copies, in the same order.
-    pub to: OrderedSet,
-}
-
-impl CopyUid {
-    /// What became what.
-    pub fn new(uid_validity: NonZeroU32, from: OrderedSet, to: OrderedSet) -> Self {
-        Self {
-            uid_validity,
-            from,
-            to,
-        }
-    }
-}
-
-/// What is wrong with metadata (RFC 5464).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum MetadataCode {
-    /// `LONGENTRIES`: entries were left out, the longest of so many octets.
-    LongEntries(u64),
-    /// `MAXSIZE`: values may have so many octets.
-    MaxSize(u64),
-    /// `TOOMANY`: no more entries.
-    TooMany,
-    /// `NOPRIVATE`: no entries of users.
-    NoPrivate,
-}
-
-/// How far a command has come (RFC 9585).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct InProgress {
-    /// Which command.
-    pub tag: Option<Tag>,
-    /// How much is done.
-    pub progress: Option<u64>,
-    /// How much there is to do.
-    pub goal: Option<u64>,
-}
-
-impl InProgress {
-    /// How far a command has come.
-    pub fn new(tag: Option<Tag>, progress: Option<u64>, goal: Option<u64>) -> Self {
-        Self {
-            tag,
-            progress,
-            goal,
-        }
-    }
-}
-
 impl Code {
     /// `[code]`. What is none is text, where the cursor stays.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
-        let start = cursor.at();
+        let (start, fired) = (cursor.at(), cursor.fired);
         cursor.eat(b'[');
         if let Ok(code) = Self::read_known(cursor) {
             if cursor.eat(b']') {
@@ -229,6 +176,8 @@ impl Code {
             }
         }
         cursor.reset(start);
+        // What was forgiven in vain was not needed, but that a number was 0.
+        cursor.fired = fired | (cursor.fired & Quirks::ZERO_NUMBER);
         let rest = &cursor.rest()[1..];
         let inner = &rest[..memchr::memchr(b']', rest)?];
         let end = start + inner.len() + 2;
@@ -269,22 +218,10 @@ impl Code {
                 let uids = OrderedSet::read(cursor)?;
                 Self::AppendUid { uid_validity, uids }
             }
-            b"COPYUID" => {
-                let uid_validity = cursor.nz_number()?;
-                cursor.space()?;
-                let from = OrderedSet::read(cursor)?;
-                cursor.space()?;
-                let to = OrderedSet::read(cursor)?;
-                Self::CopyUid(Box::new(CopyUid::new(uid_validity, from, to)))
-            }
+            b"COPYUID" => Self::CopyUid(Box::new(CopyUid::read(cursor)?)),
             b"HIGHESTMODSEQ" => Self::HighestModSeq(ModSeq::read(cursor)?),
             b"MODIFIED" => Self::Modified(NumberSet::read(cursor)?),
-            b"MAILBOXID" => {
-                cursor.expect(b'(', "a parenthesis")?;
-                let id = cursor.atom()?;
-                cursor.expect(b')', "a closing parenthesis")?;
-                Self::MailboxId(id)
-            }
+            b"MAILBOXID" => Self::MailboxId(cursor.parenthesised(Cursor::atom)?),
             b"REFERRAL" => Self::Referral(text(cursor)?),
             b"BADURL" => Self::BadUrl(text(cursor)?),
             b"URLMECH" => {
@@ -296,6 +233,8 @@ impl Code {
             b"UNDEFINED-FILTER" => Self::UndefinedFilter(cursor.atom()?),
             b"NOUPDATE" => Self::NoUpdate(tag(cursor)?),
             b"METADATA" => Self::Metadata(MetadataCode::read(cursor)?),
+            b"ANNOTATE" => Self::Annotate(AnnotateCode::read(cursor)?),
+            b"ANNOTATIONS" => Self::Annotations(AnnotationLimits::read(cursor)?),
             b"INPROGRESS" => Self::InProgress(Some(Box::new(InProgress::read(cursor)?))),
             b"MESSAGELIMIT" => {
                 let limit = cursor.nz_number()?;
@@ -334,8 +273,8 @@ impl Code {
                 to.space().display(uids)
             }
             Self::CopyUid(copied) => {
-                to.raw(b"COPYUID ").number(copied.uid_validity.get());
-                to.space().display(&copied.from).space().display(&copied.to)
+                copied.write(to.raw(b"COPYUID "));
+                to
             }
             Self::HighestModSeq(value) => to.raw(b"HIGHESTMODSEQ ").number(value.value()),
             Self::Modified(set) => to.raw(b"MODIFIED ").display(set),
@@ -350,13 +289,13 @@ impl Code {
                 to
             }
             Self::Metadata(code) => {
-                to.raw(b"METADATA ");
-                match code {
-                    MetadataCode::LongEntries(size) => to.raw(b"LONGENTRIES ").number(*size),
-                    MetadataCode::MaxSize(size) => to.raw(b"MAXSIZE ").number(*size),
-                    MetadataCode::TooMany => to.raw(b"TOOMANY"),
-                    MetadataCode::NoPrivate => to.raw(b"NOPRIVATE"),
-                }
+                code.write(to.raw(b"METADATA "));
+                to
+            }
+            Self::Annotate(code) => to.raw(b"ANNOTATE ").word(code.as_str()),
+            Self::Annotations(limits) => {
+                limits.write(to.raw(b"ANNOTATIONS "));
+                to
             }
             Self::InProgress(progress) => {
                 to.raw(b"INPROGRESS");
@@ -381,64 +320,6 @@ impl Code {
             }
         };
         to.raw(b"]");
-    }
-}
-
-impl MetadataCode {
-    fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let mut word = FOLDED;
-        Ok(match cursor.keyword(&mut word, "what is wrong")? {
-            b"TOOMANY" => Self::TooMany,
-            b"NOPRIVATE" => Self::NoPrivate,
-            b"LONGENTRIES" => {
-                cursor.space()?;
-                Self::LongEntries(cursor.number64()?)
-            }
-            b"MAXSIZE" => {
-                cursor.space()?;
-                Self::MaxSize(cursor.number64()?)
-            }
-            _ => return cursor.fail("what is wrong"),
-        })
-    }
-}
-
-impl InProgress {
-    fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        fn or_nil<T>(
-            cursor: &mut Cursor<'_>,
-            read: impl FnOnce(&mut Cursor<'_>) -> Parsed<T>,
-        ) -> Parsed<Option<T>> {
-            match cursor.eat_word(b"NIL") {
-                true => Ok(None),
-                false => read(cursor).map(Some),
-            }
-        }
-        cursor.expect(b'(', "a parenthesis")?;
-        let tag = or_nil(cursor, tag)?;
-        cursor.space()?;
-        let progress = or_nil(cursor, |cursor| cursor.number64())?;
-        cursor.space()?;
-        let goal = or_nil(cursor, |cursor| cursor.number64())?;
-        cursor.expect(b')', "a closing parenthesis")?;
-        Ok(Self::new(tag, progress, goal))
-    }
-
-    fn write(&self, to: &mut Encoder) {
-        to.raw(b"(");
-        match &self.tag {
-            Some(tag) => write_tag(tag, to),
-            None => {
-                to.raw(b"NIL");
-            }
-        }
-        for number in [self.progress, self.goal] {
-            match number {
-                Some(number) => to.space().number(number),
-                None => to.raw(b" NIL"),
-            };
-        }
-        to.raw(b")");
     }
 }
 
@@ -470,17 +351,4 @@ fn text(cursor: &mut Cursor<'_>) -> Parsed<Text> {
 fn atom_in_any_form(cursor: &mut Cursor<'_>) -> Parsed<Atom> {
     let octets = cursor.astring()?;
     Atom::new(&*octets).map_err(|_| cursor.fault("an atom"))
-}
-
-/// A tag, in quotes as it should be, or without.
-pub(super) fn tag(cursor: &mut Cursor<'_>) -> Parsed<Tag> {
-    let octets = match cursor.peek() {
-        Some(b'"') => cursor.string()?,
-        _ => cursor.run(Class::TAG, "a tag")?.into(),
-    };
-    Tag::new(&*octets).map_err(|_| cursor.fault("a tag"))
-}
-
-pub(super) fn write_tag(tag: &Tag, to: &mut Encoder) {
-    to.raw(b"\"").word(tag.as_str()).raw(b"\"");
 }

@@ -2,19 +2,25 @@
 
 use std::num::NonZeroU32;
 
+use super::access::{Acl, ListRights, MyRights};
+use super::fetch::Fetched;
 use super::list::Listed;
 use super::mailbox::{MailboxStatus, Namespaces};
+use super::metadata::Metadata;
+use super::quota::{Quota, QuotaRoot};
 use super::search::{ESearchFound, Found, MessageThread};
 use super::status::{self, Status, StatusKind};
 use super::token::Unknown;
+use super::url::UrlFetched;
 use crate::capability::Capability;
-use crate::command::ListKind;
 use crate::command::session::{IdParameters, read_id_parameters, write_id};
+use crate::command::{By, ListKind};
 use crate::encode::Encoder;
 use crate::flag::Flags;
 use crate::lex::{Cursor, FOLDED, Parsed};
 use crate::quirks::Quirks;
 use crate::set::NumberSet;
+use crate::string::Octets;
 
 /// What an untagged response tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +42,8 @@ pub enum Data {
     Recent(u32),
     /// `EXPUNGE`: the message with this sequence number is gone, and those behind it move up.
     Expunge(NonZeroU32),
+    /// `FETCH` and `UIDFETCH`: something about a message.
+    Fetch(Fetched),
     /// `VANISHED` (RFC 7162): messages that are gone.
     Vanished {
         /// Whether they went before this session could see them.
@@ -57,6 +65,28 @@ pub enum Data {
     ESearch(Box<ESearchFound>),
     /// `THREAD` (RFC 5256)
     Thread(Vec<MessageThread>),
+    /// `QUOTA` (RFC 9208)
+    Quota(Box<Quota>),
+    /// `QUOTAROOT`
+    QuotaRoot(Box<QuotaRoot>),
+    /// `ACL` (RFC 4314)
+    Acl(Box<Acl>),
+    /// `LISTRIGHTS`
+    ListRights(Box<ListRights>),
+    /// `MYRIGHTS`
+    MyRights(Box<MyRights>),
+    /// `METADATA` (RFC 5464)
+    Metadata(Box<Metadata>),
+    /// `GENURLAUTH` (RFC 4467): URLs with their authorisation, in the order in which they were asked for.
+    GenUrlAuth(Vec<Octets>),
+    /// `URLFETCH`
+    UrlFetch(Vec<UrlFetched>),
+    /// `LANGUAGE` (RFC 5255): the one that is spoken now, or all that could be.
+    Language(Vec<Octets>),
+    /// `COMPARATOR` (RFC 5255): the one that is used now, and all that match what was asked for.
+    Comparator(Octets, Vec<Octets>),
+    /// `JMAPACCESS` (RFC 9698): the URL of the JMAP session.
+    JmapAccess(Octets),
     /// Something that is not known here.
     Unknown(Box<Unknown>),
 }
@@ -69,44 +99,57 @@ impl Data {
             let kind = StatusKind::Ok;
             return Ok(Self::Status(Status { kind, code, text }));
         }
-        let mut word = FOLDED;
-        let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
-        if let Some(kind) = StatusKind::from_word(name) {
-            return Status::read(cursor, kind).map(Self::Status);
-        }
         let known = match cursor.peek() {
-            Some(b' ') if name.iter().all(u8::is_ascii_digit) => {
-                Self::read_numbered(cursor, start)?
+            Some(b'0'..=b'9') => Self::read_numbered(cursor)?,
+            _ => Self::read_named(cursor)?,
+        };
+        match known {
+            Some(status @ Self::Status(_)) => Ok(status),
+            Some(data) => cursor.end().map(|()| data),
+            None => {
+                cursor.reset(start);
+                Unknown::read(cursor).map(|unknown| Self::Unknown(Box::new(unknown)))
             }
-            _ => Self::read_named(cursor, name)?,
-        };
-        let Some(data) = known else {
-            cursor.reset(start);
-            return Unknown::read(cursor).map(|unknown| Self::Unknown(Box::new(unknown)));
-        };
-        cursor.end()?;
-        Ok(data)
+        }
     }
 
-    fn read_numbered(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Option<Self>> {
-        let behind = cursor.at();
+    /// `number SP name`
+    fn read_numbered(cursor: &mut Cursor<'_>) -> Parsed<Option<Self>> {
+        let start = cursor.at();
+        cursor.skip_digits();
+        if cursor.peek() != Some(b' ') {
+            return Ok(None);
+        }
         cursor.space()?;
         let mut word = FOLDED;
         let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
         let end = cursor.at();
         cursor.reset(start);
         let data = match name {
+            b"FETCH" | b"UIDFETCH" => {
+                let by = match name {
+                    b"FETCH" => By::Sequence,
+                    _ => By::Uid,
+                };
+                let number = cursor.nz_number()?;
+                cursor.reset(end);
+                return Fetched::read(cursor, by, number).map(|fetched| Some(Self::Fetch(fetched)));
+            }
             b"EXISTS" => Self::Exists(cursor.number()?),
             b"RECENT" => Self::Recent(cursor.number()?),
             b"EXPUNGE" => Self::Expunge(cursor.nz_number()?),
             _ => return Ok(None),
         };
-        debug_assert_eq!(cursor.at(), behind, "the number is all digits");
         cursor.reset(end);
         Ok(Some(data))
     }
 
-    fn read_named(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<Option<Self>> {
+    fn read_named(cursor: &mut Cursor<'_>) -> Parsed<Option<Self>> {
+        let mut word = FOLDED;
+        let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
+        if let Some(kind) = StatusKind::from_word(name) {
+            return Status::read(cursor, kind).map(|status| Some(Self::Status(status)));
+        }
         Ok(Some(match name {
             b"LIST" => Self::List(Listed::read(cursor, ListKind::List)?),
             b"LSUB" => Self::List(Listed::read(cursor, ListKind::Lsub)?),
@@ -138,6 +181,41 @@ impl Data {
                 let uids = NumberSet::read(cursor)?;
                 Self::Vanished { earlier, uids }
             }
+            name => return Self::read_rare(cursor, name),
+        }))
+    }
+
+    /// Responses of extensions that few servers have.
+    fn read_rare(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<Option<Self>> {
+        Ok(Some(match name {
+            b"QUOTA" => Self::Quota(Box::new(Quota::read(cursor)?)),
+            b"QUOTAROOT" => Self::QuotaRoot(Box::new(QuotaRoot::read(cursor)?)),
+            b"ACL" => Self::Acl(Box::new(Acl::read(cursor)?)),
+            b"LISTRIGHTS" => Self::ListRights(Box::new(ListRights::read(cursor)?)),
+            b"MYRIGHTS" => Self::MyRights(Box::new(MyRights::read(cursor)?)),
+            b"METADATA" => Self::Metadata(Box::new(Metadata::read(cursor)?)),
+            b"URLFETCH" => Self::UrlFetch(UrlFetched::read_all(cursor)?),
+            b"GENURLAUTH" => match cursor.spaced(Cursor::astring)? {
+                urls if urls.is_empty() => return cursor.fail("a URL"),
+                urls => Self::GenUrlAuth(urls),
+            },
+            b"LANGUAGE" => {
+                cursor.space()?;
+                Self::Language(cursor.nonempty_list(Cursor::astring)?)
+            }
+            b"COMPARATOR" => {
+                cursor.space()?;
+                let active = cursor.astring()?;
+                let matching = match cursor.eat_space() {
+                    true => cursor.nonempty_list(Cursor::astring)?,
+                    false => Vec::new(),
+                };
+                Self::Comparator(active, matching)
+            }
+            b"JMAPACCESS" => {
+                cursor.space()?;
+                Self::JmapAccess(cursor.string()?)
+            }
             _ => return Ok(None),
         }))
     }
@@ -158,6 +236,7 @@ impl Data {
             Self::Expunge(number) => {
                 to.number(number.get()).raw(b" EXPUNGE");
             }
+            Self::Fetch(fetched) => fetched.write(to),
             Self::Vanished { earlier, uids } => {
                 let earlier: &[u8] = if *earlier { b"(EARLIER) " } else { b"" };
                 to.raw(b"VANISHED ").raw(earlier).display(uids);
@@ -176,6 +255,37 @@ impl Data {
                 for thread in threads {
                     thread.write(to);
                 }
+            }
+            Self::Quota(quota) => quota.write(to),
+            Self::QuotaRoot(root) => root.write(to),
+            Self::Acl(acl) => acl.write(to),
+            Self::ListRights(rights) => rights.write(to),
+            Self::MyRights(rights) => rights.write(to),
+            Self::Metadata(metadata) => metadata.write(to),
+            Self::GenUrlAuth(urls) => {
+                to.raw(b"GENURLAUTH ").spaced(urls, |to, url| {
+                    to.string(url);
+                });
+            }
+            Self::UrlFetch(fetched) => {
+                to.raw(b"URLFETCH ")
+                    .spaced(fetched, |to, url| url.write(to));
+            }
+            Self::Language(tags) => {
+                to.raw(b"LANGUAGE ").list(tags, |to, tag| {
+                    to.astring(tag);
+                });
+            }
+            Self::Comparator(active, matching) => {
+                to.raw(b"COMPARATOR ").astring(active);
+                if !matching.is_empty() {
+                    to.space().list(matching, |to, comparator| {
+                        to.astring(comparator);
+                    });
+                }
+            }
+            Self::JmapAccess(url) => {
+                to.raw(b"JMAPACCESS ").string(url);
             }
             Self::Unknown(unknown) => unknown.write(to),
         }

@@ -6,6 +6,7 @@ use crate::encode::Encoder;
 use crate::flag::{MailboxAttribute, MailboxAttributes};
 use crate::lex::{Cursor, Parsed};
 use crate::mailbox::MailboxName;
+use crate::quirks::Quirks;
 use crate::string::{Atom, Octets};
 
 /// A mailbox in a listing.
@@ -111,10 +112,7 @@ impl ListExtended {
                 .map(Self::ChildInfo);
         }
         if name.eq_ignore_ascii_case(b"OLDNAME") {
-            cursor.expect(b'(', "a parenthesis")?;
-            let old = MailboxName::read(cursor)?;
-            cursor.expect(b')', "a closing parenthesis")?;
-            return Ok(Self::OldName(old));
+            return cursor.parenthesised(MailboxName::read).map(Self::OldName);
         }
         Ok(Self::Other(name, Token::read(cursor)?))
     }
@@ -144,6 +142,7 @@ pub(super) fn read_delimiter(cursor: &mut Cursor<'_>) -> Parsed<Option<char>> {
     let mut chars = octets.as_str().unwrap_or_default().chars();
     match (chars.next(), chars.next()) {
         (Some(delimiter), None) => Ok(Some(delimiter)),
+        (None, _) if octets.is_empty() && cursor.forgives(Quirks::EMPTY_DELIMITER) => Ok(None),
         _ => {
             cursor.reset(start);
             cursor.fail("a character in quotes, or NIL")

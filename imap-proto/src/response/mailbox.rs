@@ -75,10 +75,7 @@ impl StatusValue {
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let start = cursor.at();
         let mut word = FOLDED;
-        let name = cursor.keyword(&mut word, "something about a mailbox")?;
-        if !name.is_empty() {
-            cursor.space()?;
-        }
+        let name = cursor.item(&mut word, "something about a mailbox")?;
         Ok(match name {
             b"MESSAGES" => Self::Messages(cursor.number()?),
             b"RECENT" => Self::Recent(cursor.number()?),
@@ -90,12 +87,7 @@ impl StatusValue {
             b"HIGHESTMODSEQ" => Self::HighestModSeq(ModSeqOrZero::read(cursor)?),
             b"APPENDLIMIT" if cursor.eat_word(b"NIL") => Self::AppendLimit(None),
             b"APPENDLIMIT" => Self::AppendLimit(Some(cursor.number64()?)),
-            b"MAILBOXID" => {
-                cursor.expect(b'(', "a parenthesis")?;
-                let id = cursor.atom()?;
-                cursor.expect(b')', "a closing parenthesis")?;
-                Self::MailboxId(id)
-            }
+            b"MAILBOXID" => Self::MailboxId(cursor.parenthesised(Cursor::atom)?),
             b"DELETED-STORAGE" => Self::DeletedStorage(cursor.number64()?),
             _ => {
                 cursor.reset(start);

@@ -4,7 +4,10 @@ mod status;
 pub use status::{Status, StatusKind};
 
 mod code;
-pub use code::{Code, CodeWord, CopyUid, InProgress, MetadataCode};
+pub use code::{Code, CodeWord};
+
+mod detail;
+pub use detail::{AnnotateCode, AnnotationLimits, CopyUid, InProgress, MetadataCode};
 
 mod token;
 pub use token::{Token, Unknown};
@@ -15,6 +18,30 @@ pub use list::{ListExtended, Listed};
 mod mailbox;
 pub use mailbox::{MailboxStatus, Namespace, Namespaces, StatusValue};
 
+mod envelope;
+pub use envelope::{Address, Envelope};
+
+mod body;
+pub use body::{
+    BodyExtension, BodyPart, BodyStructure, Disposition, MessagePart, Multipart,
+    MultipartExtension, Parameter, PartExtension, PartKind,
+};
+
+mod fetch;
+pub use fetch::{FetchItem, Fetched, FetchedBinary, FetchedSection, InvalidItem, OtherItem};
+
+mod quota;
+pub use quota::{Quota, QuotaRoot, ResourceUsage};
+
+mod access;
+pub use access::{Acl, AclEntry, ListRights, MyRights};
+
+mod metadata;
+pub use metadata::{Metadata, MetadataEntries};
+
+mod url;
+pub use url::{UrlFetched, UrlItem, UrlValue};
+
 mod search;
 pub use search::{ESearchFound, ESearchResult, Found, MessageThread};
 
@@ -24,9 +51,10 @@ pub use data::Data;
 use mailwire::Secret;
 use mailwire::auth;
 
+use crate::class::Class;
 use crate::encode::Encoder;
 use crate::error::Invalid;
-use crate::lex::{Class, Cursor, Parsed};
+use crate::lex::{Cursor, Parsed};
 use crate::quirks::Quirks;
 use crate::string::Text;
 use crate::tag::Tag;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::code::{tag, write_tag};
+use super::detail::{tag, write_tag};
 use super::token::Token;
 use crate::command::By;
 use crate::encode::Encoder;
@@ -33,7 +33,9 @@ impl Found {
     }
 
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let mut found = Self::default();
+        // In large mailboxes a number has six or seven digits.
+        let mut found = Self::new(Vec::with_capacity(cursor.rest().len() / 8));
+        cursor.plain_numbers(&mut found.numbers);
         while cursor.eat_space() {
             if cursor.eat(b'(') {
                 cursor.expect_word("MODSEQ")?;
@@ -89,6 +91,8 @@ pub enum ESearchResult {
     ModSeq(ModSeq),
     /// `PARTIAL`: some of the results (RFC 9394); `None` if there are none in the range.
     Partial(ResultRange, Option<OrderedSet>),
+    /// `RELEVANCY` (RFC 6203): how well each message fits that [`All`](Self::All) names, from 1 to 100.
+    Relevancy(Vec<u8>),
     /// `ADDTO`: messages that are found now, and at which positions (RFC 5267).
     AddTo(Vec<(u32, OrderedSet)>),
     /// `REMOVEFROM`: messages that are not found any more, and where they were (RFC 5267).
@@ -171,27 +175,23 @@ impl ESearchResult {
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let start = cursor.at();
         let mut word = FOLDED;
-        let name = cursor.keyword(&mut word, "a result")?;
-        if !name.is_empty() {
-            cursor.space()?;
-        }
+        let name = cursor.item(&mut word, "a result")?;
         Ok(match name {
             b"MIN" => Self::Min(cursor.nz_number()?),
             b"MAX" => Self::Max(cursor.nz_number()?),
             b"ALL" => Self::All(OrderedSet::read(cursor)?),
             b"COUNT" => Self::Count(cursor.number()?),
             b"MODSEQ" => Self::ModSeq(ModSeq::read(cursor)?),
-            b"PARTIAL" => {
-                cursor.expect(b'(', "a parenthesis")?;
+            b"PARTIAL" => cursor.parenthesised(|cursor| {
                 let range = ResultRange::read(cursor)?;
                 cursor.space()?;
                 let set = match cursor.eat_word(b"NIL") {
                     true => None,
                     false => Some(OrderedSet::read(cursor)?),
                 };
-                cursor.expect(b')', "a closing parenthesis")?;
-                Self::Partial(range, set)
-            }
+                Ok(Self::Partial(range, set))
+            })?,
+            b"RELEVANCY" => Self::Relevancy(cursor.list(read_score)?),
             b"ADDTO" => Self::AddTo(cursor.nonempty_list(read_update)?),
             b"REMOVEFROM" => Self::RemoveFrom(cursor.nonempty_list(read_update)?),
             _ => {
@@ -218,6 +218,9 @@ impl ESearchResult {
                 };
                 to.raw(b")")
             }
+            Self::Relevancy(scores) => to.raw(b"RELEVANCY ").list(scores, |to, score| {
+                to.number(*score);
+            }),
             Self::AddTo(updates) => to.raw(b"ADDTO ").list(updates, write_update),
             Self::RemoveFrom(updates) => to.raw(b"REMOVEFROM ").list(updates, write_update),
             Self::Other(name, value) => {
@@ -225,6 +228,17 @@ impl ESearchResult {
                 to
             }
         };
+    }
+}
+
+fn read_score(cursor: &mut Cursor<'_>) -> Parsed<u8> {
+    let start = cursor.at();
+    match u8::try_from(cursor.number()?) {
+        Ok(score @ 1..=100) => Ok(score),
+        _ => {
+            cursor.reset(start);
+            cursor.fail("a score from 1 to 100")
+        }
     }
 }
 

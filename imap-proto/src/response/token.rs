@@ -33,16 +33,23 @@ impl Token {
             Some(b'{') => cursor.literal().map(Self::String),
             Some(b'~') if cursor.rest().starts_with(b"~{") => cursor.literal().map(Self::String),
             Some(b'"') => Ok(Self::String(Content::Whole(cursor.string()?))),
-            _ => Self::read_word(cursor),
+            _ => Self::read_word(cursor).map(Self::Word),
         }
     }
 
-    /// Tokens up to a closing parenthesis or the end, with any spaces between them.
+    /// Tokens up to a closing parenthesis or the end. Between them is one space, or none where that is clear.
     pub(super) fn read_all(cursor: &mut Cursor<'_>) -> Parsed<Vec<Self>> {
         let mut tokens = Vec::new();
         loop {
-            while cursor.eat(b' ') {}
-            if matches!(cursor.peek(), None | Some(b')')) {
+            let spaces = cursor.rest().iter().take_while(|octet| **octet == b' ');
+            let spaces = spaces.count();
+            let end = matches!(cursor.rest().get(spaces), None | Some(b')'));
+            let expected = usize::from(!tokens.is_empty() && !end);
+            if spaces > expected && !cursor.forgives(Quirks::EXTRA_SPACES) {
+                return cursor.fail("a token");
+            }
+            cursor.reset(cursor.at() + spaces);
+            if end {
                 return Ok(tokens);
             }
             tokens.push(Self::read(cursor)?);
@@ -50,7 +57,7 @@ impl Token {
     }
 
     /// Up to a space or parenthesis, but for those within brackets: `BODY[HEADER.FIELDS (X)]`.
-    fn read_word(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    pub(super) fn read_word(cursor: &mut Cursor<'_>) -> Parsed<Text> {
         let mut bracket = false;
         let length = cursor.rest().iter().position(|octet| {
             match octet {
@@ -69,7 +76,7 @@ impl Token {
         let text = Text::new(cursor.slice(start, start + length));
         let text = text.map_err(|_| cursor.fault("a token"))?;
         cursor.reset(start + length);
-        Ok(Self::Word(text))
+        Ok(text)
     }
 
     pub(super) fn write(&self, to: &mut Encoder) {

@@ -1,0 +1,575 @@
+//! The answers of the application.
+
+use std::num::NonZeroU32;
+
+use bytes::Bytes;
+use mailwire::ApiMisuse;
+
+use super::message::mod_seq_item;
+use super::question::{Ending, Question, Running};
+use super::replies::completed;
+use super::search::Listing;
+use super::selected::Selected;
+use super::session::{Enabled, Standing};
+use super::{Refusal, Server, State, misuse, offers};
+use crate::command::By;
+use crate::error::Error;
+use crate::flag::Flags;
+use crate::number::ModSeq;
+use crate::response::{
+    Code, CodeWord, Continuation, Data, FetchItem, InProgress, MessageThread, Response, Status,
+    StatusKind,
+};
+use crate::set::{NumberSet, OrderedSet};
+
+impl Server {
+    /// Says yes to the event that waits.
+    ///
+    /// # Errors
+    ///
+    /// If none waits, or one that is answered otherwise. Nothing has changed then.
+    pub fn ok(&mut self) -> Result<(), ApiMisuse> {
+        self.succeed("ok", None)
+    }
+
+    /// Says yes to the event that waits, with something that programs should know: the UIDs of messages that
+    /// were added, copied, or left alone.
+    ///
+    /// The UIDs of `MODIFIED` are turned into sequence numbers where that is what the client uses.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ok`](Self::ok).
+    pub fn ok_with(&mut self, code: impl Into<Code>) -> Result<(), ApiMisuse> {
+        self.succeed("ok_with", Some(code.into()))
+    }
+
+    /// Says no to the event that waits, whatever it is.
+    ///
+    /// A login that is refused with the code [`AuthenticationFailed`](CodeWord::AuthenticationFailed) counts
+    /// as a wrong guess, and the last one that is put up with ends the session.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits. Nothing has changed then.
+    pub fn no(&mut self, refusal: impl Into<Refusal>) -> Result<(), ApiMisuse> {
+        let running = self.running("no")?;
+        let status = refusal.into().into_status(StatusKind::No);
+        self.refuse(running, status);
+        Ok(())
+    }
+
+    /// Says that the command that waits makes no sense. Few applications need it: grammar and states are the
+    /// machine's.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits. Nothing has changed then.
+    pub fn bad(&mut self, refusal: impl Into<Refusal>) -> Result<(), ApiMisuse> {
+        let running = self.running("bad")?;
+        let status = refusal.into().into_status(StatusKind::Bad);
+        self.refuse(running, status);
+        Ok(())
+    }
+
+    /// Sends a challenge of the authentication that is going on.
+    ///
+    /// # Errors
+    ///
+    /// If no authentication waits. Nothing has changed then.
+    pub fn challenge(&mut self, challenge: &[u8]) -> Result<(), ApiMisuse> {
+        let Question::Auth = self.question("challenge")? else {
+            return Err(misuse("challenge", "no authentication waits"));
+        };
+        let running = self.running("challenge")?;
+        let continuation = Continuation::from_challenge(challenge);
+        self.speaker.say(&Response::Continuation(continuation));
+        self.expect_response(running.tag);
+        Ok(())
+    }
+
+    /// Tells something that the command that waits has asked for: a mailbox, a status, a namespace,
+    /// quotas and so on; what is about messages has methods of its own.
+    ///
+    /// To a client in IDLE, or behind NOTIFY, statuses and mailboxes may be told any time (RFC 5465).
+    ///
+    /// # Errors
+    ///
+    /// If nothing that waits has asked for this.
+    pub fn data(&mut self, data: Data) -> Result<(), ApiMisuse> {
+        let fits = match &self.state {
+            State::Answering(running) => running.question.fits(&data),
+            State::Idling(_) => matches!(data, Data::List(_) | Data::MailboxStatus(_)),
+            State::Command if self.session.notify => {
+                matches!(data, Data::List(_) | Data::MailboxStatus(_))
+            }
+            _ => false,
+        };
+        if !fits {
+            return Err(misuse("data", "nobody has asked for this"));
+        }
+        self.speaker.untagged(data);
+        Ok(())
+    }
+
+    /// Tells people something: `OK`, `NO` or `BAD` without a command that it would end. With the code
+    /// [`Alert`](CodeWord::Alert) clients have to show it.
+    ///
+    /// # Errors
+    ///
+    /// If it is a greeting or a farewell, or while an answer is being sent.
+    pub fn inform(&mut self, status: Status) -> Result<(), ApiMisuse> {
+        let here = matches!(
+            self.state,
+            State::Answering(_) | State::Command | State::Idling(_) | State::Appending(_)
+        );
+        if !here || matches!(status.kind, StatusKind::PreAuth | StatusKind::Bye) {
+            return Err(misuse("inform", "there is no place for this"));
+        }
+        self.speaker.untagged(Data::Status(status));
+        Ok(())
+    }
+
+    /// Tells how far the command has come that waits (RFC 9585): so much is done of so much. For those that take
+    /// more than some seconds.
+    ///
+    /// # Errors
+    ///
+    /// If no event waits for an answer.
+    pub fn progress(&mut self, done: Option<u64>, goal: Option<u64>) -> Result<(), ApiMisuse> {
+        self.question("progress")?;
+        let State::Answering(running) = &self.state else {
+            unreachable!("there is a question");
+        };
+        let tag = Some(running.tag.clone());
+        let code = Code::InProgress(Some(Box::new(InProgress::new(tag, done, goal))));
+        self.speaker.note(code, "Still working");
+        Ok(())
+    }
+
+    /// Answers `Select`: this is the mailbox. It stays selected until another one is, or `Close` comes.
+    ///
+    /// # Errors
+    ///
+    /// If no `Select` waits. Nothing has changed then.
+    pub fn selected(&mut self, selected: Selected) -> Result<(), ApiMisuse> {
+        let Question::Select(selecting) = self.question("selected")? else {
+            return Err(misuse("selected", "no SELECT waits"));
+        };
+        if matches!(self.session.standing, Standing::Selected(_)) {
+            return Err(misuse("selected", "it is selected already"));
+        }
+        let read_only = selecting.read_only;
+        let known = selecting.qresync.as_ref();
+        let knows_others = known.is_some_and(|known| known.uid_validity != selected.uid_validity);
+        let selection = selected.open(&self.config, &self.session, read_only, &mut self.speaker);
+        self.session.standing = Standing::Selected(Box::new(selection));
+        if let (true, Ok(Question::Select(selecting))) = (knows_others, self.asked("selected")) {
+            // What the client knows is about messages of another time (RFC 7162 section 3.2.5.1).
+            selecting.qresync = None;
+        }
+        Ok(())
+    }
+
+    /// Tells which messages went before the client knew (RFC 7162 section 3.2.10.1): for `Select` with
+    /// `QRESYNC` and for `Fetch` with `VANISHED`. More may be named than the client asked for.
+    ///
+    /// # Errors
+    ///
+    /// If neither waits.
+    pub fn vanished(&mut self, uids: &NumberSet) -> Result<(), ApiMisuse> {
+        let asked = match self.question("vanished")? {
+            Question::Select(selecting) => {
+                let qresync = selecting.qresync.as_ref();
+                qresync.map(|qresync| match &qresync.known_uids {
+                    Some(known) => uids.intersection(known),
+                    None => uids.clone(),
+                })
+            }
+            Question::Fetch(fetching) => {
+                let asked = fetching.vanished.as_ref();
+                asked.map(|asked| uids.intersection(asked))
+            }
+            _ => None,
+        };
+        let (Some(gone), Some(selection)) = (asked, self.session.selection()) else {
+            return Err(misuse("vanished", "nobody has asked for this"));
+        };
+        let gone = gone.difference(&selection.view.present(&gone));
+        if !gone.is_empty() {
+            self.speaker.untagged(Data::Vanished {
+                earlier: true,
+                uids: gone,
+            });
+        }
+        Ok(())
+    }
+
+    /// Answers `Search`: these messages were found. Those that the client does not know are left out.
+    ///
+    /// # Errors
+    ///
+    /// If no `Search` waits. Nothing has changed then.
+    pub fn found(&mut self, uids: NumberSet, mod_seq: Option<ModSeq>) -> Result<(), ApiMisuse> {
+        let Question::Search(_) = self.question("found")? else {
+            return Err(misuse("found", "no SEARCH waits"));
+        };
+        self.tell_found("found", uids.into(), mod_seq)
+    }
+
+    /// Answers `Sort`: these messages were found, in this order. Those that the client does not know are left
+    /// out.
+    ///
+    /// # Errors
+    ///
+    /// If no `Sort` waits. Nothing has changed then.
+    pub fn sorted(&mut self, uids: OrderedSet, mod_seq: Option<ModSeq>) -> Result<(), ApiMisuse> {
+        let Question::Sort(_) = self.question("sorted")? else {
+            return Err(misuse("sorted", "no SORT waits"));
+        };
+        self.tell_found("sorted", uids, mod_seq)
+    }
+
+    /// Answers `Thread`: these threads of messages, by UID. Messages that the client does not know are left
+    /// out.
+    ///
+    /// # Errors
+    ///
+    /// If no `Thread` waits. Nothing has changed then.
+    pub fn threads(&mut self, threads: Vec<MessageThread>) -> Result<(), ApiMisuse> {
+        let &Question::Thread(by) = self.question("threads")? else {
+            return Err(misuse("threads", "no THREAD waits"));
+        };
+        let running = self.running("threads")?;
+        let Some(view) = self.session.view() else {
+            unreachable!("a mailbox is selected while one is searched");
+        };
+        let threads = threads
+            .into_iter()
+            .filter_map(|thread| view.thread(thread, by));
+        let threads = threads.collect();
+        self.speaker.untagged(Data::Thread(threads));
+        self.finish(running, None);
+        Ok(())
+    }
+
+    /// Tells what was asked for of a message: for `Fetch`, and for `Select` with `QRESYNC`. The machine adds the UID
+    /// and `\Recent` where they belong.
+    ///
+    /// Behind an item with [streamed](crate::Content::Streamed) content so many octets are owed through
+    /// [`write_body`](Self::write_body), one item after another.
+    ///
+    /// A message that the client does not know is left out, if all its content is at hand.
+    ///
+    /// # Errors
+    ///
+    /// If neither waits, or not for this message. Nothing has changed then.
+    pub fn fetch(&mut self, uid: NonZeroU32, items: Vec<FetchItem>) -> Result<(), ApiMisuse> {
+        let with_uid = match self.asked("fetch")? {
+            Question::Fetch(fetching) if fetching.uids.contains(uid) => {
+                fetching.told.insert(uid);
+                fetching.with_uid
+            }
+            Question::Select(selecting) if selecting.qresync.is_some() => true,
+            _ => return Err(misuse("fetch", "nobody has asked for this message")),
+        };
+        let enabled = self.session.enabled;
+        let Some(message) = self.message(uid) else {
+            return Err(misuse("fetch", "the client does not know this message"));
+        };
+        let mod_seq = items.iter().find_map(|item| match item {
+            FetchItem::ModSeq(mod_seq) => mod_seq.nonzero(),
+            _ => None,
+        });
+        let tells_flags = items.iter().any(|item| matches!(item, FetchItem::Flags(_)));
+        if let (true, Some(view)) = (tells_flags, self.session.view()) {
+            view.told(uid, mod_seq);
+        }
+        let response = Response::Untagged(message.tell(items, with_uid, enabled));
+        let next = self.speaker.say_up_to_content(&response);
+        let running = self.running("fetch")?;
+        self.send(running, next);
+        Ok(())
+    }
+
+    /// Sends the next octets of what was announced by [`fetch`](Self::fetch), as far as there is room for them:
+    /// what stays in the piece is offered again when the machine has been flushed, or does not belong there.
+    ///
+    /// # Errors
+    ///
+    /// If no octets are owed.
+    pub fn write_body(&mut self, piece: &mut Bytes) -> Result<(), ApiMisuse> {
+        if self.owed() == 0 {
+            return Err(misuse("write_body", "no octets are owed"));
+        }
+        let owed = usize::try_from(self.owed()).unwrap_or(usize::MAX);
+        let output = &mut self.speaker.output;
+        if output.is_over() {
+            return Ok(());
+        }
+        let most = output.room().max(LEAST).min(owed);
+        let taken = piece.split_to(most.min(piece.len()));
+        let count = taken.len() as u64;
+        output.push_bytes(taken);
+        self.has_sent(count);
+        Ok(())
+    }
+
+    /// How many octets [`write_body`](Self::write_body) owes for the item that is being sent; 0 if none is.
+    pub fn owed(&self) -> u64 {
+        match self.state {
+            State::Sending(_, owed) => owed,
+            _ => 0,
+        }
+    }
+
+    /// Gives up content that cannot be read to its end. The session is over: the client counts on all the
+    /// octets, and would take whatever else came for them.
+    ///
+    /// # Errors
+    ///
+    /// If no octets are owed.
+    pub fn abort_body(&mut self) -> Result<(), ApiMisuse> {
+        if self.owed() == 0 {
+            return Err(misuse("abort_body", "no octets are owed"));
+        }
+        self.fail(Error::BodyAborted);
+        Ok(())
+    }
+
+    /// Tells what `STORE` has made of a message, or for `Refresh` what its flags are. There need be no
+    /// `\Recent` among them, which is the machine's to know.
+    ///
+    /// # Errors
+    ///
+    /// If neither waits, or not for this message.
+    pub fn stored(
+        &mut self,
+        uid: NonZeroU32,
+        flags: &Flags,
+        mod_seq: Option<ModSeq>,
+    ) -> Result<(), ApiMisuse> {
+        let (silent, with_uid) = match self.asked("stored")? {
+            Question::Store(storing) if storing.uids.contains(uid) => {
+                storing.told.insert(uid);
+                (storing.silent, storing.by == By::Uid)
+            }
+            Question::Refresh(_) => (false, false),
+            _ => return Err(misuse("stored", "nobody has asked for this message")),
+        };
+        let enabled = self.session.enabled;
+        let Some(message) = self.message(uid) else {
+            return Ok(());
+        };
+        if let Some(view) = self.session.view() {
+            view.told(uid, mod_seq);
+        }
+        let flags = (!silent).then(|| FetchItem::Flags(flags.clone()));
+        // To a client that knows mod-sequences the new one is told, silent or not (RFC 7162 section 3.1.3).
+        let items: Vec<_> = flags
+            .into_iter()
+            .chain(mod_seq_item(mod_seq, enabled))
+            .collect();
+        if !items.is_empty() {
+            self.speaker
+                .untagged(message.tell(items, with_uid, enabled));
+        }
+        Ok(())
+    }
+
+    pub(super) fn succeed(
+        &mut self,
+        call: &'static str,
+        code: Option<Code>,
+    ) -> Result<(), ApiMisuse> {
+        match self.question(call)? {
+            Question::Search(_) => return Err(misuse(call, "SEARCH is answered with `found`")),
+            Question::Sort(_) => return Err(misuse(call, "SORT is answered with `sorted`")),
+            Question::Thread(_) => return Err(misuse(call, "THREAD is answered with `threads`")),
+            Question::Select(_) if !matches!(self.session.standing, Standing::Selected(_)) => {
+                return Err(misuse(call, "SELECT is answered with `selected` first"));
+            }
+            _ => {}
+        }
+        let running = self.running(call)?;
+        match running.question {
+            Question::Login | Question::Auth => {
+                self.session.standing = Standing::Authenticated;
+                self.session.auth_failures = 0;
+                self.login_timer.disarm();
+                let offered = offers::capabilities(&self.config, &self.session);
+                let code = Code::Capability(offered);
+                self.finish(running, Some(code));
+            }
+            Question::Select(ref selecting) => {
+                let read_only = match self.session.selection() {
+                    Some(selection) => selection.read_only,
+                    None => selecting.read_only,
+                };
+                let code = match read_only {
+                    true => CodeWord::ReadOnly,
+                    false => CodeWord::ReadWrite,
+                };
+                self.finish(running, Some(code.into()));
+            }
+            Question::Close => {
+                self.session.standing = Standing::Authenticated;
+                self.session.notify = false;
+                self.finish(running, None);
+            }
+            Question::Append(appending) => self.append_accepted(*appending, code),
+            Question::Move => {
+                // RFC 6851 section 4.3: the new UIDs are told before the old ones are gone.
+                if let Some(code) = code {
+                    self.speaker.note(code, "Moved");
+                }
+                self.finish(running, None);
+            }
+            Question::Refresh(back) => self.go_back(*back),
+            Question::Notify { set } => {
+                self.session.notify = set;
+                self.finish(running, code);
+            }
+            _ => self.finish(running, code),
+        }
+        Ok(())
+    }
+
+    /// A command has worked; news are told, then it is answered.
+    pub(super) fn finish(&mut self, running: Running, code: Option<Code>) {
+        let gone = running.question.may_tell_gone();
+        let mut status = completed(running.name);
+        status.code = code;
+        let qresync = self.session.enabled.contains(Enabled::QRESYNC);
+        let view = self.session.view();
+        match (running.question, view) {
+            // What was asked for is gone, and the client does not know: RFC 5530, RFC 2180 section 4.
+            (Question::Fetch(fetching), Some(view)) if fetching.by == By::Sequence => {
+                let missing = fetching.uids.difference(&fetching.told);
+                if fetching.gone || !view.gone_among(&missing).is_empty() {
+                    status = Refusal::from(CodeWord::ExpungeIssued).into_status(StatusKind::No);
+                }
+            }
+            (Question::Store(storing), Some(view)) => {
+                if let Some(Code::Modified(uids)) = &mut status.code {
+                    if storing.by == By::Sequence {
+                        *uids = view.numbers_of(uids);
+                    }
+                }
+                let missing = storing.uids.difference(&storing.told);
+                let gone = storing.gone || !view.gone_among(&missing).is_empty();
+                if storing.by == By::Sequence && gone {
+                    let code = status.code.unwrap_or(Code::Word(CodeWord::ExpungeIssued));
+                    status = Refusal::from(CodeWord::ExpungeIssued)
+                        .with_code(code)
+                        .into_status(StatusKind::No);
+                }
+            }
+            (Question::Expunge(true), Some(view)) if qresync => {
+                // RFC 7162 section 3.2.7
+                status.code = view.highest().map(Code::HighestModSeq);
+            }
+            _ => {}
+        }
+        self.end(running.tag, status, gone);
+    }
+
+    /// What waits for an answer is not done.
+    pub(super) fn refuse(&mut self, running: Running, status: Status) {
+        let gone = running.question.may_tell_gone();
+        match running.question {
+            Question::Login | Question::Auth => {
+                let wrong = status.code == Some(CodeWord::AuthenticationFailed.into());
+                self.speaker.answer(Some(running.tag), status);
+                if !wrong {
+                    return self.count_error();
+                }
+                self.session.auth_failures += 1;
+                if self.session.auth_failures >= self.config.limits.auth_failures {
+                    self.speaker.bye("Too many failed logins");
+                    self.fail(Error::TooManyAuthFailures);
+                }
+            }
+            Question::Select(_) => {
+                // RFC 9051 section 6.3.2: nothing is selected then.
+                self.session.standing = Standing::Authenticated;
+                self.end(running.tag, status, gone);
+            }
+            Question::Append(appending) => self.drop_append(*appending, status),
+            Question::Search(wanted) | Question::Sort(wanted) => {
+                // RFC 5182 section 2.1: what was saved is gone.
+                if let (Some(_), Some(view)) = (&wanted.returned, self.session.view()) {
+                    if wanted.saved(&OrderedSet::default()).is_some() {
+                        view.save(NumberSet::new());
+                    }
+                }
+                self.end(running.tag, status, gone);
+            }
+            // Nothing is told of them then; the next time they change it is.
+            Question::Refresh(back) => self.go_back(*back),
+            _ => self.end(running.tag, status, gone),
+        }
+    }
+
+    pub(super) fn tell_found(
+        &mut self,
+        call: &'static str,
+        found: OrderedSet,
+        mod_seq: Option<ModSeq>,
+    ) -> Result<(), ApiMisuse> {
+        let running = self.running(call)?;
+        let gone = running.question.may_tell_gone();
+        let rev2 = self.session.is_rev2();
+        let (Question::Search(wanted) | Question::Sort(wanted)) = &running.question else {
+            unreachable!("the callers have looked");
+        };
+        let is_sort = matches!(running.question, Question::Sort(_));
+        let Some(view) = self.session.view() else {
+            unreachable!("a mailbox is selected while one is searched");
+        };
+        let found = view.present_in_order(&found);
+        if let Some(saved) = wanted.saved(&found) {
+            view.save(saved);
+        }
+        let mut status = completed(running.name);
+        if !gone && view.has_gone() {
+            // RFC 5530: the client may want to hear of it.
+            status = status.with_code(CodeWord::ExpungeIssued);
+        }
+        let tag = running.tag.clone();
+        let ending = Ending { tag, status, gone };
+        if wanted.returned.is_some() || (rev2 && !is_sort) {
+            if !wanted.is_saved_only() {
+                let found = wanted.extended(running.tag.clone(), &found, mod_seq, view);
+                self.speaker.untagged(Data::ESearch(Box::new(found)));
+            }
+            self.end_with(ending);
+            return Ok(());
+        }
+        let numbers = match wanted.by {
+            By::Uid => found,
+            By::Sequence => view.numbers_in_order(&found),
+        };
+        let name = if is_sort { "* SORT" } else { "* SEARCH" };
+        self.speaker.output.push(name.as_bytes());
+        self.list_before(Listing::new(numbers, mod_seq), ending);
+        Ok(())
+    }
+
+    pub(super) fn question(&self, call: &'static str) -> Result<&Question, ApiMisuse> {
+        match &self.state {
+            State::Answering(running) => Ok(&running.question),
+            _ => Err(misuse(call, "no event waits for an answer")),
+        }
+    }
+
+    pub(super) fn asked(&mut self, call: &'static str) -> Result<&mut Question, ApiMisuse> {
+        match &mut self.state {
+            State::Answering(running) => Ok(&mut running.question),
+            _ => Err(misuse(call, "no event waits for an answer")),
+        }
+    }
+}
+
+/// What is taken of a message at least while the output is not over its mark, however close it is.
+const LEAST: usize = 64;

@@ -1,0 +1,1088 @@
+//! The server's side of IMAP.
+
+mod config;
+pub use config::Config;
+
+mod event;
+pub use event::{Copy, Event, Fetch, NewMessage, Search, Sort, Store, Thread};
+
+mod selected;
+pub use selected::Selected;
+
+mod replies;
+pub use replies::Refusal;
+
+mod session;
+
+mod commands;
+
+mod offers;
+
+mod question;
+
+mod answers;
+
+mod search;
+
+mod message;
+
+mod literals;
+
+mod append;
+
+mod news;
+
+mod view;
+
+mod numbering;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use mailwire::auth::MechanismName;
+use mailwire::{ApiMisuse, FlushTimer, Input, Machine, Output, Step, Timer, TlsInfo};
+
+use self::append::{Appending, Piece};
+use self::news::Told;
+use self::offers::Place;
+use self::question::{Back, Ending, Question, Running};
+use self::replies::{Speaker, bad, completed, no, ok};
+use self::search::Listing;
+use self::session::{Enabled, Session, Standing};
+use crate::command::{self, Authenticate, By, Command, CommandBody};
+use crate::deflate::{Damaged, Deflated};
+use crate::encode::{Encoder, Encoding, Next};
+use crate::error::Error;
+use crate::frame::{Announcement, Found, Frame, Framer, Refused};
+use crate::lex::AT_HAND;
+use crate::reader::Reader;
+use crate::response::{Code, CodeWord, Data, Status, StatusKind};
+use crate::set::NumberSet;
+use crate::tag::Tag;
+
+/// A server session: one connection, from greeting to farewell.
+///
+/// Drive it as any [`Machine`] and answer its [`Event`]s. It owns what RFC 9051 and RFC 3501 say about states,
+/// sequence numbers, literals, and when a client may be told what; the application knows whose
+/// password is whose and has the mailboxes.
+///
+/// The application speaks of messages by UID alone, and tells what happens to the selected mailbox
+/// whenever it hears of it: [`arrived`](Self::arrived), [`expunged`](Self::expunged),
+/// [`changed`](Self::changed). The machine keeps that until the client may be told.
+#[derive(Debug)]
+pub struct Server {
+    config: Arc<Config>,
+    input: Input,
+    framer: Framer,
+    reader: Reader,
+    speaker: Speaker,
+    /// The octets of the connection, where they are not those of the protocol.
+    deflated: Option<Box<Deflated>>,
+    state: State,
+    session: Session,
+    timer: Timer,
+    /// When somebody must have logged in.
+    login_timer: Timer,
+    /// When the client in IDLE is told that we are there.
+    keepalive: Timer,
+    /// When the peer must have read something.
+    flush_timer: FlushTimer,
+    /// What had come when the wait for octets of a message began.
+    octets_received: u64,
+    ended: bool,
+    stopping: bool,
+    failed: Option<Error>,
+}
+
+/// What is going on.
+///
+/// Whether the session is in the not authenticated, the authenticated or the selected state (RFC 9051 section
+/// 3) is told by its `Standing`.
+///
+/// ```text
+///  Greeting ── BYE ──► Closing
+///     │ OK, PREAUTH
+///     ▼
+///  Command ──┬── answered by the machine ──────────────────► Command
+///     ▲      ├──► Answering ── answer ──► Telling ─────────► Command
+///     │      │     ▲ │ │  └── found ───► Listing ──► Telling
+///     │      │     │ │ └── challenge ──► AuthLine ── response ──► Answering
+///     │      │     │ ├── fetch ──► Sending ── its last octet ──► Answering
+///     │      │     │ └── ok to APPEND ─► Appending ── next part, end ──► Answering
+///     │      ├──► Idling ── DONE ───────► Telling
+///     │      └──► StartingTls ── tls_started ──────────────► Command
+///     │
+///     └── news that had to be asked for (Refresh, from Telling, Idling or Command)
+///
+///  LOGOUT, and any failure in any state ─► Closing
+/// ```
+#[derive(Debug)]
+enum State {
+    /// Nothing was said yet.
+    Greeting(Greeting),
+    /// A command comes next.
+    Command,
+    /// An event waits for its answer.
+    Answering(Box<Running>),
+    /// So many octets of a message are owed by the application, which answers an event.
+    Sending(Box<Running>, u64),
+    /// The response to a challenge comes next.
+    AuthLine(Tag),
+    /// A message is being received, or more of the command that it belongs to.
+    Appending(Box<Appending>),
+    /// Numbers are being sent.
+    Listing(Listing, Box<Ending>),
+    /// A command is done; news are told before it is answered.
+    Telling(Box<Ending>),
+    /// The client listens.
+    Idling(Tag),
+    /// OK was said to STARTTLS.
+    StartingTls,
+    /// All was said.
+    Closing,
+}
+
+/// How a session begins (RFC 9051 section 7.1).
+#[derive(Debug)]
+enum Greeting {
+    Ok,
+    PreAuth,
+    Bye(Refusal),
+}
+
+/// What advancing by one transition came to.
+enum Turn {
+    /// The state has changed, or something was consumed: look again.
+    Go,
+    Step(Step<Event>),
+}
+
+impl Server {
+    /// A session whose client has to log in.
+    pub fn new(config: impl Into<Arc<Config>>) -> Self {
+        Self::with_greeting(config.into(), Greeting::Ok)
+    }
+
+    /// A session whose client is known already, by its certificate or whence it comes (RFC 9051 section
+    /// 7.1.4). There will be no STARTTLS.
+    pub fn preauthenticated(config: impl Into<Arc<Config>>) -> Self {
+        Self::with_greeting(config.into(), Greeting::PreAuth)
+    }
+
+    /// A session that greets with a refusal and closes.
+    pub fn refusing(config: impl Into<Arc<Config>>, refusal: Refusal) -> Self {
+        Self::with_greeting(config.into(), Greeting::Bye(refusal))
+    }
+
+    fn with_greeting(config: Arc<Config>, greeting: Greeting) -> Self {
+        let framer = literals::framer(&config);
+        let session = Session::new(&config);
+        let mut server = Self {
+            input: Input::new(framer.input_limit()),
+            framer,
+            reader: Reader::strict().with_limits(config.limits.read.clone()),
+            speaker: Speaker {
+                encoder: Encoder::new(Encoding::responses()),
+                output: Output::new(config.limits.output),
+            },
+            deflated: None,
+            state: State::Greeting(greeting),
+            session,
+            timer: Timer::new(),
+            login_timer: Timer::new(),
+            keepalive: Timer::new(),
+            flush_timer: FlushTimer::new(),
+            octets_received: 0,
+            ended: false,
+            stopping: false,
+            failed: None,
+            config,
+        };
+        server.set_utf8();
+        server
+    }
+
+    /// Offers these mechanisms in place of all those of the configuration, until TLS starts: some
+    /// depend on the channel.
+    pub fn offer_mechanisms(&mut self, mechanisms: Vec<MechanismName>) {
+        self.session.own_mechanisms = Some(mechanisms.into());
+    }
+
+    /// The TLS session, if there is one.
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.session.tls.as_ref()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes what waits for an answer out of the state, which is set by whoever answers.
+    fn running(&mut self, call: &'static str) -> Result<Running, ApiMisuse> {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Answering(running) | State::Sending(running, 0) => Ok(*running),
+            other => {
+                self.state = other;
+                Err(misuse(call, "no event waits for an answer"))
+            }
+        }
+    }
+
+    /// The response to a challenge comes next.
+    fn expect_response(&mut self, tag: Tag) {
+        self.framer.expect_line();
+        self.state = State::AuthLine(tag);
+    }
+
+    /// So many of the octets that are owed have gone.
+    fn has_sent(&mut self, count: u64) {
+        let State::Sending(_, owed) = &mut self.state else {
+            return;
+        };
+        *owed -= count;
+        if *owed > 0 {
+            return;
+        }
+        if let Ok(running) = self.running("write_body") {
+            let next = self.speaker.go_on();
+            self.send(running, next);
+        }
+    }
+
+    /// Something was said, up to content or to its end.
+    fn send(&mut self, running: Running, mut next: Next) {
+        while next == Next::Stream(0) {
+            next = self.speaker.go_on();
+        }
+        self.state = match next {
+            Next::Stream(owed) => State::Sending(Box::new(running), owed),
+            _ => State::Answering(Box::new(running)),
+        };
+    }
+
+    /// A command is over; news are told, then it is answered.
+    fn end(&mut self, tag: Tag, status: Status, gone: bool) {
+        self.end_with(Ending { tag, status, gone });
+    }
+
+    fn end_with(&mut self, ending: Ending) {
+        self.state = State::Telling(Box::new(ending));
+    }
+
+    /// Numbers are the answer.
+    fn list_before(&mut self, listing: Listing, ending: Ending) {
+        self.state = State::Listing(listing, Box::new(ending));
+    }
+
+    /// The client listens from now on.
+    fn begin_idle(&mut self, tag: Tag) -> Turn {
+        self.speaker.proceed("idling");
+        self.framer.expect_line();
+        self.state = State::Idling(tag);
+        Turn::Step(Step::Event(Event::Idle))
+    }
+
+    /// From behind this answer on everything is compressed, both ways (RFC 4978 section 3).
+    fn begin_compression(&mut self, tag: Tag) -> Turn {
+        self.speaker.answer(Some(tag), ok("Compression begins"));
+        let deflated = Deflated::begin(&mut self.input, &mut self.speaker.output);
+        self.deflated = Some(Box::new(deflated));
+        self.session.compressed = true;
+        Turn::Go
+    }
+
+    /// Inflates what has come. Says whether there was anything.
+    fn inflate(&mut self) -> bool {
+        let Some(deflated) = &mut self.deflated else {
+            return false;
+        };
+        match deflated.receive(&mut self.input) {
+            Ok(any) => any,
+            Err(Damaged) => {
+                self.speaker.bye("That is not compressed well");
+                self.fail(Error::Damaged);
+                false
+            }
+        }
+    }
+
+    /// Deflates what is to be sent.
+    fn deflate(&mut self) {
+        if let Some(deflated) = &mut self.deflated {
+            deflated.send(&mut self.speaker.output);
+        }
+    }
+
+    /// What is to be sent over the connection.
+    fn to_send(&self) -> &Output {
+        match &self.deflated {
+            None => &self.speaker.output,
+            Some(deflated) => &deflated.output,
+        }
+    }
+
+    /// The peer has to read, in time.
+    fn wait_for_reader(&mut self, now: Instant) {
+        let output = match &self.deflated {
+            None => &self.speaker.output,
+            Some(deflated) => &deflated.output,
+        };
+        let time = self.config.limits.write_time;
+        self.flush_timer.wait(now, output, time);
+    }
+
+    fn begin_tls(&mut self, tag: Tag) -> Turn {
+        self.speaker.answer(Some(tag), ok("Begin TLS negotiation"));
+        self.state = State::StartingTls;
+        Turn::Go
+    }
+
+    fn log_out(&mut self, tag: Tag, name: &'static str) -> Turn {
+        self.speaker.bye("Logging out");
+        self.speaker.answer(Some(tag), completed(name));
+        self.state = State::Closing;
+        Turn::Go
+    }
+
+    fn go_back(&mut self, back: Back) {
+        self.state = match back {
+            Back::Ending(ending) => State::Telling(Box::new(ending)),
+            Back::Idle(tag) => State::Idling(tag),
+            Back::Command => State::Command,
+        };
+    }
+
+    /// Ends the session, for the first reason that there is.
+    fn fail(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.input.clear();
+            self.state = State::Closing;
+            self.failed = Some(error);
+        }
+    }
+
+    // Transitions.
+
+    /// One transition. Nothing but this and the answers above changes the state.
+    fn advance(&mut self, now: Instant) -> Turn {
+        match &mut self.state {
+            State::Greeting(_) => {
+                self.greet();
+                Turn::Go
+            }
+            State::Command => self.between_commands(now),
+            State::AuthLine(_) => self.auth_line(now),
+            State::Idling(_) => self.idle(now),
+            State::Appending(_) => self.append(now),
+            State::Answering(_) | State::Sending(..) => Turn::Step(Step::Paused),
+            State::Listing(..) => self.list(),
+            State::Telling(_) => self.tell_before_the_end(),
+            State::StartingTls => {
+                if !self.input.is_empty() {
+                    self.fail(Error::PlaintextBehindStartTls);
+                    return Turn::Go;
+                }
+                // For the answer to be taken and the handshake to be made.
+                let time = self.config.limits.auth_time;
+                self.timer.arm_if_idle(now, time);
+                Turn::Step(Step::StartTls)
+            }
+            State::Closing => Turn::Step(Step::Close),
+        }
+    }
+
+    fn greet(&mut self) {
+        let State::Greeting(greeting) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("called in this state alone");
+        };
+        let kind = match greeting {
+            Greeting::Bye(refusal) => {
+                let status = refusal.into_status(StatusKind::Bye);
+                self.speaker.untagged(Data::Status(status));
+                self.state = State::Closing;
+                return;
+            }
+            Greeting::PreAuth => {
+                self.session.standing = Standing::Authenticated;
+                StatusKind::PreAuth
+            }
+            Greeting::Ok => StatusKind::Ok,
+        };
+        let offered = offers::capabilities(&self.config, &self.session);
+        let mut status = ok("IMAP server ready").with_code(Code::Capability(offered));
+        status.kind = kind;
+        self.speaker.untagged(Data::Status(status));
+    }
+
+    fn between_commands(&mut self, now: Instant) -> Turn {
+        if self.stopping {
+            return self.stop();
+        }
+        if matches!(self.session.standing, Standing::NotAuthenticated) {
+            let time = self.config.limits.login_time;
+            self.login_timer.arm_if_idle(now, time);
+        }
+        if self.session.notify {
+            // Whatever has come of the next command: it is not in progress before all of it is there.
+            match self.tell(true) {
+                Told::Nothing => {}
+                Told::Some => return Turn::Go,
+                Told::Stale(uids) => return self.refresh(uids, Back::Command),
+            }
+        }
+        let found = match self.framer.next(&mut self.input) {
+            Ok(found) => found,
+            Err(error) => return self.break_off(error.into()),
+        };
+        match found {
+            Found::Incomplete => self.need_input(now),
+            Found::Frame(frame) => {
+                self.timer.disarm();
+                match self.reader.command(&frame) {
+                    Ok(command) => self.command(command),
+                    Err(error) => self.reject(error.tag.clone(), replies::syntax(&error)),
+                }
+            }
+            Found::Literal(announced) => self.literal(announced),
+            Found::Refused(refused) => self.refused(refused),
+            Found::Piece { .. } => unreachable!("no literal is streamed between commands"),
+        }
+    }
+
+    fn stop(&mut self) -> Turn {
+        self.speaker.bye("Server is shutting down");
+        self.state = State::Closing;
+        Turn::Go
+    }
+
+    /// The octets make no sense any more.
+    fn break_off(&mut self, error: Error) -> Turn {
+        self.speaker.bye("That has no end");
+        self.fail(error);
+        Turn::Go
+    }
+
+    /// A command was not to be had. If we refused its literal it is answered already.
+    fn refused(&mut self, refused: Refused) -> Turn {
+        self.timer.disarm();
+        match literals::refusal(refused.why) {
+            Some(status) => self.reject(refused.tag, status),
+            None => Turn::Go,
+        }
+    }
+
+    /// A literal is announced: what does it belong to?
+    fn literal(&mut self, announced: Announcement) -> Turn {
+        let start = self.framer.start(&self.input);
+        let adds = append::is_append(start)
+            && !matches!(self.session.standing, Standing::NotAuthenticated);
+        if adds {
+            let head = self.framer.head(&self.input);
+            match self.reader.command(&head) {
+                Ok(command) => return self.begin_append(command, Some(announced)),
+                // It is the name of the mailbox.
+                Err(error) if error.expected == AT_HAND => {}
+                Err(error) => return self.refuse_literal(replies::syntax(&error)),
+            }
+        }
+        if !literals::fits(&announced, &self.config, &self.session) {
+            return self.refuse_literal(literals::too_large());
+        }
+        if announced.synchronising {
+            self.speaker.proceed("OK");
+        }
+        self.framer.keep();
+        Turn::Go
+    }
+
+    fn refuse_literal(&mut self, status: Status) -> Turn {
+        let tag = self.framer.head(&self.input).tag();
+        self.framer.refuse(&mut self.input);
+        self.reject(tag, status)
+    }
+
+    /// A command that is legal by itself: is it legal here?
+    fn command(&mut self, command: Command) -> Turn {
+        let Command { tag, body } = command;
+        if let Some(status) = self.objection(&body) {
+            return self.reject(Some(tag), status);
+        }
+        self.session.errors = 0;
+        self.perform(tag, body)
+    }
+
+    fn objection(&self, body: &CommandBody) -> Option<Status> {
+        if let Some(text) = Place::of(body).objection(&self.session.standing) {
+            return Some(bad(text));
+        }
+        offers::lacking(body, &self.config).map(bad)
+    }
+
+    fn auth_line(&mut self, now: Instant) -> Turn {
+        let found = match self.framer.next(&mut self.input) {
+            Ok(found) => found,
+            Err(error) => return self.break_off(error.into()),
+        };
+        let line = match found {
+            Found::Incomplete if self.stopping => return self.stop(),
+            Found::Incomplete => return self.need_input(now),
+            Found::Frame(frame) => Authenticate::read_response(frame.octets()),
+            _ => Err(mailwire::auth::NotBase64),
+        };
+        self.timer.disarm();
+        let State::AuthLine(tag) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("called in this state alone");
+        };
+        let status = match line {
+            Ok(Some(response)) => {
+                let event = Event::AuthData(response);
+                return self.ask(tag, "AUTHENTICATE", Question::Auth, event);
+            }
+            Ok(None) => bad("Authentication cancelled"),
+            Err(_) => bad("Malformed base64"),
+        };
+        self.speaker.answer(Some(tag), status);
+        self.count_error();
+        Turn::Step(Step::Event(Event::AuthCancelled))
+    }
+
+    // Messages that come.
+
+    fn begin_append(&mut self, command: Command, literal: Option<Announcement>) -> Turn {
+        let Command { tag, body } = command;
+        let reject = |server: &mut Self, status| match literal {
+            Some(_) => server.refuse_literal(status),
+            None => server.reject(Some(tag.clone()), status),
+        };
+        if let Some(status) = self.objection(&body) {
+            return reject(self, status);
+        }
+        let mut replaces = None;
+        if let CommandBody::Replace(replace) = &body {
+            if self.session.enabled.contains(Enabled::UIDONLY) && replace.by == By::Sequence {
+                return reject(self, uid_required());
+            }
+            if self.is_read_only() {
+                return reject(self, no("Mailbox is read-only"));
+            }
+            let Ok(named) = self.named(replace.by, &replace.old) else {
+                return reject(self, bad("No such message"));
+            };
+            replaces = named.uids.first();
+            if replaces.is_none() {
+                let mut status = no("No such message");
+                if !named.gone.is_empty() {
+                    status = status.with_code(CodeWord::ExpungeIssued);
+                }
+                return reject(self, status);
+            }
+        }
+        self.session.errors = 0;
+        self.timer.disarm();
+        let mut appending = Appending::new(tag, body.name(), replaces);
+        go_on(&mut appending, &body, literal);
+        self.state = State::Appending(Box::new(appending));
+        Turn::Go
+    }
+
+    fn append(&mut self, now: Instant) -> Turn {
+        let State::Appending(appending) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        if let Some(piece) = appending.next() {
+            return self.append_piece(piece);
+        }
+        let found = match self.framer.next(&mut self.input) {
+            Ok(found) => found,
+            Err(error) => return self.break_off(error.into()),
+        };
+        let (frame, literal) = match found {
+            Found::Incomplete => return self.need_octets(now),
+            Found::Piece { octets, .. } => {
+                self.timer.disarm();
+                let nul = !appending.binary && memchr::memchr(0, &octets).is_some();
+                appending.has_nul |= nul;
+                return match octets.is_empty() {
+                    true => Turn::Go,
+                    false => Turn::Step(Step::Event(Event::Body(octets))),
+                };
+            }
+            Found::Refused(refused) => {
+                // Ours are refused where nothing is appended any more.
+                let status = literals::refusal(refused.why);
+                return self.give_up_append(status.unwrap_or_else(literals::too_large));
+            }
+            Found::Literal(announced) => {
+                appending.decides = true;
+                (self.framer.head(&self.input), Some(announced))
+            }
+            Found::Frame(frame) => (frame, None),
+        };
+        self.timer.disarm();
+        self.append_more(&frame, literal)
+    }
+
+    /// More of the command has come, up to a literal or to its end.
+    fn append_more(&mut self, frame: &Frame, literal: Option<Announcement>) -> Turn {
+        let State::Appending(appending) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        if appending.has_nul {
+            return self.give_up_append(bad("NUL in a literal"));
+        }
+        let body = match self.reader.command(frame) {
+            Ok(command) => command.body,
+            Err(error) => return self.give_up_append(replies::syntax(&error)),
+        };
+        if let Some(text) = offers::lacking(&body, &self.config) {
+            return self.give_up_append(bad(text));
+        }
+        go_on(appending, &body, literal);
+        Turn::Go
+    }
+
+    fn append_piece(&mut self, piece: Piece) -> Turn {
+        let State::Appending(appending) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        let limit = self.config.append_limit.unwrap_or(u64::MAX);
+        let too_big = || Refusal::from(CodeWord::TooBig).into_status(StatusKind::No);
+        match piece {
+            Piece::Message(message) => {
+                appending.length = 0;
+                match message.length {
+                    // RFC 3502 section 6.3.11
+                    Some(0) => self.give_up_append(no("A message of nothing is not added")),
+                    Some(length) if length > limit => self.give_up_append(too_big()),
+                    _ => self.ask_append(Event::Append(message)),
+                }
+            }
+            Piece::Url(url) => self.ask_append(Event::AppendUrl(url)),
+            Piece::Literal(announced) => {
+                appending.length = appending.length.saturating_add(announced.length);
+                if appending.length > limit {
+                    return self.give_up_append(too_big());
+                }
+                appending.binary = announced.binary;
+                appending.decides = false;
+                if announced.synchronising {
+                    self.speaker.proceed("OK");
+                }
+                self.framer.stream(&mut self.input);
+                Turn::Go
+            }
+            // All literals are announced, so that it was dealt with.
+            Piece::Past => Turn::Go,
+            Piece::End => self.ask_append(Event::AppendEnd),
+        }
+    }
+
+    fn ask_append(&mut self, event: Event) -> Turn {
+        let State::Appending(appending) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("called in this state alone");
+        };
+        let (tag, name) = (appending.tag.clone(), appending.name);
+        self.ask(tag, name, Question::Append(appending), event)
+    }
+
+    /// The application has taken a step; behind the last one the command is done.
+    fn append_accepted(&mut self, mut appending: Appending, code: Option<Code>) {
+        let over = appending.pieces.is_empty() && !appending.decides;
+        if !over {
+            appending.begun = true;
+            self.state = State::Appending(Box::new(appending));
+            return;
+        }
+        let mut status = completed(appending.name);
+        match (appending.replaces, code) {
+            // RFC 8508 section 3.4: the new UID is told before the old one is gone.
+            (Some(_), Some(code)) => self.speaker.note(code, "Replaced"),
+            (_, code) => status.code = code,
+        }
+        self.end(appending.tag, status, true);
+    }
+
+    /// The application wants none of it. What comes of it is counted off.
+    fn drop_append(&mut self, appending: Appending, status: Status) {
+        if appending.decides {
+            self.framer.refuse(&mut self.input);
+        }
+        self.end(appending.tag, status, true);
+    }
+
+    /// No message is added, since the client did something wrong.
+    fn give_up_append(&mut self, status: Status) -> Turn {
+        let State::Appending(appending) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("called in this state alone");
+        };
+        if appending.decides {
+            self.framer.refuse(&mut self.input);
+        }
+        if !appending.begun {
+            return self.reject(Some(appending.tag), status);
+        }
+        if status.kind == StatusKind::Bad {
+            self.count_error();
+        }
+        self.speaker.answer(Some(appending.tag), status);
+        Turn::Step(Step::Event(Event::AppendAborted))
+    }
+
+    // News.
+
+    fn idle(&mut self, now: Instant) -> Turn {
+        let State::Idling(tag) = &self.state else {
+            unreachable!("called in this state alone");
+        };
+        let tag = tag.clone();
+        match self.tell(true) {
+            Told::Nothing => {}
+            Told::Some => return Turn::Go,
+            Told::Stale(uids) => return self.refresh(uids, Back::Idle(tag)),
+        }
+        if self.stopping {
+            return self.stop();
+        }
+        let found = match self.framer.next(&mut self.input) {
+            Ok(found) => found,
+            Err(error) => return self.break_off(error.into()),
+        };
+        match found {
+            Found::Incomplete => {
+                if self.keepalive.has_expired(now) {
+                    self.speaker.untagged(Data::Status(ok("Still here")));
+                    self.keepalive.disarm();
+                }
+                if let Some(time) = self.config.keepalive {
+                    self.keepalive.arm_if_idle(now, time);
+                }
+                let turn = self.need_input(now);
+                if !matches!(self.state, State::Idling(_)) {
+                    self.keepalive.disarm();
+                }
+                return turn;
+            }
+            Found::Frame(frame) if command::is_idle_done(frame.octets()) => {
+                self.end(tag, completed("IDLE"), true);
+            }
+            _ => {
+                // What came in its place is not done.
+                self.speaker
+                    .answer(Some(tag), bad("DONE is what ends IDLE"));
+                self.state = State::Command;
+                self.count_error();
+            }
+        }
+        self.timer.disarm();
+        self.keepalive.disarm();
+        Turn::Go
+    }
+
+    fn tell_before_the_end(&mut self) -> Turn {
+        let State::Telling(ending) = &self.state else {
+            unreachable!("called in this state alone");
+        };
+        let gone = ending.gone;
+        match self.tell(gone) {
+            Told::Some => return Turn::Go,
+            Told::Nothing => {}
+            Told::Stale(uids) => {
+                let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command)
+                else {
+                    unreachable!("it was looked at above");
+                };
+                return self.refresh(uids, Back::Ending(*ending));
+            }
+        }
+        let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("it was looked at above");
+        };
+        let qresync = self.session.enabled.contains(Enabled::QRESYNC);
+        if let (true, Some(view)) = (qresync, self.session.view()) {
+            if let Some(safe) = view.safe_mod_seq() {
+                // RFC 7162 section 3.2: what is gone has a higher one, and is not told yet.
+                let note = Code::HighestModSeq(safe);
+                self.speaker.note(note, "Some messages are gone");
+            }
+        }
+        self.speaker.answer(Some(ending.tag), ending.status);
+        Turn::Go
+    }
+
+    fn refresh(&mut self, uids: NumberSet, back: Back) -> Turn {
+        let tag = match &back {
+            Back::Ending(ending) => ending.tag.clone(),
+            Back::Idle(tag) => tag.clone(),
+            Back::Command => Tag::new("x").expect("a letter is a tag"),
+        };
+        self.keepalive.disarm();
+        self.timer.disarm();
+        let question = Question::Refresh(Box::new(back));
+        self.ask(tag, "", question, Event::Refresh(uids))
+    }
+
+    /// The next numbers of an answer, as many as the output should hold.
+    fn list(&mut self) -> Turn {
+        let State::Listing(listing, _) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        let output = &mut self.speaker.output;
+        while !output.is_over() {
+            let some = listing.take(NUMBERS_AT_ONCE);
+            for number in &some {
+                output.push(b" ");
+                output.push_number(number.get().into());
+            }
+            if !some.is_empty() {
+                continue;
+            }
+            if let Some(mod_seq) = listing.mod_seq {
+                output.push(b" (MODSEQ ");
+                output.push_number(mod_seq.value());
+                output.push(b")");
+            }
+            output.push(b"\r\n");
+            let State::Listing(_, ending) = std::mem::replace(&mut self.state, State::Command)
+            else {
+                unreachable!("it was looked at above");
+            };
+            self.state = State::Telling(ending);
+            break;
+        }
+        Turn::Go
+    }
+
+    // The rest.
+
+    fn ask(&mut self, tag: Tag, name: &'static str, question: Question, event: Event) -> Turn {
+        let running = Running {
+            tag,
+            name,
+            question,
+        };
+        self.state = State::Answering(Box::new(running));
+        Turn::Step(Step::Event(event))
+    }
+
+    fn done(&mut self, tag: Tag, name: &'static str) -> Turn {
+        self.end(tag, completed(name), true);
+        Turn::Go
+    }
+
+    /// A command that the application need only know of.
+    fn done_with(&mut self, tag: Tag, name: &'static str, event: Event) -> Turn {
+        self.end(tag, completed(name), true);
+        Turn::Step(Step::Event(event))
+    }
+
+    /// Refuses a command; if it made no sense, as an error of the client's.
+    fn reject(&mut self, tag: Option<Tag>, status: Status) -> Turn {
+        self.speaker.answer(tag, status.clone());
+        if status.kind == StatusKind::Bad {
+            self.count_error();
+        }
+        Turn::Step(Step::Event(Event::Rejected(status)))
+    }
+
+    fn count_error(&mut self) {
+        self.session.errors += 1;
+        let most = match self.session.standing {
+            Standing::NotAuthenticated => self.config.limits.stranger_errors,
+            _ => self.config.limits.errors,
+        };
+        if self.session.errors >= most {
+            self.speaker.bye("Too many errors");
+            self.fail(Error::TooManyErrors);
+        }
+    }
+
+    fn set_utf8(&mut self) {
+        let utf8 = self.session.is_utf8();
+        self.reader.set_utf8(utf8);
+        let mut encoding = self.speaker.encoder.encoding();
+        encoding.utf8 = utf8;
+        self.speaker.encoder.set_encoding(encoding);
+    }
+
+    /// Nothing complete is there: wait, but not for ever; or it is over.
+    fn need_input(&mut self, now: Instant) -> Turn {
+        if self.ended {
+            return self.input_ended();
+        }
+        let limits = &self.config.limits;
+        let time = match self.state {
+            State::AuthLine(_) => limits.auth_time,
+            _ => limits.idle_time,
+        };
+        self.timer.arm_if_idle(now, time);
+        Turn::Step(Step::NeedInput)
+    }
+
+    /// No more of a message is there: whatever comes prolongs the wait.
+    fn need_octets(&mut self, now: Instant) -> Turn {
+        if self.ended {
+            return self.input_ended();
+        }
+        let received = self.input.octets_received();
+        if std::mem::replace(&mut self.octets_received, received) != received {
+            self.timer.disarm();
+        }
+        self.timer.arm_if_idle(now, self.config.limits.data_time);
+        Turn::Step(Step::NeedInput)
+    }
+
+    fn input_ended(&mut self) -> Turn {
+        let within = self.framer.is_within_frame(&self.input);
+        match self.state {
+            // To leave without LOGOUT is not polite, and harms nobody.
+            State::Command | State::Idling(_) if !within => self.state = State::Closing,
+            _ => self.fail(Error::Disconnected),
+        }
+        Turn::Go
+    }
+
+    fn expire(&mut self, now: Instant) {
+        if self.flush_timer.has_expired(now, self.to_send()) {
+            self.fail(Error::WriteTimeout);
+        } else if self.timer.has_expired(now) || self.is_late(now) {
+            let within_message = matches!(self.state, State::Appending(_))
+                && self.input.octets_received() != self.octets_received;
+            if within_message {
+                // What came in the last moment is progress.
+                return;
+            }
+            self.speaker.bye("Autologout");
+            self.fail(Error::CommandTimeout);
+        }
+    }
+
+    /// Whether the login has taken too long. Not while the application thinks about it.
+    fn is_late(&self, now: Instant) -> bool {
+        self.login_timer.has_expired(now) && !matches!(self.state, State::Answering(_))
+    }
+}
+
+impl Machine for Server {
+    type Event = Event;
+    type Error = Error;
+
+    fn step(&mut self, now: Instant) -> Result<Step<Event>, Error> {
+        if self.failed.is_none() {
+            self.expire(now);
+        }
+        loop {
+            if self.speaker.output.is_over() {
+                self.deflate();
+            }
+            let step = match self.failed {
+                Some(error) => Err(error),
+                None if self.to_send().is_over() => {
+                    self.wait_for_reader(now);
+                    Ok(Step::NeedFlush)
+                }
+                None => {
+                    self.flush_timer.disarm();
+                    match self.advance(now) {
+                        Turn::Go => continue,
+                        Turn::Step(Step::NeedInput) if self.inflate() => continue,
+                        Turn::Step(Step::NeedInput) if self.failed.is_some() => continue,
+                        Turn::Step(step) => Ok(step),
+                    }
+                }
+            };
+            if !matches!(step, Ok(Step::Event(_))) {
+                self.deflate();
+            }
+            return step;
+        }
+    }
+
+    fn input(&mut self) -> &mut Input {
+        match &mut self.deflated {
+            None => &mut self.input,
+            Some(deflated) => &mut deflated.input,
+        }
+    }
+
+    fn output(&mut self) -> &mut Output {
+        match &mut self.deflated {
+            None => &mut self.speaker.output,
+            Some(deflated) => &mut deflated.output,
+        }
+    }
+
+    fn eof(&mut self) {
+        self.ended = true;
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let (login, keepalive) = match self.state {
+            State::Answering(_) => (None, None),
+            _ => (self.login_timer.deadline(), self.keepalive.deadline()),
+        };
+        [
+            self.timer.deadline(),
+            self.flush_timer.deadline(),
+            login,
+            keepalive,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn tls_started(&mut self, tls: TlsInfo) {
+        if !self.input.is_empty() {
+            self.fail(Error::PlaintextBehindStartTls);
+            return;
+        }
+        self.timer.disarm();
+        // All that was said in clear text is forgotten (RFC 9051 section 6.2.1); what it cost us is not.
+        let fresh = Session::new(&self.config);
+        self.session = Session {
+            tls: Some(tls),
+            errors: self.session.errors,
+            auth_failures: self.session.auth_failures,
+            ..fresh
+        };
+        self.framer = literals::framer(&self.config);
+        self.set_utf8();
+        if !matches!(self.state, State::Greeting(_)) {
+            self.state = State::Command;
+        }
+    }
+
+    fn shutdown(&mut self) {
+        self.stopping = true;
+        if matches!(self.state, State::Greeting(_)) {
+            let refusal = Refusal::from(CodeWord::Unavailable);
+            self.state = State::Greeting(Greeting::Bye(refusal));
+        }
+    }
+}
+
+/// More of a command that adds messages is known.
+fn go_on(appending: &mut Appending, body: &CommandBody, literal: Option<Announcement>) {
+    match body {
+        CommandBody::Append(append) => {
+            appending.go_on(&append.mailbox, &append.messages, literal);
+        }
+        CommandBody::Replace(replace) => {
+            let message = std::slice::from_ref(&replace.message);
+            appending.go_on(&replace.mailbox, message, literal);
+        }
+        _ => {}
+    }
+}
+
+fn uid_required() -> Status {
+    bad("Messages have to be named by UID").with_code(CodeWord::UidRequired)
+}
+
+fn misuse(call: &'static str, state: &'static str) -> ApiMisuse {
+    ApiMisuse { call, state }
+}
+
+/// Numbers that are written in one go, before it is looked whether the output is full.
+const NUMBERS_AT_ONCE: u32 = 1000;

@@ -1,0 +1,246 @@
+//! The laws of `mailwire::Machine`.
+
+use std::time::Instant;
+
+use bytes::Buf;
+use imap_proto::server::{Event, Server};
+use mailwire::testing::laws::{self, Answers};
+use mailwire::testing::{Settings, Stage};
+use mailwire::{Machine, Step};
+use proptest::prelude::*;
+use stage::{CONFIGURATIONS, ServerStage, Whims};
+
+mod stage;
+
+fn settings(words: &str) -> Settings {
+    let mut settings = Settings::new();
+    settings.add(words);
+    settings
+}
+
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
+    Instant::now()
+}
+
+/// Pieces of what a client says, legal and not.
+fn said() -> impl Strategy<Value = Vec<u8>> {
+    let fixed = prop::sample::select(CLIENT).prop_map(<[u8]>::to_vec);
+    let long = (0usize..300, any::<bool>()).prop_map(|(length, ends)| {
+        let mut line = vec![b'a'; length];
+        line.extend(if ends { &b"\r\n"[..] } else { b"" });
+        line
+    });
+    let noise = prop::collection::vec(any::<u8>(), 0..20);
+    let fragment = prop_oneof![40 => fixed, 1 => long, 1 => noise];
+    prop::collection::vec(fragment, 0..30).prop_map(|parts| parts.concat())
+}
+
+/// A client that logs in and selects first, so that what follows is served.
+fn session() -> impl Strategy<Value = Vec<u8>> {
+    (0u8..4, said()).prop_map(|(how, rest)| {
+        let login: &[u8] = match how {
+            0 => b"",
+            1 => b"L LOGIN alice secret\r\n",
+            2 => b"L LOGIN alice secret\r\nS SELECT INBOX\r\n",
+            _ => b"L LOGIN alice secret\r\nE ENABLE QRESYNC IMAP4rev2\r\nS SELECT INBOX\r\n",
+        };
+        [login, &rest].concat()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    /// Laws 1 to 5.
+    #[test]
+    fn one_to_five(
+        said in session(),
+        configuration in prop::sample::select(CONFIGURATIONS),
+        mood in any::<u64>(),
+        cuts in prop::collection::vec(any::<usize>(), 1..8),
+    ) {
+        laws::check(&ServerStage, &settings(configuration), || Whims::new(mood), &said, &cuts);
+    }
+
+    /// Law 6: one tagged answer for each command, in order, whatever the application says to it.
+    #[test]
+    fn six(commands in prop::collection::vec(prop::sample::select(LEGAL), 0..20), mood in any::<u64>()) {
+        let mut server = ServerStage
+            .machine(&settings("greeting=preauth serves=everything errors=1000"))
+            .expect("settings");
+        let mut whims = Whims::new(mood);
+        prop_assert!(converse(&mut server, b"", &mut whims).starts_with("* PREAUTH"));
+        for (index, command) in commands.into_iter().enumerate() {
+            let said = format!("T{index} {command}\r\n");
+            let answer = converse(&mut server, said.as_bytes(), &mut whims);
+            let over = server.step(now()).is_err();
+            let tagged = answer.lines().filter(|line| line.starts_with('T'));
+            let tagged: Vec<_> = tagged.collect();
+            if over {
+                break;
+            }
+            prop_assert_eq!(tagged.len(), 1, "{} was answered {:?}", command, answer);
+            let tag = format!("T{index} ");
+            prop_assert!(tagged[0].starts_with(&tag));
+            prop_assert!(answer.trim_end().ends_with(tagged[0]), "it is the last line: {:?}", answer);
+        }
+    }
+}
+
+/// Law 9: nothing of a password is seen in what can be printed.
+#[test]
+fn nine_no_secret() {
+    let traces = [
+        "tanstaa",
+        "dGFuc3RhYW",
+        "RhbnN0YW",
+        "0YW5zdGFh",
+        "116, 97, 110",
+    ];
+    let look = |shown: String| {
+        for trace in traces {
+            assert!(!shown.contains(trace), "{trace} is seen in {shown}");
+        }
+    };
+    let mut server = ServerStage
+        .machine(&settings("auth=PLAIN auth_failures=9"))
+        .expect("settings");
+    let said = b"a LOGIN tim tanstaaf\r\nb LOGIN tim {8}\r\ntanstaaf\r\nc AUTHENTICATE PLAIN dGFuc3RhYWY=\r\n\
+        d AUTHENTICATE PLAIN\r\ndGFuc3RhYWY=\r\n";
+    let mut seen = 0;
+    for octet in said {
+        assert_eq!(server.input().extend(&[*octet]), 1);
+        loop {
+            look(format!("{server:?} {server:#?}"));
+            let Ok(Step::Event(event)) = server.step(now()) else {
+                break;
+            };
+            look(format!("{event:?} {event:#?}"));
+            match &event {
+                Event::Authenticate(it) if it.initial_response.is_none() => {
+                    server.challenge(b"?").expect("it waits");
+                }
+                _ => {
+                    seen += 1;
+                    let code = imap_proto::response::CodeWord::AuthenticationFailed;
+                    server.no(code).expect("it waits");
+                }
+            }
+        }
+    }
+    assert_eq!(seen, 4, "all passwords came through");
+}
+
+/// Says something, lets the application answer, and hears what comes of it.
+fn converse(server: &mut Server, said: &[u8], answers: &mut Whims) -> String {
+    let mut rest = said;
+    let mut heard = Vec::new();
+    loop {
+        match server.step(now()) {
+            Ok(Step::Event(event)) => answers.answer(server, &event),
+            Ok(Step::Paused) => {
+                if !answers.proceed(server) {
+                    break;
+                }
+            }
+            Ok(Step::NeedInput) if !rest.is_empty() => {
+                let taken = server.input().extend(rest);
+                rest = &rest[taken..];
+            }
+            Ok(Step::NeedFlush) => {}
+            _ => break,
+        }
+        let output = server.output();
+        heard.extend_from_slice(&output.copy_to_bytes(output.remaining()));
+    }
+    let output = server.output();
+    heard.extend_from_slice(&output.copy_to_bytes(output.remaining()));
+    String::from_utf8(heard).expect("text")
+}
+
+/// Commands that are legal by themselves, without literals.
+const LEGAL: &[&str] = &[
+    "NOOP",
+    "CAPABILITY",
+    "SELECT INBOX",
+    "EXAMINE INBOX",
+    "SELECT INBOX",
+    "CLOSE",
+    "FETCH 1:* FLAGS",
+    "UID FETCH 1:* (FLAGS MODSEQ)",
+    "UID FETCH 1:* BODY[]",
+    "STORE 1:2 +FLAGS (\\Seen)",
+    "UID STORE 1:* FLAGS.SILENT (\\Seen)",
+    "SEARCH ALL",
+    "UID SEARCH RETURN (SAVE) 1:3",
+    "SEARCH RETURN (MIN MAX COUNT) UNSEEN",
+    "UID SORT (DATE) UTF-8 ALL",
+    "THREAD REFERENCES UTF-8 ALL",
+    "EXPUNGE",
+    "UID EXPUNGE 1:3",
+    "COPY 1 Sent",
+    "UID MOVE 1:9 Sent",
+    "ENABLE QRESYNC",
+    "ENABLE UIDONLY",
+    "LIST \"\" *",
+    "STATUS INBOX (MESSAGES)",
+    "APPEND INBOX {5+}\r\n12345",
+    "APPEND INBOX {5+}\r\n12345 {3+}\r\nabc",
+    "NOSUCH",
+    "FETCH 1",
+    "UNSELECT",
+];
+
+const CLIENT: &[&[u8]] = &[
+    b"a NOOP\r\n",
+    b"a LOGIN alice secret\r\n",
+    b"a LOGIN {5}\r\nalice {6+}\r\nsecret\r\n",
+    b"a AUTHENTICATE PLAIN\r\n",
+    b"a AUTHENTICATE PLAIN AGEAYg==\r\n",
+    b"AGEAYg==\r\n",
+    b"*\r\n",
+    b"a STARTTLS\r\n",
+    b"a SELECT INBOX\r\n",
+    b"a SELECT INBOX (QRESYNC (7 3))\r\n",
+    b"a EXAMINE INBOX (CONDSTORE)\r\n",
+    b"a FETCH 1:* FLAGS\r\n",
+    b"a FETCH 1:3 (FLAGS BODY[])\r\n",
+    b"a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 3 VANISHED)\r\n",
+    b"a UID FETCH 1:* (FLAGS) (PARTIAL -1:-2)\r\n",
+    b"a STORE 1:3 +FLAGS (\\Seen)\r\n",
+    b"a UID STORE 1:* (UNCHANGEDSINCE 5) FLAGS.SILENT ()\r\n",
+    b"a SEARCH 1:2\r\n",
+    b"a UID SEARCH RETURN (SAVE MIN) ALL\r\n",
+    b"a FETCH $ FLAGS\r\n",
+    b"a SORT (DATE) UTF-8 ALL\r\n",
+    b"a UID THREAD REFERENCES UTF-8 ALL\r\n",
+    b"a EXPUNGE\r\n",
+    b"a UID MOVE 1:4 x\r\n",
+    b"a COPY 2:3 x\r\n",
+    b"a CLOSE\r\n",
+    b"a IDLE\r\n",
+    b"DONE\r\n",
+    b"a NOTIFY SET (SELECTED (MessageNew MessageExpunge))\r\n",
+    b"a NOTIFY NONE\r\n",
+    b"a APPEND INBOX {5}\r\n",
+    b"12345",
+    b"\r\n",
+    b"a APPEND INBOX (\\Seen) {5+}\r\n12345\r\n",
+    b"a APPEND INBOX {2+}\r\nab {3}\r\nabc\r\n",
+    b"a APPEND INBOX CATENATE (URL \"/x\" TEXT {2+}\r\nab TEXT {0+}\r\n)\r\n",
+    b"a APPEND INBOX {100+}\r\n",
+    b"a APPEND {5+}\r\nINBOX {2+}\r\nab\r\n",
+    b"a UID REPLACE 2 INBOX {2+}\r\nab\r\n",
+    b"a ENABLE CONDSTORE\r\n",
+    b"a ENABLE UIDONLY\r\n",
+    b"a UNAUTHENTICATE\r\n",
+    b"a LOGOUT\r\n",
+    b"a LIST \"\" {1+}\r\n*\r\n",
+    b"a {3}\r\n",
+    b"a FETCH 1 (\"\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b"\xff",
+];
