@@ -463,7 +463,9 @@ def mutt():
                 tls = f"set certificate_file={cert}\nset ssl_force_tls=yes\nset ssl_usesystemcerts=no\n"
             else:
                 # It asks people about certificates that no authority has signed.
-                url, tls = f"imap://alice:wonder@localhost:{host.port('imap')}/", "set ssl_starttls=no\n"
+                url, tls = f"imap://alice:wonder@localhost:{host.port('imap')}/", (
+                    "set ssl_starttls=no\nset ssl_force_tls=no\nset imap_user=alice\nset imap_pass=wonder\n"
+                )
             rules.write_text(
                 f"set folder=\"{url}\"\nset spoolfile=+INBOX\n{tls}set mail_check=0\n"
                 f"set header_cache={folder}/cache\nset imap_qresync=yes\nset imap_condstore=yes\n"
