@@ -25,6 +25,7 @@ fn main() {
                 &[&head[..], &said],
             );
         }
+        seed("transcript", &name, &[written.as_bytes()]);
         seed("dot", &name, &[b"\x0b", &said]);
         seed("line", &name, &[b"\x30\x60\x05", &said]);
         for (index, line) in said.split(|&octet| octet == b'\n').enumerate() {
@@ -110,6 +111,9 @@ fn main() {
     for (index, file) in PASSWORD_FILES.iter().enumerate() {
         seed("password_file", &index.to_string(), &[file.as_bytes()]);
     }
+    for (index, file) in FAULTS.iter().enumerate() {
+        seed("sandbox_faults", &index.to_string(), &[file.as_bytes()]);
+    }
     for (index, mbox) in MBOXES.iter().enumerate() {
         for choice in 0..8u8 {
             let head = [choice, 7];
@@ -136,7 +140,7 @@ fn main() {
             .collect();
         seed("mbox_index", &messages.to_string(), &[&bytes]);
     }
-    imap(&root.join("../imap-proto/tests/commands.rs"));
+    imap(&root.join("../imap-proto/tests"));
     println!(
         "seeds of {count} transcripts in {}",
         root.join("corpus").display()
@@ -163,9 +167,22 @@ fn conversations(target: &str, folder: &Path, role: Role, head: &[u8]) -> usize 
     count
 }
 
-/// Seeds the targets of IMAP with the commands that its tests list, one a string.
+/// Seeds the targets of IMAP with what its tests read: commands that are listed, one a string, the examples of RFCs,
+/// and replies of servers.
 fn imap(tests: &Path) {
-    let written = fs::read_to_string(tests).expect("readable tests");
+    imap_examples(&tests.join("examples"));
+    for server in ["common", "dovecot"] {
+        for entry in fs::read_dir(tests.join("replies").join(server)).expect("the replies") {
+            let path = entry.expect("a readable folder").path();
+            let said = fs::read_to_string(&path)
+                .expect("a readable reply")
+                .replace('\n', "\r\n");
+            let name = path.file_stem().expect("a name").to_string_lossy();
+            seed("imap_responses", &name, &[b"\0", said.as_bytes()]);
+            seed("imap_framer", &name, &[&[1, 7, 200, 0x48], said.as_bytes()]);
+        }
+    }
+    let written = fs::read_to_string(tests.join("commands.rs")).expect("readable tests");
     let lines = written
         .lines()
         .filter_map(|line| line.strip_prefix("    \"a ")?.strip_suffix("\","));
@@ -183,12 +200,35 @@ fn imap(tests: &Path) {
             seed("imap_framer", &name, &[&head, command.as_bytes()]);
         }
     }
-    for (index, text) in IMAP_NUMBERS_AND_NAMES.iter().enumerate() {
-        seed(
-            "imap_numbers_and_names",
-            &index.to_string(),
-            &[text.as_bytes()],
-        );
+    for (index, text) in IMAP_NUMBERS.iter().enumerate() {
+        seed("imap_numbers", &index.to_string(), &[text.as_bytes()]);
+    }
+    for (index, text) in IMAP_NAMES.iter().enumerate() {
+        seed("imap_names", &index.to_string(), &[text.as_bytes()]);
+    }
+}
+
+/// Lines behind `C: ` and `S: `, and behind ` | ` what belongs to the line above.
+fn imap_examples(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("the examples") {
+        let path = entry.expect("a readable folder").path();
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let text = fs::read_to_string(&path).expect("readable examples");
+        let text = text.replace("\n | ", "\r\n");
+        let lines = text.split('\n').filter_map(|line| line.split_once(": "));
+        for (index, (who, said)) in lines.enumerate() {
+            let target = match who {
+                "C" => "imap_commands",
+                "S" => "imap_responses",
+                _ => continue,
+            };
+            let said = format!("{said}\r\n");
+            seed(
+                target,
+                &format!("{name}-{index}"),
+                &[b"\x01", said.as_bytes()],
+            );
+        }
     }
 }
 
@@ -239,12 +279,9 @@ const BACKENDS: &[&[u8]] = &[
     b"OK\t3\tuser=al\x01tice\nCONT\t1\tVXNlcm5hbWU6\nFAIL\t2\tcode=temp_fail\nCONT\t4\t\n",
 ];
 
-const IMAP_NUMBERS_AND_NAMES: &[&str] = &[
-    "1:4294967295",
-    "4:2,7,3:5 1,3:4",
-    "2,559:*",
-    "*:1,*",
-    "$",
+const IMAP_NUMBERS: &[&str] = &["1:4294967295", "4:2,7,3:5 1,3:4", "2,559:*", "*:1,*", "$"];
+
+const IMAP_NAMES: &[&str] = &[
     "Entw&APw-rfe",
     "~peter/mail/&U,BTFw-/&ZeVnLIqe-",
     "a&-b&2D3eAA-",
@@ -263,6 +300,15 @@ const PASSWORD_FILES: &[&str] = &[
     "a:$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA\n",
     "b:$2b$04$AAAAAAAAAAAAAAAAAAAAAOAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
     "c:{SCHEME}x\nno colon\n:empty\n",
+];
+
+const FAULTS: &[&str] = &[
+    "# slow\n\ngreeting nth 2 -> reply 421 4.3.2 Come back\\; later\\nplease\ntls -> certificate expired\n",
+    "command RCPT for bob@* first 1 per address -> refuse; later\nend every 3 -> delay 2s; truncate\n",
+    "smtp: command * chance 0.25 seed 7 after 5 -> slowly 10ms; insert 250 \\u{41}\nbody -> reset\n",
+    "pop3: capabilities -> without SASL PLAIN; with X-Y\nmechanism PLAIN over 10 in 1m -> garble\n",
+    "command MAIL for-the-first 5m -> hurry\nbody after 7 -> bare-lf; stop-reading\nresponse -> drop\n",
+    "end -> disk-full\ngreeting from 2 containing x\\u{20}y -> truncate\nend -> explode\n",
 ];
 
 const MBOXES: &[&[u8]] = &[

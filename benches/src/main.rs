@@ -8,6 +8,7 @@ mod report;
 
 mod body;
 mod commands;
+mod imap;
 mod loopback;
 mod maildir;
 mod mbox;
@@ -15,6 +16,7 @@ mod pop3;
 mod replies;
 mod sending;
 mod session;
+mod starting;
 
 mod lazy;
 mod processes;
@@ -30,6 +32,9 @@ fn main() -> Result<()> {
     let options = Options::parse();
     if let Some(sink) = options.sink {
         return sinks::serve(&sink[0], sink[1].parse()?);
+    }
+    if let Some(count) = options.start_maik {
+        return starting::start_maik(count);
     }
     let effort = if options.smoke {
         Effort::Smoke
@@ -48,7 +53,7 @@ fn main() -> Result<()> {
     report.finish()
 }
 
-/// Every comparison. The bodies of IMAP and POP3 get their layers here.
+/// Every comparison.
 fn layers(effort: Effort) -> Vec<Case> {
     [
         session::cases(effort),
@@ -58,8 +63,10 @@ fn layers(effort: Effort) -> Vec<Case> {
         sending::cases(effort),
         loopback::cases(effort),
         pop3::cases(effort),
+        imap::cases(effort),
         mbox::cases(effort),
         maildir::cases(effort),
+        starting::cases(effort),
     ]
     .into_iter()
     .flatten()
@@ -80,4 +87,7 @@ struct Options {
     /// Serve as one of the compared servers; the loopback layer starts itself with this.
     #[arg(long, hide = true, num_args = 2, value_names = ["SERVER", "PORT"])]
     sink: Option<Vec<String>>,
+    /// Start so many servers of maik; the layer of servers for tests starts itself with this.
+    #[arg(long, hide = true, value_name = "COUNT")]
+    start_maik: Option<usize>,
 }

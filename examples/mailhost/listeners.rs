@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use mail_server::auth::Authentication;
-use mail_server::{Limits, Stop, Tls, pop3, smtp};
+use mail_server::{Limits, Stop, Tls, imap, pop3, smtp};
 use smtp_proto::Extension;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Lmtp,
     Pop3,
     Pop3s,
+    Imap,
+    Imaps,
 }
 
 impl Kind {
@@ -33,6 +35,8 @@ impl Kind {
             Self::Lmtp => "mail from another server: a reply for each recipient",
             Self::Pop3 => "mail to our users; STLS",
             Self::Pop3s => "the same, TLS from the start",
+            Self::Imap => "folders of our users; STARTTLS",
+            Self::Imaps => "the same, TLS from the start",
         }
     }
 }
@@ -78,6 +82,19 @@ pub(crate) async fn start(
             let listener = listener.authentication(authentication);
             let bound = listener.local_addr();
             let service = around.host.mailboxes();
+            listeners.spawn(listener.serve(move |_peer| service.clone()));
+            Ok(bound)
+        }
+        Kind::Imap | Kind::Imaps => {
+            let config = imap_config(around.options, address);
+            let listener = imap::Listener::bind(address, config).await?;
+            let listener = match kind {
+                Kind::Imaps => around.secured(listener),
+                _ => around.upgradable(listener),
+            };
+            let listener = listener.authentication(authentication);
+            let bound = listener.local_addr();
+            let service = around.host.folders();
             listeners.spawn(listener.serve(move |_peer| service.clone()));
             Ok(bound)
         }
@@ -145,14 +162,27 @@ fn pop3_config(options: &Options, address: SocketAddr) -> pop3::Config {
     config.strictness = pop3_proto::Strictness::lenient();
     config.auth_without_tls = allows_clear_passwords(options, address);
     config.utf8 = true;
-    // Clients that read mail pick the -PLUS forms and then find that they cannot bind to TLS 1.3.
+    config.mechanisms = readers_mechanisms();
+    config.implementation = Some("mailhost".parse().expect("a name"));
+    config
+}
+
+fn imap_config(options: &Options, address: SocketAddr) -> imap::Config {
+    let mut config = imap::config();
+    config.auth_without_tls = allows_clear_passwords(options, address);
+    config.mechanisms = readers_mechanisms();
+    config.id = Some(vec![("name".into(), Some("mailhost".into()))]);
+    config.append_limit = Some(options.max_size);
+    config
+}
+
+/// Clients that read mail pick the -PLUS forms and then find that they cannot bind to TLS 1.3.
+fn readers_mechanisms() -> Vec<mailwire::auth::MechanismName> {
     let names = sasl::Mechanism::ALL
         .iter()
         .map(|mechanism| mechanism.name());
     let names = names.filter(|name| !name.ends_with("-PLUS"));
-    config.mechanisms = names.map(|name| name.parse().expect("a name")).collect();
-    config.implementation = Some("mailhost".parse().expect("a name"));
-    config
+    names.map(|name| name.parse().expect("a name")).collect()
 }
 
 fn allows_clear_passwords(options: &Options, address: SocketAddr) -> bool {

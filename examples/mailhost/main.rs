@@ -1,7 +1,7 @@
 //! A working mail host in one command: `cargo run --release --example mailhost`.
 //!
 //! SMTP, submission and LMTP on loopback, into Maildirs or mbox files that any mail reader
-//! opens, and POP3 out of them. It shows how the crates are put together; `--help` shows what can be chosen.
+//! opens, and POP3 and IMAP out of them. It shows how the crates are put together; `--help` shows what can be chosen.
 
 mod access;
 mod accounts;
@@ -76,7 +76,8 @@ async fn run(options: Options) -> Result<(), Error> {
     let users = Arc::new(Users::new(&options, folder.path().to_owned()).await?);
     let host = Arc::new(Host::new(&options, Arc::clone(&users), store).await?);
     let stop = Stop::new();
-    let (mut listeners, mut smtp, mut pop3) = (JoinSet::new(), None, None);
+    let mut listeners = JoinSet::new();
+    let (mut smtp, mut pop3, mut imap) = (None, None, None);
     println!("mail is kept in  {}", place(options.store, folder.path()));
     let around = Surroundings {
         options: &options,
@@ -94,6 +95,7 @@ async fn run(options: Options) -> Result<(), Error> {
         match kind {
             Kind::Smtp => smtp = Some(bound),
             Kind::Pop3 => pop3 = Some(bound),
+            Kind::Imap => imap = Some(bound),
             _ => {}
         }
     }
@@ -102,7 +104,7 @@ async fn run(options: Options) -> Result<(), Error> {
     }
     let somebody = host.somebody();
     let mailbox = files.map(|files| files.path(&somebody));
-    introduce(&somebody, smtp, pop3, mailbox);
+    introduce(&somebody, smtp, pop3, imap, mailbox);
     folder.keep();
     println!("mailhost ready");
 
@@ -161,6 +163,7 @@ fn introduce(
     account: &Account,
     smtp: Option<SocketAddr>,
     pop3: Option<SocketAddr>,
+    imap: Option<SocketAddr>,
     mailbox: Option<PathBuf>,
 ) {
     if let Some(smtp) = smtp {
@@ -173,6 +176,9 @@ fn introduce(
     }
     if let Some(pop3) = pop3 {
         println!("fetch it         curl -u {account}:PASSWORD pop3://{pop3}/1");
+    }
+    if let Some(imap) = imap {
+        println!("or by IMAP       curl -u {account}:PASSWORD imap://{imap}/INBOX;MAILINDEX=1");
     }
 }
 

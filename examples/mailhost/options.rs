@@ -12,7 +12,7 @@ use crate::default_domains;
 use crate::listeners::Kind;
 
 /// A working mail host on loopback: SMTP, submission, SMTPS and LMTP into Maildirs or mbox files, and POP3
-/// out of them.
+/// and IMAP out of them.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "mailhost", version)]
 pub(crate) struct Options {
@@ -58,6 +58,12 @@ pub(crate) struct Options {
     /// POP3 over TLS: ADDR:PORT or off
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2995")]
     pop3s: Address,
+    /// IMAP: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2143")]
+    imap: Address,
+    /// IMAP over TLS: ADDR:PORT or off
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:2993")]
+    imaps: Address,
     /// Certificate chain, PEM (default: self-signed, made at start)
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -97,7 +103,7 @@ impl Options {
     }
 
     /// The listeners: the option's name, where, and what for.
-    pub(crate) fn listeners(&self) -> [(&'static str, Address, Kind); 6] {
+    pub(crate) fn listeners(&self) -> [(&'static str, Address, Kind); 8] {
         [
             ("smtp", self.smtp, Kind::Smtp),
             ("submission", self.submission, Kind::Submission),
@@ -105,6 +111,8 @@ impl Options {
             ("lmtp", self.lmtp, Kind::Lmtp),
             ("pop3", self.pop3, Kind::Pop3),
             ("pop3s", self.pop3s, Kind::Pop3s),
+            ("imap", self.imap, Kind::Imap),
+            ("imaps", self.imaps, Kind::Imaps),
         ]
     }
 }

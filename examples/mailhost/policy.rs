@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use mail_server::pop3::FromStore;
 use mail_server::smtp::{self, Body, Envelope, Service, Session, Statuses};
 use mail_server::store::{Account, Mailstore};
+use mail_server::{imap, pop3};
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::{ForwardPath, Reply};
 
@@ -74,10 +74,17 @@ impl Host {
     }
 
     /// The service of those who fetch their mail.
-    pub(crate) fn mailboxes(self: &Arc<Self>) -> FromStore {
+    pub(crate) fn mailboxes(self: &Arc<Self>) -> pop3::FromStore {
         let host = Arc::clone(self);
         let account = move |user: &str| host.users.find(user);
-        FromStore::shared(Arc::clone(&self.store), account).offer_apop(&self.hostname)
+        pop3::FromStore::shared(Arc::clone(&self.store), account).offer_apop(&self.hostname)
+    }
+
+    /// The service of those who read their mail here.
+    pub(crate) fn folders(self: &Arc<Self>) -> imap::FromStore {
+        let host = Arc::clone(self);
+        let account = move |user: &str| host.users.find(user);
+        imap::FromStore::shared(Arc::clone(&self.store), account)
     }
 
     /// Whoever is there for certain.

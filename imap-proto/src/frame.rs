@@ -536,8 +536,10 @@ impl Framer {
             true => input,
             false => &self.head,
         };
+        // As much as there is of any line that is too long, whatever the pieces it comes in.
+        let sure = &start[..start.len().min(self.limits.text)];
         Refused {
-            tag: tag_of(start),
+            tag: ended_tag_of(sure),
             why,
         }
     }
@@ -657,12 +659,20 @@ fn within_quotes(line: &[u8]) -> bool {
     within
 }
 
+/// The tag that a whole frame begins with.
 fn tag_of(octets: &[u8]) -> Option<Tag> {
+    match octets.len() <= limits::TAG && length_of(octets, Class::TAG) == octets.len() {
+        true => Tag::new(octets).ok(),
+        false => ended_tag_of(octets),
+    }
+}
+
+/// The tag that octets begin with, if they show that it ends.
+fn ended_tag_of(octets: &[u8]) -> Option<Tag> {
     let start = &octets[..octets.len().min(limits::TAG)];
     let length = length_of(start, Class::TAG);
     match start.get(length) {
         Some(b' ' | b'\r' | b'\n') => Tag::new(&start[..length]).ok(),
-        None if start.len() == octets.len() => Tag::new(start).ok(),
         _ => None,
     }
 }

@@ -42,7 +42,8 @@
 //! [`command`] or a [`response`], and an [`Encoder`](encode::Encoder) writes one.
 //!
 //! Not supported: results of searches that are kept up to date (`CONTEXT`, the option `UPDATE`), security layers of SASL
-//! mechanisms, and `UNAUTHENTICATE` on a compressed connection.
+//! mechanisms, and `UNAUTHENTICATE` on a compressed connection. [`features`] lists what the
+//! grammar has, and what not.
 
 pub mod server;
 
@@ -105,6 +106,9 @@ pub mod encode;
 
 mod limits;
 pub use limits::{ClientLimits, FrameLimits, Limits, ServerLimits};
+
+#[doc = include_str!("../FEATURES.md")]
+pub mod features {}
 
 mod error;
 pub use error::{Error, FrameError, Invalid, SyntaxError};

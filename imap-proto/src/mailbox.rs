@@ -120,13 +120,21 @@ impl MailboxName {
     /// `mailbox`
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         let start = cursor.at();
-        let octets = match cursor.peek() {
-            Some(128..) if cursor.utf8 || cursor.forgives(Quirks::RAW_MAILBOX) => {
-                let word = cursor.run(Class::UTF8, "a mailbox name")?;
-                cursor.slice(start, start + word.len()).into()
-            }
+        let mut octets = match cursor.peek() {
+            Some(128..) => Octets::default(),
             _ => cursor.astring()?,
         };
+        // No atom in the grammar: UTF-8 without quotes.
+        if matches!(cursor.peek(), Some(128..))
+            && (cursor.utf8 || cursor.forgives(Quirks::RAW_MAILBOX))
+        {
+            cursor.reset(start);
+            let word = cursor.run(Class::UTF8, "a mailbox name")?;
+            octets = cursor.slice(start, start + word.len()).into();
+        }
+        if cursor.at() == start {
+            return cursor.fail("a mailbox name");
+        }
         Self::from_octets(octets, cursor).map_err(|fault| {
             cursor.reset(start);
             crate::lex::Fault { at: start, ..fault }

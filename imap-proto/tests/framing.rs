@@ -315,3 +315,19 @@ fn with_literal_minus_large_literals_have_to_wait() {
     let seen = frames(framer, b"* X {1}\r\na\r\n", &[7], Mood::Keep);
     assert_eq!(seen, [Seen::Frame("* X {1}\r\na".into())]);
 }
+
+#[test]
+fn a_tag_that_may_go_on_is_none() {
+    let mut limits = FrameLimits::commands();
+    limits.text = 8;
+    let stream = b"ABCDEFGHIJKL NOOP\r\nA1 NOOP-AND-MORE\r\nABCDEFGH\r\n";
+    for size in 1..=stream.len() {
+        let framer = Framer::commands().with_limits(limits.clone());
+        let refused = |tag: Option<&str>| Seen::Refused(tag.map(str::to_owned), Why::TooLong);
+        assert_eq!(
+            frames(framer, stream, &[size], Mood::Keep),
+            [refused(None), refused(Some("A1")), refused(None)],
+            "in pieces of {size}"
+        );
+    }
+}

@@ -159,6 +159,8 @@ fn responses_that_are_not_known() {
     for line in [
         "* XNEW",
         "* XNEW a 1 (b (\"c d\") ()) NIL",
+        "* 12AVERYLONGNAMEOFARESPONSETHAT EXISTS",
+        "* 4294967296 XNEW",
         "* 23 XNEW BODY[HEADER.FIELDS (A B)]<0> ~x",
     ] {
         let response = strict(line);
@@ -274,6 +276,11 @@ fn what_is_told_without_a_number() {
             "* LIST () \"\" x",
             Quirks::EMPTY_DELIMITER,
             "* LIST () NIL x",
+        ),
+        (
+            "* LIST () \"/\" Entw\u{fc}rfe",
+            Quirks::RAW_MAILBOX,
+            "* LIST () \"/\" {9}\r\nEntw\u{fc}rfe",
         ),
         (
             "* LIST () \"/\" a&b",

@@ -1,5 +1,6 @@
 //! Certificates: an authority that lives as long as the process, and what it has signed.
 
+use std::io;
 use std::sync::{Arc, LazyLock};
 
 use mailwire::TlsInfo;
@@ -8,10 +9,9 @@ use rcgen::{
     date_time_ymd,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ProtocolVersion, ServerConfig, crypto};
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsStream, server};
 
 /// What a server shows in the TLS handshake.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -59,11 +59,11 @@ pub(crate) fn authority_der() -> &'static [u8] {
     AUTHORITY.der()
 }
 
-/// Runs a handshake, and tells what came of it.
+/// Runs a handshake as the server.
 pub(crate) async fn accept<S>(
     certificate: Certificate,
     stream: S,
-) -> std::io::Result<(TlsStream<S>, TlsInfo)>
+) -> io::Result<server::TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -73,7 +73,11 @@ where
         Certificate::OtherName => &*OTHER_NAME,
         Certificate::UnknownAuthority => &*UNKNOWN_AUTHORITY,
     };
-    let stream = acceptor.accept(stream).await?;
+    acceptor.accept(stream).await
+}
+
+/// What came of a handshake.
+pub(crate) fn info<S>(stream: &TlsStream<S>) -> TlsInfo {
     let connection = stream.get_ref().1;
     let mut info = TlsInfo::default();
     info.version = connection.protocol_version().map(|version| match version {
@@ -83,8 +87,10 @@ where
     });
     let suite = connection.negotiated_cipher_suite();
     info.cipher = suite.map(|suite| format!("{:?}", suite.suite()));
-    info.server_name = connection.server_name().map(str::to_owned);
-    Ok((stream, info))
+    if let TlsStream::Server(stream) = stream {
+        info.server_name = stream.get_ref().1.server_name().map(str::to_owned);
+    }
+    info
 }
 
 static AUTHORITY: LazyLock<CertifiedIssuer<'static, KeyPair>> =

@@ -3,10 +3,14 @@
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::builder::{Builder, StartError};
+use crate::client::{MisbehavingClient, VisitError};
+use crate::conversation::Conversation;
 use crate::message::Message;
+use crate::not_arrived::NotArrived;
 use crate::query::Query;
 use crate::runtime;
-use crate::sandbox::{self, Builder, NotArrived, StartError};
+use crate::sandbox;
 
 /// A [`Sandbox`](crate::Sandbox) whose methods wait by blocking. It has all others of it too.
 ///
@@ -59,6 +63,15 @@ impl Sandbox {
         let mut found = self.wait_for(&query.clone().count(1), within)?;
         Ok(found.swap_remove(0))
     }
+}
+
+/// Does what a [`MisbehavingClient`] is to do.
+///
+/// # Errors
+///
+/// As for [`MisbehavingClient::run`].
+pub fn run(client: MisbehavingClient) -> Result<Conversation, VisitError> {
+    runtime::block_on(client.visit())
 }
 
 impl Deref for Sandbox {

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use mailwire::testing::text;
 
 use crate::endpoint::Endpoint;
-use crate::limits::CONVERSATION;
+use crate::limits::{BODY_SHOWN, CONVERSATION, RECORDING};
 
 /// The record of one connection, from its beginning to now; it grows while the connection lives.
 ///
 /// Passwords are not in it: what a client sends to authenticate is replaced by `***`. Neither is
-/// the whole of a long message, which is told by its length.
+/// the whole of a long message, but its beginning.
 ///
 /// It prints as lines of `C:` and `S:`, with the seconds since the beginning, and what else
 /// happened behind a `*`.
@@ -27,6 +27,8 @@ struct Record {
     start: Instant,
     lines: Vec<Line>,
     octets: usize,
+    /// How many octets may be remembered in all, and of one line.
+    limits: (usize, usize),
 }
 
 /// Something that was said, or that happened.
@@ -61,19 +63,45 @@ impl Conversation {
             start: now,
             lines: Vec::new(),
             octets: 0,
+            limits: (CONVERSATION, BODY_SHOWN),
         })))
+    }
+
+    /// One in which messages are whole.
+    pub(crate) fn whole(
+        endpoint: Option<Endpoint>,
+        peer: Option<SocketAddr>,
+        now: Instant,
+    ) -> Self {
+        let new = Self::new(endpoint, peer, now);
+        new.lock().limits = (RECORDING, RECORDING);
+        new
     }
 
     /// Adds a line; those that are said in one go are one.
     pub(crate) fn add(&self, now: Instant, by: Speaker, bytes: impl Into<Bytes>) {
-        let bytes = bytes.into();
+        let mut bytes = bytes.into();
         let mut record = self.lock();
-        if bytes.is_empty() || record.octets > CONVERSATION {
+        let at = now.saturating_duration_since(record.start);
+        let (all, most) = record.limits;
+        if bytes.is_empty() || record.octets > all {
             return;
         }
+        let hidden = bytes.len().saturating_sub(most);
+        bytes.truncate(most);
         record.octets += bytes.len();
-        let at = now.saturating_duration_since(record.start);
+        let is_full = record.octets > all;
         record.lines.push(Line { at, by, bytes });
+        let mut note = |what: String| {
+            let (by, bytes) = (Speaker::Event, what.into());
+            record.lines.push(Line { at, by, bytes });
+        };
+        if hidden > 0 {
+            note(format!("{hidden} more octets, which are not shown"));
+        }
+        if is_full {
+            note("what follows is not remembered".into());
+        }
     }
 
     /// Which endpoint it was; none if it was none of the sandbox's.

@@ -52,10 +52,25 @@
 //! # }
 //! ```
 //!
+//! A [conversation](Conversation) is written as a [transcript](Conversation::transcript), and a
+//! transcript becomes a server: [`replay`](Builder::replay). One of a foreign server is made by a
+//! sandbox between: [`record`](Builder::record).
+//!
+//! For tests of servers there is the reverse: a [`MisbehavingClient`] has the same faults.
+//!
+//! The program `mail-sandbox`, a sandbox with a web inbox and an HTTP API, is behind the feature
+//! `program`, which is off: tests do not need what it is built with.
+//!
 //! Not supported yet: IMAP, and APOP.
 
 mod sandbox;
-pub use sandbox::{Builder, NotArrived, Sandbox, StartError};
+pub use sandbox::Sandbox;
+
+mod builder;
+pub use builder::{Builder, StartError};
+
+mod not_arrived;
+pub use not_arrived::NotArrived;
 
 pub mod blocking;
 
@@ -68,10 +83,16 @@ pub use message::{Attachment, Envelope, Message, Recipient};
 mod query;
 pub use query::Query;
 
+mod feed;
+pub use feed::{Feed, News};
+
 mod conversation;
 pub use conversation::{Conversation, Line, Speaker};
 
 pub mod fault;
+
+mod client;
+pub use client::{MisbehavingClient, VisitError};
 
 mod clock;
 pub use clock::Clock;
@@ -79,12 +100,25 @@ pub use clock::Clock;
 mod authority;
 pub use authority::Certificate;
 
+mod trust;
+
 mod store;
 
 mod accounts;
 
 mod session;
 
+mod scripted;
+
+mod transcript;
+
+mod connection;
+
 mod runtime;
 
 mod limits;
+
+/// The examples there are run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -63,6 +63,8 @@ pub struct Attachment {
     pub name: Option<String>,
     /// Its media type, such as `application/pdf`.
     pub media_type: String,
+    /// By what HTML refers to it, without brackets (RFC 2392).
+    pub content_id: Option<String>,
     /// What is in it, decoded.
     pub bytes: Bytes,
 }
@@ -200,7 +202,15 @@ impl Message {
         Some(html.to_string())
     }
 
-    /// The attachments, decoded.
+    /// The names of the attachments, where they have one, in the order of
+    /// [`attachments`](Self::attachments).
+    pub fn attachment_names(&self) -> impl Iterator<Item = Option<&str>> {
+        let parsed = self.parsed().into_iter();
+        let attachments = parsed.flat_map(|parsed| parsed.attachments());
+        attachments.map(|part| part.attachment_name())
+    }
+
+    /// The attachments, decoded: copies of them.
     pub fn attachments(&self) -> Vec<Attachment> {
         let parsed = self.parsed().into_iter();
         parsed
@@ -214,6 +224,7 @@ impl Message {
                         None => found.ctype().to_owned(),
                     },
                 ),
+                content_id: part.content_id().map(str::to_owned),
                 bytes: Bytes::copy_from_slice(part.contents()),
             })
             .collect()

@@ -128,9 +128,9 @@ impl Condition {
                 bodies.into_iter().flatten().any(|body| has(&body, part))
             }
             Self::Attachment(part) => message
-                .attachments()
-                .iter()
-                .any(|found| found.name.as_ref().is_some_and(|name| has(name, part))),
+                .attachment_names()
+                .flatten()
+                .any(|name| has(name, part)),
             Self::Matching(pleases) => pleases(message),
         }
     }

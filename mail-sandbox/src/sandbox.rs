@@ -1,29 +1,33 @@
 //! Servers that live as long as a value.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use smtp_proto::Domain;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use crate::accounts::Accounts;
 use crate::authority;
+use crate::builder::{Builder, StartError};
 use crate::clock::Clock;
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Armed, Fault, FaultError, Injected};
-use crate::limits::{BACKLOG, DROP, MESSAGE, MESSAGES};
+use crate::feed::Feed;
+use crate::limits::DROP;
 use crate::message::{Arrived, Envelope, Message, Recipient};
+use crate::not_arrived::NotArrived;
 use crate::query::Query;
 use crate::runtime;
+use crate::scripted::Script;
 use crate::session;
 use crate::store::Store;
 
@@ -40,8 +44,8 @@ pub struct Sandbox {
     shared: Arc<Shared>,
     ports: Vec<(Endpoint, SocketAddr)>,
     listeners: Vec<AbortHandle>,
-    /// Disconnected once all of them are gone.
-    closed: Receiver<()>,
+    /// Disconnected once all of them are gone. Locked, so that threads can share a sandbox.
+    closed: Mutex<Receiver<()>>,
 }
 
 /// What all connections of a sandbox share.
@@ -52,20 +56,9 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<Store>,
     pub(crate) faults: Arc<Armed>,
     pub(crate) clock: Clock,
-    connections: AtomicU64,
-}
-
-/// How a sandbox is to be.
-#[derive(Debug, Clone)]
-pub struct Builder {
-    address: IpAddr,
-    ports: Vec<(Endpoint, u16)>,
-    hostname: String,
-    accounts: Vec<String>,
-    faults: Vec<Fault>,
-    clock: Clock,
-    message_limit: u64,
-    keep: usize,
+    pub(crate) scripts: HashMap<Endpoint, Arc<Script>>,
+    /// How many connections there have been.
+    pub(crate) connections: AtomicU64,
 }
 
 impl Sandbox {
@@ -169,6 +162,11 @@ impl Sandbox {
         Ok(found.swap_remove(0))
     }
 
+    /// Tells of messages as they come and go, from now on.
+    pub fn follow(&self) -> Feed {
+        self.shared.store.follow()
+    }
+
     /// Forgets messages, in mailboxes too, and says how many.
     pub fn remove(&self, query: &Query) -> usize {
         self.shared.store.remove(|message| query.matches(message))
@@ -222,6 +220,28 @@ impl Sandbox {
         self.shared.faults.clear();
     }
 
+    /// Serves these sockets, on the runtime that does.
+    pub(crate) fn serve(
+        shared: Arc<Shared>,
+        bound: Vec<(Endpoint, SocketAddr, TcpListener)>,
+    ) -> Self {
+        let (alive, closed) = channel();
+        let ports = bound
+            .iter()
+            .map(|(endpoint, address, _)| (*endpoint, *address));
+        let ports = ports.collect();
+        let listeners = bound.into_iter().map(|(endpoint, _, socket)| {
+            let serving = serve(Arc::clone(&shared), endpoint, socket, alive.clone());
+            tokio::spawn(serving).abort_handle()
+        });
+        Self {
+            listeners: listeners.collect(),
+            shared,
+            ports,
+            closed: Mutex::new(closed),
+        }
+    }
+
     pub(crate) fn shared(&self) -> Arc<Shared> {
         Arc::clone(&self.shared)
     }
@@ -233,161 +253,10 @@ impl Drop for Sandbox {
             listener.abort();
         }
         // Each of them holds a sender, so this ends when the last socket is closed.
-        let _ = self.closed.recv_timeout(DROP);
-    }
-}
-
-impl Builder {
-    /// Listens at this address instead of 127.0.0.1.
-    #[must_use]
-    pub fn address(mut self, address: IpAddr) -> Self {
-        self.address = address;
-        self
-    }
-
-    /// Only these endpoints.
-    #[must_use]
-    pub fn only(mut self, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
-        self.ports = endpoints.into_iter().map(|which| (which, 0)).collect();
-        self
-    }
-
-    /// An endpoint on this port, instead of one that is free.
-    #[must_use]
-    pub fn port(mut self, endpoint: Endpoint, port: u16) -> Self {
-        self.ports.retain(|(other, _)| *other != endpoint);
-        self.ports.push((endpoint, port));
-        self
-    }
-
-    /// The name that the servers have. Default `sandbox.test`.
-    #[must_use]
-    pub fn hostname(mut self, hostname: impl Into<String>) -> Self {
-        self.hostname = hostname.into();
-        self
-    }
-
-    /// Somebody who may log in. If nobody is named, everybody may: an account is then made when it
-    /// is used for the first time, with the password that was said.
-    ///
-    /// A mailbox holds what is addressed to the account's name, or to that name in any domain if it
-    /// has none itself. It needs no account to be mailed to.
-    #[must_use]
-    pub fn account(mut self, name: &str, password: &str) -> Self {
-        self.accounts.push(format!("{name}:{password}"));
-        self
-    }
-
-    /// Something goes wrong from the beginning.
-    #[must_use]
-    pub fn fault(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
-        self
-    }
-
-    /// Several things do: those of a [file](crate::fault::Faults), or of a
-    /// [preset](crate::fault::Preset).
-    #[must_use]
-    pub fn faults(mut self, faults: impl IntoIterator<Item = Fault>) -> Self {
-        self.faults.extend(faults);
-        self
-    }
-
-    /// Goes by this clock.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Octets that a message may have. Default 64 MiB.
-    #[must_use]
-    pub fn message_limit(mut self, octets: u64) -> Self {
-        self.message_limit = octets;
-        self
-    }
-
-    /// How many messages are kept: the oldest make room. Default 100,000.
-    #[must_use]
-    pub fn keep(mut self, messages: usize) -> Self {
-        self.keep = messages;
-        self
-    }
-
-    /// Starts it.
-    ///
-    /// # Errors
-    ///
-    /// If a port is taken, or if what was said cannot be.
-    pub async fn start(self) -> Result<Sandbox, StartError> {
-        runtime::run(async move { self.start_here() }).await
-    }
-
-    /// The same on a thread that may block, or that has a runtime.
-    pub(crate) fn start_blocking(self) -> Result<Sandbox, StartError> {
-        runtime::block_on(async move { self.start_here() })
-    }
-
-    /// On the runtime that serves.
-    fn start_here(self) -> Result<Sandbox, StartError> {
-        raise_file_limit();
-        let hostname = self.hostname.parse();
-        let hostname = hostname.map_err(|_| StartError::Hostname(self.hostname))?;
-        let accounts = Accounts::new(&self.accounts).ok_or(StartError::Account)?;
-        let faults = Arc::new(Armed::default());
-        for fault in self.faults {
-            faults.add(fault)?;
-        }
-        let shared = Arc::new(Shared {
-            hostname,
-            message_limit: self.message_limit,
-            accounts,
-            store: Arc::new(Store::new(self.keep)),
-            faults,
-            clock: self.clock,
-            connections: AtomicU64::new(0),
-        });
-        let (alive, closed) = channel();
-        let mut bound = Vec::new();
-        for (endpoint, port) in self.ports {
-            let address = SocketAddr::new(self.address, port);
-            let socket = listen(address).and_then(|socket| Ok((socket.local_addr()?, socket)));
-            let (address, socket) = socket.map_err(|error| StartError::Port {
-                endpoint,
-                address,
-                error,
-            })?;
-            bound.push((endpoint, address, socket));
-        }
-        let ports = bound
-            .iter()
-            .map(|(endpoint, address, _)| (*endpoint, *address));
-        let ports = ports.collect();
-        let listeners = bound.into_iter().map(|(endpoint, _, socket)| {
-            let serving = serve(Arc::clone(&shared), endpoint, socket, alive.clone());
-            tokio::spawn(serving).abort_handle()
-        });
-        Ok(Sandbox {
-            listeners: listeners.collect(),
-            shared,
-            ports,
-            closed,
-        })
-    }
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            address: Ipv4Addr::LOCALHOST.into(),
-            ports: Endpoint::ALL.map(|endpoint| (endpoint, 0)).into(),
-            hostname: "sandbox.test".into(),
-            accounts: Vec::new(),
-            faults: Vec::new(),
-            clock: Clock::system(),
-            message_limit: MESSAGE,
-            keep: MESSAGES,
-        }
+        let closed = self.closed.get_mut();
+        let _ = closed
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv_timeout(DROP);
     }
 }
 
@@ -426,30 +295,6 @@ async fn serve(shared: Arc<Shared>, endpoint: Endpoint, socket: TcpListener, ali
 /// How long accepting rests when the system refuses to give us another socket.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    // A port that was served a moment ago is free, although its connections are remembered.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Hundreds of sandboxes need more sockets than the thousand descriptors that a process has at
-/// first; it may have more if it asks.
-fn raise_file_limit() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        use rustix::process::{Resource, getrlimit, setrlimit};
-        let mut limit = getrlimit(Resource::Nofile);
-        limit.current = limit.maximum;
-        let _ = setrlimit(Resource::Nofile, limit);
-    });
-}
-
 /// Waits for messages without looking for them again and again.
 pub(crate) async fn wait(
     shared: Arc<Shared>,
@@ -473,105 +318,3 @@ pub(crate) async fn wait(
         Err(_) => Err(NotArrived::new(&shared, &query, within)),
     }
 }
-
-/// A sandbox could not be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The port is in use, or not ours to take.
-    #[error("cannot listen on {address} for {endpoint}: {error}")]
-    Port {
-        /// For what.
-        endpoint: Endpoint,
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
-    /// The name is none of a host.
-    #[error("not a name of a host: {0}")]
-    Hostname(String),
-    /// An account's name or password cannot be one, or a name is there twice.
-    #[error("not an account")]
-    Account,
-    /// A fault means nothing.
-    #[error("fault: {0}")]
-    Fault(#[from] FaultError),
-}
-
-/// The messages that were waited for did not come.
-///
-/// It prints with the messages that came, and with every conversation, so that the output of a
-/// failed test shows why.
-pub struct NotArrived(Box<Missing>);
-
-struct Missing {
-    query: Query,
-    within: Duration,
-    found: usize,
-    messages: Vec<Message>,
-    conversations: Vec<Conversation>,
-}
-
-impl NotArrived {
-    fn new(shared: &Shared, query: &Query, within: Duration) -> Self {
-        let messages = shared.store.messages(|_| true);
-        Self(Box::new(Missing {
-            found: messages
-                .iter()
-                .filter(|message| query.matches(message))
-                .count(),
-            query: query.clone(),
-            within,
-            messages,
-            conversations: shared.store.conversations(),
-        }))
-    }
-
-    /// How many of those that were wanted have come.
-    pub fn found(&self) -> usize {
-        self.0.found
-    }
-
-    /// What had come.
-    pub fn messages(&self) -> &[Message] {
-        &self.0.messages
-    }
-}
-
-impl std::error::Error for NotArrived {}
-
-impl fmt::Display for NotArrived {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let missing = &*self.0;
-        let within = missing.within;
-        writeln!(f, "{} did not arrive within {within:?}", missing.query)?;
-        match missing.messages.len() {
-            0 => writeln!(f, "no message came")?,
-            count => writeln!(f, "{count} came, {} of them wanted:", missing.found)?,
-        }
-        let skipped = missing.messages.len().saturating_sub(SHOWN);
-        for message in missing.messages.iter().skip(skipped) {
-            writeln!(f, "  {message}")?;
-        }
-        match missing.conversations.len() {
-            0 => writeln!(f, "nobody connected")?,
-            count => writeln!(f, "{count} connections:")?,
-        }
-        let skipped = missing.conversations.len().saturating_sub(SHOWN);
-        for conversation in missing.conversations.iter().skip(skipped) {
-            writeln!(f, "{conversation}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for NotArrived {
-    /// As it prints: this is what `unwrap` shows.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// How many messages, and conversations, an error shows: the last of them.
-const SHOWN: usize = 10;

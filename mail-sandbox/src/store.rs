@@ -3,9 +3,11 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::conversation::Conversation;
+use crate::feed::{Feed, News};
 use crate::limits::CONVERSATIONS;
 use crate::message::{Arrived, Message};
 
@@ -24,6 +26,8 @@ struct Held {
     conversations: VecDeque<Conversation>,
     /// The mailboxes that a session has.
     open: HashSet<String>,
+    /// Those who want to know what happens.
+    followers: Vec<UnboundedSender<News>>,
 }
 
 impl Store {
@@ -41,8 +45,11 @@ impl Store {
         let id = *self.count.borrow() + 1;
         let message = Message::new(id, arrived);
         held.messages.push_back(message.clone());
+        held.tell(&News::Arrived(message.clone()));
         while held.messages.len() > self.keep {
-            held.messages.pop_front();
+            if let Some(gone) = held.messages.pop_front() {
+                held.tell(&News::Removed(gone.id()));
+            }
         }
         // While it is locked, so that numbers are given in order.
         self.count.send_replace(id);
@@ -71,10 +78,24 @@ impl Store {
     pub(crate) fn remove(&self, unwanted: impl Fn(&Message) -> bool) -> usize {
         let unwanted: HashSet<u64> = self.messages(unwanted).iter().map(Message::id).collect();
         let mut held = self.lock();
-        let before = held.messages.len();
-        held.messages
-            .retain(|message| !unwanted.contains(&message.id()));
-        before - held.messages.len()
+        let mut gone = Vec::new();
+        held.messages.retain(|message| {
+            let stays = !unwanted.contains(&message.id());
+            if !stays {
+                gone.push(message.id());
+            }
+            stays
+        });
+        for &id in &gone {
+            held.tell(&News::Removed(id));
+        }
+        gone.len()
+    }
+
+    pub(crate) fn follow(&self) -> Feed {
+        let (sender, receiver) = unbounded_channel();
+        self.lock().followers.push(sender);
+        Feed(receiver)
     }
 
     pub(crate) fn begin(&self, conversation: Conversation) {
@@ -106,6 +127,14 @@ impl Store {
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Tells those who still listen.
+    fn tell(&mut self, news: &News) {
+        self.followers
+            .retain(|follower| follower.send(news.clone()).is_ok());
     }
 }
 

@@ -12,7 +12,7 @@
 //! [`auth`] is for those who must log in, in whatever protocol.
 //! [`smtp::deliver`] is what most services do with a message: it streams it, with its trace
 //! header fields, into a [`Mailstore`](store::Mailstore). [`store`] has two of them, in memory
-//! and in files, out of which POP3 is served. Here is all of it, with a client typed by hand:
+//! and in files, out of which POP3 and IMAP are served. Here is all of it, with a client typed by hand:
 //!
 //! ```
 //! use mail_server::Stop;
@@ -81,11 +81,13 @@
 //!
 //! `mailhost` among the examples is a whole host made of these.
 //!
-//! Not supported yet: IMAP, and folders of mailboxes.
+//! Not supported yet: IMAP out of mbox files.
 
 pub mod smtp;
 
 pub mod pop3;
+
+pub mod imap;
 
 pub mod auth;
 

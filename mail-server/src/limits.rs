@@ -77,3 +77,48 @@ pub(crate) const SQL_OFFER_AGE: Duration = Duration::from_secs(60);
 /// Addresses whose failed authentications are remembered. Stops a network of many from taking
 /// memory without bound: the one that has guessed least is forgotten.
 pub(crate) const FAILED_ADDRESSES: usize = 4096;
+
+/// How many parts within parts a message is told to have. What lies deeper is told as it is. Stops messages
+/// that are nothing but depth.
+pub(crate) const MIME_DEPTH: usize = 50;
+
+/// How many fields `Content-Type` a message may have that is read as one. One with more is told as a text.
+pub(crate) const MIME_FIELDS: usize = 2000;
+
+/// How many messages a folder remembers that are gone. Clients that come back after more are told of all UIDs
+/// that are not in use.
+pub(crate) const GONE_MESSAGES: usize = 100_000;
+
+/// How many of a message's references are looked at, the newest ones. Messages may name thousands.
+pub(crate) const THREAD_REFERENCES: usize = 100;
+
+/// How many levels of branches a thread is told with; what lies below is told in a row. Stops mail that is
+/// made to be deep.
+pub(crate) const THREAD_DEPTH: usize = 100;
+
+/// How large a message may be that a client puts into a folder, in octets, unless the configuration says otherwise.
+pub(crate) const APPEND_OCTETS: u64 = 50 << 20;
+
+/// How many octets the messages of one APPEND may have together: they are held until all are there.
+pub(crate) const APPEND_TOGETHER: u64 = 100 << 20;
+
+/// How many messages are looked into at a time, in so far as they have no more than
+/// [`FETCHED_OCTETS`] together.
+pub(crate) const FETCHED_MESSAGES: usize = 64;
+
+/// How many octets of messages are read before some of them are told of, the last message's not counted.
+pub(crate) const FETCHED_OCTETS: usize = 1 << 20;
+
+/// How long the preview of a message is at most, in characters (RFC 8970 section 3.1: 256, of which 200 should be
+/// enough).
+pub(crate) const PREVIEW_CHARACTERS: usize = 200;
+
+/// How coarse the times of directories may be: one that has changed so shortly before it was read is read again.
+pub(crate) const MAILDIR_TICK: Duration = Duration::from_millis(20);
+
+/// How long it is believed that only we change a Maildir, once we have. Reading it after each change of ours
+/// would take as long as there are messages.
+pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
+
+/// How often a Maildir that somebody waits for is looked at, for what other programs do to it.
+pub(crate) const MAILDIR_LOOK: Duration = Duration::from_secs(2);

@@ -23,8 +23,8 @@ use crate::limits::Limits;
 use crate::proxy::Proxies;
 use crate::tls::Tls;
 
-/// A TCP socket on which a protocol is served: [`smtp::Listener`](crate::smtp::Listener) or
-/// [`pop3::Listener`](crate::pop3::Listener).
+/// A TCP socket on which a protocol is served: [`smtp::Listener`](crate::smtp::Listener),
+/// [`pop3::Listener`](crate::pop3::Listener) or [`imap::Listener`](crate::imap::Listener).
 ///
 /// Each protocol has a `serve` of its own.
 pub struct Listener<P: Protocol> {

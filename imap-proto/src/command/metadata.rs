@@ -99,15 +99,14 @@ impl GetMetadata {
         // The grammar has the options first, the examples have them behind the mailbox.
         let start = cursor.at();
         cursor.space()?;
-        match cursor.peek() {
-            Some(b'(') => {
-                options(cursor)?;
-            }
-            _ => cursor.reset(start),
+        let first = cursor.peek() == Some(b'(');
+        match first {
+            true => drop(options(cursor)?),
+            false => cursor.reset(start),
         }
         let mailbox = mailbox_behind_space(cursor)?;
         cursor.space()?;
-        if starts_options(cursor) {
+        if !first && starts_options(cursor) {
             options(cursor)?;
             cursor.space()?;
         }
@@ -137,8 +136,12 @@ impl GetMetadata {
             to.raw(b")");
         }
         self.mailbox.write(to.space());
+        // Quoted, what is no path cannot be read as an option.
         to.space().list(&self.entries, |to, entry| {
-            to.astring(entry);
+            match entry.starts_with(b"/") {
+                true => to.astring(entry),
+                false => to.string(entry),
+            };
         });
     }
 }

@@ -168,7 +168,7 @@ impl From<CodeWord> for Code {
 impl Code {
     /// `[code]`. What is none is text, where the cursor stays.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
-        let start = cursor.at();
+        let (start, fired) = (cursor.at(), cursor.fired);
         cursor.eat(b'[');
         if let Ok(code) = Self::read_known(cursor) {
             if cursor.eat(b']') {
@@ -176,6 +176,8 @@ impl Code {
             }
         }
         cursor.reset(start);
+        // What was forgiven in vain was not needed, but that a number was 0.
+        cursor.fired = fired | (cursor.fired & Quirks::ZERO_NUMBER);
         let rest = &cursor.rest()[1..];
         let inner = &rest[..memchr::memchr(b']', rest)?];
         let end = start + inner.len() + 2;

@@ -99,36 +99,33 @@ impl Data {
             let kind = StatusKind::Ok;
             return Ok(Self::Status(Status { kind, code, text }));
         }
-        let mut word = FOLDED;
-        let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
-        if let Some(kind) = StatusKind::from_word(name) {
-            return Status::read(cursor, kind).map(Self::Status);
-        }
         let known = match cursor.peek() {
-            Some(b' ') if name.iter().all(u8::is_ascii_digit) => {
-                Self::read_numbered(cursor, start)?
+            Some(b'0'..=b'9') => Self::read_numbered(cursor)?,
+            _ => Self::read_named(cursor)?,
+        };
+        match known {
+            Some(status @ Self::Status(_)) => Ok(status),
+            Some(data) => cursor.end().map(|()| data),
+            None => {
+                cursor.reset(start);
+                Unknown::read(cursor).map(|unknown| Self::Unknown(Box::new(unknown)))
             }
-            _ => Self::read_named(cursor, name)?,
-        };
-        let Some(data) = known else {
-            cursor.reset(start);
-            return Unknown::read(cursor).map(|unknown| Self::Unknown(Box::new(unknown)));
-        };
-        cursor.end()?;
-        Ok(data)
+        }
     }
 
-    fn read_numbered(cursor: &mut Cursor<'_>, start: usize) -> Parsed<Option<Self>> {
-        let behind = cursor.at();
+    /// `number SP name`
+    fn read_numbered(cursor: &mut Cursor<'_>) -> Parsed<Option<Self>> {
+        let start = cursor.at();
+        cursor.skip_digits();
+        if cursor.peek() != Some(b' ') {
+            return Ok(None);
+        }
         cursor.space()?;
         let mut word = FOLDED;
         let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
         let end = cursor.at();
         cursor.reset(start);
         let data = match name {
-            b"EXISTS" => Self::Exists(cursor.number()?),
-            b"RECENT" => Self::Recent(cursor.number()?),
-            b"EXPUNGE" => Self::Expunge(cursor.nz_number()?),
             b"FETCH" | b"UIDFETCH" => {
                 let by = match name {
                     b"FETCH" => By::Sequence,
@@ -138,14 +135,21 @@ impl Data {
                 cursor.reset(end);
                 return Fetched::read(cursor, by, number).map(|fetched| Some(Self::Fetch(fetched)));
             }
+            b"EXISTS" => Self::Exists(cursor.number()?),
+            b"RECENT" => Self::Recent(cursor.number()?),
+            b"EXPUNGE" => Self::Expunge(cursor.nz_number()?),
             _ => return Ok(None),
         };
-        debug_assert_eq!(cursor.at(), behind, "the number is all digits");
         cursor.reset(end);
         Ok(Some(data))
     }
 
-    fn read_named(cursor: &mut Cursor<'_>, name: &[u8]) -> Parsed<Option<Self>> {
+    fn read_named(cursor: &mut Cursor<'_>) -> Parsed<Option<Self>> {
+        let mut word = FOLDED;
+        let name = cursor.keyword(&mut word, "a response").unwrap_or_default();
+        if let Some(kind) = StatusKind::from_word(name) {
+            return Status::read(cursor, kind).map(|status| Some(Self::Status(status)));
+        }
         Ok(Some(match name {
             b"LIST" => Self::List(Listed::read(cursor, ListKind::List)?),
             b"LSUB" => Self::List(Listed::read(cursor, ListKind::Lsub)?),

@@ -127,7 +127,7 @@ impl Address {
 
 impl Envelope {
     /// `envelope`
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Box<Self>> {
+    pub(in crate::response) fn read(cursor: &mut Cursor<'_>) -> Parsed<Box<Self>> {
         cursor.expect(b'(', "an envelope")?;
         let mut envelope = Box::<Self>::default();
         envelope.date = cursor.nstring()?;
@@ -165,7 +165,7 @@ impl Envelope {
         Ok(Some(()))
     }
 
-    pub(super) fn write(&self, to: &mut Encoder) {
+    pub(in crate::response) fn write(&self, to: &mut Encoder) {
         to.raw(b"(").nstring(self.date.as_ref());
         to.space().nstring(self.subject.as_ref());
         for addresses in [

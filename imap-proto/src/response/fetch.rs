@@ -129,7 +129,7 @@ pub struct OtherItem {
 pub struct InvalidItem {
     /// Its name, as it was written.
     pub name: Text,
-    /// Its value. It is written as it is.
+    /// Its value. It is written as it is; an empty list, if there was none.
     pub value: Token,
     /// What should have been there.
     pub expected: &'static str,
@@ -201,13 +201,15 @@ impl FetchItem {
 
     /// An item. One that is not as it should be is that, as long as it can be told where it ends.
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let start = cursor.at();
+        let (start, fired) = (cursor.at(), cursor.fired);
         let failed = match Self::read_known(cursor) {
             Ok(Some(item)) => return Ok(item),
             Ok(None) => None,
             Err(fault) => Some(fault),
         };
         cursor.reset(start);
+        // What was forgiven in vain was not needed.
+        cursor.fired = fired;
         Self::read_tokens(cursor, failed)
     }
 
@@ -215,10 +217,16 @@ impl FetchItem {
     #[cold]
     fn read_tokens(cursor: &mut Cursor<'_>, failed: Option<Fault>) -> Parsed<Self> {
         let name = Token::read_word(cursor)?;
-        let value = match cursor.eat_space() {
-            true => read_any_value(cursor).map_err(|fault| failed.unwrap_or(fault))?,
+        let (value, failed) = match cursor.eat_space() {
+            true => {
+                let value = read_any_value(cursor).map_err(|fault| failed.unwrap_or(fault))?;
+                (value, failed)
+            }
             // An item without a value is of no use, but does no harm.
-            false => Token::List(Vec::new()),
+            false => {
+                let fault = failed.unwrap_or_else(|| cursor.fault("a space"));
+                (Token::List(Vec::new()), Some(fault))
+            }
         };
         Ok(match failed {
             None => Self::Other(Box::new(OtherItem { name, value })),

@@ -33,7 +33,9 @@ impl Found {
     }
 
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let mut found = Self::default();
+        // In large mailboxes a number has six or seven digits.
+        let mut found = Self::new(Vec::with_capacity(cursor.rest().len() / 8));
+        cursor.plain_numbers(&mut found.numbers);
         while cursor.eat_space() {
             if cursor.eat(b'(') {
                 cursor.expect_word("MODSEQ")?;

@@ -19,7 +19,7 @@ pub enum Token {
 
 impl Token {
     /// One token.
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
+    pub(in crate::response) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         match cursor.peek() {
             Some(b'(') => cursor.deeper(|cursor| {
                 cursor.eat(b'(');
@@ -37,12 +37,19 @@ impl Token {
         }
     }
 
-    /// Tokens up to a closing parenthesis or the end, with any spaces between them.
+    /// Tokens up to a closing parenthesis or the end. Between them is one space, or none where that is clear.
     pub(super) fn read_all(cursor: &mut Cursor<'_>) -> Parsed<Vec<Self>> {
         let mut tokens = Vec::new();
         loop {
-            while cursor.eat(b' ') {}
-            if matches!(cursor.peek(), None | Some(b')')) {
+            let spaces = cursor.rest().iter().take_while(|octet| **octet == b' ');
+            let spaces = spaces.count();
+            let end = matches!(cursor.rest().get(spaces), None | Some(b')'));
+            let expected = usize::from(!tokens.is_empty() && !end);
+            if spaces > expected && !cursor.forgives(Quirks::EXTRA_SPACES) {
+                return cursor.fail("a token");
+            }
+            cursor.reset(cursor.at() + spaces);
+            if end {
                 return Ok(tokens);
             }
             tokens.push(Self::read(cursor)?);

@@ -3,21 +3,21 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::Place;
-use super::text::{Escaped, Time};
+use super::notation::{Escaped, Time};
+use super::{Place, Side};
 use crate::authority::Certificate;
 
-/// What happens at a fault.
+/// What happens at a fault: to the answer of a server, or to what a client says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// This is the answer, of any number of lines. If it refuses, in the terms of the protocol, the
-    /// command is not carried out; otherwise it is. In a body it is said at once, and the
-    /// connection is closed; in place of a TLS handshake too.
+    /// This is said instead, of any number of lines. From a server that is the answer: if it
+    /// refuses, in the terms of the protocol, the command is not carried out; otherwise it is. In a
+    /// body it is said at once, and the connection is closed; in place of a TLS handshake too.
     Reply(String),
-    /// The protocol's own refusal.
+    /// The protocol's own refusal, of a server.
     Refuse,
-    /// The protocol's own way to say that there is no room for a message.
+    /// A server's own way to say that there is no room for a message.
     DiskFull,
     /// Nothing happens for so long.
     Delay(Duration),
@@ -25,30 +25,41 @@ pub enum Action {
     Drop,
     /// The connection is reset.
     Reset,
-    /// The connection stays open, and nothing is ever read or said again.
+    /// The connection stays open, and nothing is ever read again. A server has nothing to say
+    /// then; a client says the rest without waiting for answers.
     StopReading,
-    /// The answer comes octet by octet, each so long after the other.
+    /// It comes octet by octet, each so long after the other.
     Slowly(Duration),
-    /// The rest of the answer is lost.
+    /// The rest of it is lost.
     Truncate,
-    /// The answer has octets that do not belong there, and none that it should have, besides its
-    /// line ends.
+    /// It has octets that do not belong there, and none that it should have, besides its line ends.
     Garble,
-    /// A line that nobody asked for, in front of the answer.
+    /// Its line ends are bare LFs.
+    BareLf,
+    /// A line that nobody asked for, in front of it.
     Insert(String),
-    /// The answer comes behind the next one.
+    /// It comes behind the next.
     Later,
-    /// A capability is announced that is not there.
+    /// A client says the next without waiting for the answer to this.
+    Hurry,
+    /// A server announces a capability that is not there.
     With(String),
-    /// A capability is not announced: all of it, or the words that are named behind it.
+    /// A server does not announce a capability: all of it, or the words that are named behind it.
     Without(String),
-    /// Another certificate is shown.
+    /// A server shows another certificate.
     Certificate(Certificate),
 }
 
 impl Action {
-    /// Whether it means something at a place.
-    pub(super) fn fits(&self, place: &Place) -> bool {
+    /// Whether it means something at a place of this side.
+    pub(super) fn fits(&self, place: &Place, side: Side) -> bool {
+        match side {
+            Side::Server => self.fits_server(place),
+            Side::Client => self.fits_client(place),
+        }
+    }
+
+    fn fits_server(&self, place: &Place) -> bool {
         let within_answer = !matches!(place, Place::Tls | Place::Body);
         match self {
             Self::Delay(_) | Self::Drop | Self::Reset | Self::StopReading | Self::Reply(_) => true,
@@ -56,9 +67,31 @@ impl Action {
             Self::With(_) | Self::Without(_) => *place == Place::Capabilities,
             Self::DiskFull => matches!(place, Place::Body | Place::End | Place::Command(_)),
             Self::Garble => *place != Place::Body,
-            Self::Refuse | Self::Slowly(_) | Self::Truncate | Self::Insert(_) | Self::Later => {
-                within_answer
+            Self::Hurry => false,
+            Self::Refuse
+            | Self::Slowly(_)
+            | Self::Truncate
+            | Self::BareLf
+            | Self::Insert(_)
+            | Self::Later => within_answer,
+        }
+    }
+
+    fn fits_client(&self, place: &Place) -> bool {
+        // A client announces nothing, and at the greeting it has nothing to say.
+        let says_something = !matches!(place, Place::Greeting | Place::Capabilities);
+        match self {
+            Self::Delay(_) | Self::Drop | Self::Reset | Self::StopReading => {
+                *place != Place::Capabilities
             }
+            Self::Insert(_) | Self::Hurry => !matches!(place, Place::Tls | Place::Capabilities),
+            Self::Reply(_) | Self::Truncate | Self::Garble => says_something,
+            Self::Slowly(_) | Self::BareLf | Self::Later => says_something && *place != Place::Tls,
+            Self::Refuse
+            | Self::DiskFull
+            | Self::With(_)
+            | Self::Without(_)
+            | Self::Certificate(_) => false,
         }
     }
 }
@@ -76,8 +109,10 @@ impl fmt::Display for Action {
             Self::Slowly(time) => write!(f, "slowly {}", Time(*time)),
             Self::Truncate => f.write_str("truncate"),
             Self::Garble => f.write_str("garble"),
+            Self::BareLf => f.write_str("bare-lf"),
             Self::Insert(text) => write!(f, "insert {}", Escaped::text(text)),
             Self::Later => f.write_str("later"),
+            Self::Hurry => f.write_str("hurry"),
             Self::With(words) => write!(f, "with {}", Escaped::text(words)),
             Self::Without(words) => write!(f, "without {}", Escaped::text(words)),
             Self::Certificate(certificate) => write!(f, "certificate {}", certificate.name()),

@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::times::Counter;
-use super::{Action, Fault, FaultError, Per, Place};
+use super::{Action, Fault, FaultError, Per, Place, Side};
 use crate::endpoint::Endpoint;
 use crate::limits::{COUNTED_APART, FAULTS};
 
-/// The faults of a sandbox.
-#[derive(Debug, Default)]
-pub(crate) struct Armed(Mutex<Vec<One>>);
+/// The faults of a sandbox, or of a client.
+#[derive(Debug)]
+pub(crate) struct Armed {
+    side: Side,
+    faults: Mutex<Vec<One>>,
+}
 
 #[derive(Debug)]
 struct One {
@@ -51,8 +54,13 @@ pub struct Injected {
 }
 
 impl Armed {
+    pub(crate) fn new(side: Side) -> Self {
+        let faults = Mutex::default();
+        Self { side, faults }
+    }
+
     pub(crate) fn add(self: &Arc<Self>, fault: Fault) -> Result<Injected, FaultError> {
-        fault.check().map_err(FaultError::of)?;
+        fault.check(self.side).map_err(FaultError::of)?;
         let mut faults = self.lock();
         if faults.len() >= FAULTS {
             return Err(FaultError::of(format!("there are {FAULTS} faults already")));
@@ -103,7 +111,7 @@ impl Armed {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<One>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,7 @@
-//! Faults: where a server misbehaves, how often, and how.
+//! Faults: where a server or a client misbehaves, how often, and how.
 //!
-//! The language is the same for all protocols. A [`Fault`] has a [`Place`], may say how often it
+//! The language is the same for all protocols, and for both sides: what is said here of answers is
+//! true of a [client](crate::MisbehavingClient)'s commands and messages. A [`Fault`] has a [`Place`], may say how often it
 //! happens and to whom, and has one or more [`Action`]s. It is written in a program with methods,
 //! and in a file with one line for each:
 //!
@@ -17,16 +18,16 @@
 //!
 //! [`Faults`] reads and prints such files; [`Preset`] has those that hurt in life.
 //!
-//! | place | what it is |
-//! |---|---|
-//! | `greeting` | the first answer of a connection |
-//! | `tls` | a TLS handshake |
-//! | `capabilities` | an answer that tells what the server can do: EHLO's, CAPA's |
-//! | `command VERB` | a command; `*` is any |
-//! | `mechanism NAME` | the beginning of an authentication; `*` is any |
-//! | `response` | what a client says to a challenge |
-//! | `body` | a message on its way in |
-//! | `end` | the end of a message, in LMTP once for each recipient |
+//! | place | of a server | of a client |
+//! |---|---|---|
+//! | `greeting` | the first answer of a connection | the same: the client has nothing to say yet |
+//! | `tls` | a TLS handshake | the first message of one |
+//! | `capabilities` | an answer that tells what the server can do: EHLO's, CAPA's | |
+//! | `command VERB` | the answer to a command; `*` is any | the command |
+//! | `mechanism NAME` | the answer to the beginning of an authentication; `*` is any | its command |
+//! | `response` | the answer to what a client says to a challenge | what it says |
+//! | `body` | a message on its way in | the message, or a chunk of it |
+//! | `end` | the answer to the end of a message, in LMTP once for each recipient | the line with the dot |
 //!
 //! | filter | when it happens |
 //! |---|---|
@@ -37,22 +38,24 @@
 //! | `per connection`, `per address` | those count for each apart; without it all count together |
 //! | `for ADDRESS` | the command, or the transaction, has this address; `*` is any part of one |
 //! | `containing TEXT` | the command line has this in it, in any case of letters |
-//! | `after N` | in a body, once N octets of it have come; elsewhere, once N octets of the answer have left |
+//! | `after N` | once N octets of it have come or left: of a body, of an answer, of a command |
 //!
 //! | action | what happens |
 //! |---|---|
-//! | `reply TEXT` | this is the answer, with `\n` between lines. A refusal means that the command is not carried out; with anything else it is |
-//! | `refuse` | the protocol's own way to say no; `disk-full` says why |
+//! | `reply TEXT` | this is said instead, with `\n` between lines. If a server refuses so, the command is not carried out; with anything else it is |
 //! | `delay TIME` | nothing happens for so long (`ms`, `s`, `m`, `h`) |
 //! | `drop`, `reset` | the connection is closed, in order or with a reset |
-//! | `stop-reading` | the connection stays open, and nothing is ever read or said again |
-//! | `slowly TIME` | the answer comes octet by octet, each so long after the other |
-//! | `truncate` | the rest of the answer, or all of it, is lost |
-//! | `garble` | the answer is not what anybody understands |
-//! | `insert TEXT` | something nobody asked for, in front of the answer |
-//! | `later` | the answer comes behind the next one |
-//! | `with WORDS`, `without WORDS` | a capability, or some words of it, that is not there, or is |
-//! | `certificate NAME` | `expired`, `other-name`, `unknown-authority` |
+//! | `stop-reading` | the connection stays open, and nothing is ever read again. A server has nothing to say then, a client does not wait for answers |
+//! | `slowly TIME` | it comes octet by octet, each so long after the other |
+//! | `truncate` | the rest of it, or all of it, is lost |
+//! | `garble` | it is not what anybody understands |
+//! | `bare-lf` | its line ends are bare LFs |
+//! | `insert TEXT` | something nobody asked for, in front of it |
+//! | `later` | it comes behind the next |
+//! | `refuse` | a server's own way to say no; `disk-full` says why |
+//! | `with WORDS`, `without WORDS` | a capability, or some words of it, that is not there, or is (servers) |
+//! | `certificate NAME` | `expired`, `other-name`, `unknown-authority` (servers) |
+//! | `hurry` | the next is said without waiting for the answer (clients) |
 //!
 //! `after` is how a fault gets between any two octets: `command EHLO after 5 -> delay 1m`.
 
@@ -68,6 +71,8 @@ pub use times::{Per, Times};
 mod text;
 pub use text::{FaultError, Faults};
 
+mod notation;
+
 mod preset;
 pub use preset::{Preset, UnknownPreset};
 
@@ -75,12 +80,15 @@ mod armed;
 pub use armed::Injected;
 pub(crate) use armed::{Armed, Hit, Meeting};
 
+mod side;
+pub(crate) use side::Side;
+
 use std::time::Duration;
 
 use crate::authority::Certificate;
 use crate::endpoint::Endpoint;
 
-/// One way in which a server misbehaves: see the [module](self).
+/// One way in which a server or a client misbehaves: see the [module](self).
 ///
 /// ```
 /// use std::time::Duration;
@@ -245,8 +253,9 @@ impl Fault {
         self.act(Action::Certificate(certificate))
     }
 
-    /// Whether every action means something at this place, and nothing in it could never happen.
-    pub(crate) fn check(&self) -> Result<(), String> {
+    /// Whether every action means something at this place of this side, and nothing in it could
+    /// never happen.
+    pub(crate) fn check(&self, side: Side) -> Result<(), String> {
         if self.actions.is_empty() {
             return Err("nothing happens: there is no action".into());
         }
@@ -260,9 +269,13 @@ impl Fault {
             return Err("an empty text is in everything".into());
         }
         self.times.check()?;
-        if let Some(action) = self.actions.iter().find(|action| !action.fits(&self.place)) {
-            return Err(format!("{action} means nothing at {}", self.place));
+        let mut actions = self.actions.iter();
+        match actions.find(|action| !action.fits(&self.place, side)) {
+            Some(action) => Err(format!(
+                "{action} means nothing at {} of a {side}",
+                self.place
+            )),
+            None => Ok(()),
         }
-        Ok(())
     }
 }

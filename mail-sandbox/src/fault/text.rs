@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
-use super::{Action, Fault, Per, Place, Times};
+use super::notation::{Escaped, Time, unescape};
+use super::{Action, Fault, Per, Place, Side, Times};
 use crate::authority::Certificate;
 use crate::limits::{FAULT_FILE, FAULTS};
 
 /// A fault file: one fault a line, blank lines, and comments behind `#` at the beginning of a line.
+///
+/// It is parsed as one for servers; [`for_client`](Self::for_client) reads one for a client.
 ///
 /// ```
 /// use mail_sandbox::fault::Faults;
@@ -23,6 +25,39 @@ use crate::limits::{FAULT_FILE, FAULTS};
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// Reads a file for a [client](crate::MisbehavingClient).
+    ///
+    /// # Errors
+    ///
+    /// If a line is no fault, or one that means nothing for a client.
+    pub fn for_client(file: &str) -> Result<Self, FaultError> {
+        Self::read(file, Side::Client)
+    }
+
+    fn read(file: &str, side: Side) -> Result<Self, FaultError> {
+        if file.len() > FAULT_FILE {
+            return Err(FaultError::of("the file is too long"));
+        }
+        let mut faults = Vec::new();
+        for (index, line) in file.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let at = |reason: String| FaultError {
+                line: Some(index + 1),
+                reason,
+            };
+            let fault = parse(line).map_err(at)?;
+            fault.check(side).map_err(at)?;
+            faults.push(fault);
+            if faults.len() > FAULTS {
+                return Err(at(format!("more than {FAULTS} faults")));
+            }
+        }
+        Ok(Self(faults))
+    }
+
     /// The faults, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter()
@@ -48,25 +83,7 @@ impl FromStr for Faults {
     type Err = FaultError;
 
     fn from_str(file: &str) -> Result<Self, FaultError> {
-        if file.len() > FAULT_FILE {
-            return Err(FaultError::of("the file is too long"));
-        }
-        let mut faults = Vec::new();
-        for (index, line) in file.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let at = |error: FaultError| FaultError {
-                line: Some(index + 1),
-                ..error
-            };
-            faults.push(line.parse().map_err(at)?);
-            if faults.len() > FAULTS {
-                return Err(at(FaultError::of(format!("more than {FAULTS} faults"))));
-            }
-        }
-        Ok(Self(faults))
+        Self::read(file, Side::Server)
     }
 }
 
@@ -116,9 +133,12 @@ impl fmt::Display for FaultError {
 impl FromStr for Fault {
     type Err = FaultError;
 
+    /// Reads what means something for a server or for a client.
     fn from_str(line: &str) -> Result<Self, FaultError> {
-        let parsed = parse(line).and_then(|fault| fault.check().map(|()| fault));
-        parsed.map_err(FaultError::of)
+        let fault = parse(line).map_err(FaultError::of)?;
+        let for_server = fault.check(Side::Server);
+        let checked = for_server.or_else(|error| fault.check(Side::Client).map_err(|_| error));
+        checked.map(|()| fault).map_err(FaultError::of)
     }
 }
 
@@ -300,127 +320,15 @@ fn parse_action(text: &str) -> Result<Action, String> {
         "stop-reading" => Action::StopReading,
         "truncate" => Action::Truncate,
         "garble" => Action::Garble,
+        "bare-lf" => Action::BareLf,
         "later" => Action::Later,
+        "hurry" => Action::Hurry,
         "" => return Err("an action is missing".into()),
         other => return Err(format!("no such action: {other}")),
     };
     match rest.is_empty() {
         true => Ok(action),
         false => Err(format!("{word} stands alone: {rest}")),
-    }
-}
-
-/// A text of a fault, which may hold line ends and semicolons.
-pub(super) struct Escaped<'a> {
-    text: &'a str,
-    /// It ends with the first space.
-    is_word: bool,
-}
-
-impl<'a> Escaped<'a> {
-    pub(super) fn text(text: &'a str) -> Self {
-        let is_word = false;
-        Self { text, is_word }
-    }
-
-    fn word(text: &'a str) -> Self {
-        let is_word = true;
-        Self { text, is_word }
-    }
-}
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let last = self.text.chars().count().saturating_sub(1);
-        for (index, c) in self.text.chars().enumerate() {
-            let at_an_end = index == 0 || index == last;
-            match c {
-                '\\' => f.write_str("\\\\")?,
-                ';' => f.write_str("\\;")?,
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                // What would be trimmed, or taken for the end of the line.
-                ' ' if !at_an_end && !self.is_word => f.write_str(" ")?,
-                // The arrow begins the actions.
-                c if c.is_control() || c.is_whitespace() || (c == '>' && self.is_word) => {
-                    write!(f, "\\u{{{:x}}}", u32::from(c))?;
-                }
-                c => write!(f, "{c}")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-fn unescape(text: &str) -> Result<String, String> {
-    let mut all = String::new();
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once('\\') {
-        all.push_str(before);
-        let escape = behind.chars().next().ok_or("a lone backslash")?;
-        rest = &behind[escape.len_utf8()..];
-        match escape {
-            '\\' | ';' => all.push(escape),
-            'n' => all.push('\n'),
-            'r' => all.push('\r'),
-            'u' => {
-                let code = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
-                let (digits, behind) = code.ok_or("\\u needs {digits}")?;
-                let c = u32::from_str_radix(digits, 16)
-                    .ok()
-                    .and_then(char::from_u32);
-                all.push(c.ok_or_else(|| format!("no such character: {digits}"))?);
-                rest = behind;
-            }
-            other => return Err(format!("unknown escape \\{other}")),
-        }
-    }
-    all.push_str(rest);
-    Ok(all)
-}
-
-/// A length of time: `500ms`, `5s`, `5m`, `1h`.
-pub(super) struct Time(pub(super) Duration);
-
-impl FromStr for Time {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let end = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(end);
-        let wrong = || format!("not a time such as 500ms, 5s, 5m or 1h: {text}");
-        let number: u64 = number.parse().map_err(|_| wrong())?;
-        let milliseconds: u64 = match unit {
-            "ms" => 1,
-            "s" => 1000,
-            "m" => 60_000,
-            "h" => 3_600_000,
-            _ => return Err(wrong()),
-        };
-        let time = number
-            .checked_mul(milliseconds)
-            .filter(|&all| all <= LONGEST);
-        let time = time.ok_or("longer than a year")?;
-        Ok(Self(Duration::from_millis(time)))
-    }
-}
-
-/// Milliseconds of the longest time that can be written: clocks can still add it.
-const LONGEST: u64 = 365 * 24 * 3_600_000;
-
-impl fmt::Display for Time {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = self.0.as_millis();
-        let (number, unit) = match all {
-            0 => (0, "s"),
-            all if all % 3_600_000 == 0 => (all / 3_600_000, "h"),
-            all if all % 60_000 == 0 => (all / 60_000, "m"),
-            all if all % 1000 == 0 => (all / 1000, "s"),
-            all => (all, "ms"),
-        };
-        write!(f, "{number}{unit}")
     }
 }
 
@@ -449,6 +357,9 @@ mod tests {
             "command RCPT for-the-first 5m per address -> refuse",
             "command RCPT for <a\\u{20}b@x.test-\\u{3e} containing NOTIFY=NEVER -> refuse",
             "command NOOP from 2 -> insert * BYE; later; slowly 10ms; stop-reading",
+            "end -> bare-lf",
+            "body after 7 -> garble",
+            "greeting -> hurry",
         ] {
             let fault: Fault = line.parse().expect(line);
             assert_eq!(fault.to_string(), line);
@@ -492,11 +403,18 @@ mod tests {
             ("greeting -> delay 99999999h", "longer than a year"),
             (
                 "greeting -> certificate expired",
-                "certificate expired means nothing at greeting",
+                "certificate expired means nothing at greeting of a server",
             ),
             ("tls -> certificate mouldy", "no such certificate: mouldy"),
-            ("body -> garble", "garble means nothing at body"),
-            ("end -> without SIZE", "without SIZE means nothing at end"),
+            ("tls -> later", "later means nothing at tls of a server"),
+            (
+                "body -> garble; disk-full",
+                "garble means nothing at body of a server",
+            ),
+            (
+                "end -> without SIZE",
+                "without SIZE means nothing at end of a server",
+            ),
         ] {
             let error = line.parse::<Fault>().expect_err(line);
             assert_eq!(error.to_string(), reason, "{line}");
@@ -511,6 +429,20 @@ mod tests {
         assert_eq!(
             (error.line(), error.reason()),
             (Some(4), "no such action: explode")
+        );
+    }
+
+    #[test]
+    fn a_file_is_for_servers_or_for_clients() {
+        let file = "command MAIL -> drop\nbody -> garble\n";
+        assert_eq!(
+            file.parse::<Faults>().map_err(|error| error.to_string()),
+            Err("line 2: garble means nothing at body of a server".into())
+        );
+        assert_eq!(Faults::for_client(file).map(|faults| faults.0.len()), Ok(2));
+        assert_eq!(
+            Faults::for_client("end -> disk-full").map_err(|error| error.to_string()),
+            Err("line 1: disk-full means nothing at end of a client".into())
         );
     }
 

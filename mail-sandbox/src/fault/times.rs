@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use super::text::Time;
+use super::notation::Time;
 
 /// How often, of all the times that a place is met.
 #[derive(Debug, Clone, Copy, PartialEq)]

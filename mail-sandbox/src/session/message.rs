@@ -3,10 +3,9 @@
 use bytes::Bytes;
 
 use super::Session;
-use super::protocol::{Chunk, Protocol, lines};
-use super::transport::Ended;
-use super::verdict::Hits;
-use crate::fault::Place;
+use super::protocol::{Chunk, Protocol};
+use crate::connection::{Ended, Hits, Words, lines};
+use crate::fault::{Action, Place};
 use crate::limits::BODY_SHOWN;
 
 /// A message that has begun to come.
@@ -26,13 +25,18 @@ impl<P: Protocol> Session<P> {
         let mut end = EndOfMessage::new();
         loop {
             let room = self.room().await?;
-            if self.transport.buffer.is_empty() {
+            if self.connection.transport.buffer.is_empty() {
                 self.read_more().await?;
             }
-            let available = self.transport.buffer.len().min(room);
-            let ended = end.find(&self.transport.buffer[..available]);
+            let available = self.connection.transport.buffer.len().min(room);
+            let ended = end.find(&self.connection.transport.buffer[..available]);
             let piece = self.take(ended.unwrap_or(available));
             if ended.is_some() {
+                let arriving = self.arriving.as_ref();
+                if arriving.is_some_and(|arriving| arriving.octets > arriving.shown as u64) {
+                    // So that whoever reads the conversation knows that it came to its end.
+                    self.connection.hear(&b"\r\n.\r\n"[..]);
+                }
                 return self.end(&[&piece], Hits::default(), None).await;
             }
             self.feed(&piece);
@@ -58,10 +62,12 @@ impl<P: Protocol> Session<P> {
         let mut left = chunk.octets;
         let last = loop {
             let room = self.room().await? as u64;
-            if left > 0 && self.transport.buffer.is_empty() {
+            if left > 0 && self.connection.transport.buffer.is_empty() {
                 self.read_more().await?;
             }
-            let available = (self.transport.buffer.len() as u64).min(room).min(left);
+            let available = (self.connection.transport.buffer.len() as u64)
+                .min(room)
+                .min(left);
             let piece = self.take(available as usize);
             left -= available;
             if left == 0 {
@@ -89,11 +95,15 @@ impl<P: Protocol> Session<P> {
     pub(super) async fn skip(&mut self, octets: u64) -> Result<(), Ended> {
         let mut left = octets;
         while left > 0 {
-            if self.transport.buffer.is_empty() {
+            if self.connection.transport.buffer.is_empty() {
                 self.read_more().await?;
             }
-            let available = (self.transport.buffer.len() as u64).min(left);
-            let _ = self.transport.buffer.split_to(available as usize);
+            let available = (self.connection.transport.buffer.len() as u64).min(left);
+            let _ = self
+                .connection
+                .transport
+                .buffer
+                .split_to(available as usize);
             left -= available;
         }
         Ok(())
@@ -145,6 +155,17 @@ impl<P: Protocol> Session<P> {
         }
     }
 
+    /// What happens while a message arrives.
+    async fn act_in_body(&mut self, action: Action) -> Result<(), Ended> {
+        let Action::Reply(text) = action else {
+            return self.connection.act(&action).await;
+        };
+        // Nobody answers in the middle of a message and then goes on.
+        let words = Words::new(lines(&text));
+        self.connection.utter(words, Hits::default()).await?;
+        Err(Ended::Dropped)
+    }
+
     fn begin(&mut self) {
         let hits = self.meet(Place::Body, b"", self.protocol.addresses());
         self.arriving = Some(Arriving {
@@ -176,7 +197,7 @@ impl<P: Protocol> Session<P> {
 
     /// Takes octets of the message that have come.
     fn take(&mut self, count: usize) -> Bytes {
-        let piece = self.transport.buffer.split_to(count).freeze();
+        let piece = self.connection.transport.buffer.split_to(count).freeze();
         let Some(arriving) = &mut self.arriving else {
             return piece;
         };
@@ -185,28 +206,30 @@ impl<P: Protocol> Session<P> {
         arriving.shown += shown;
         let hidden = arriving.octets - arriving.shown as u64;
         if shown > 0 {
-            self.hear(piece.slice(..shown));
+            self.connection.hear(piece.slice(..shown));
         }
         if shown < piece.len() && hidden == (piece.len() - shown) as u64 {
-            self.note("the rest of the message is not shown".into());
+            self.connection
+                .note("the rest of the message is not shown".into());
         }
         piece
     }
 }
 
 /// Looks for the end of a message, however its octets come.
-struct EndOfMessage {
+#[derive(Debug)]
+pub(crate) struct EndOfMessage {
     /// How many octets of CRLF . CRLF have come; the message begins behind a line end.
     matched: usize,
 }
 
 impl EndOfMessage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { matched: 2 }
     }
 
     /// Where the message ends in these octets.
-    fn find(&mut self, octets: &[u8]) -> Option<usize> {
+    pub(crate) fn find(&mut self, octets: &[u8]) -> Option<usize> {
         const END: &[u8; 5] = b"\r\n.\r\n";
         for (index, octet) in octets.iter().enumerate() {
             self.matched = match *octet {

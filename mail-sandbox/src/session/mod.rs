@@ -6,7 +6,7 @@
 //! know of a protocol, they know from a [`Protocol`].
 
 mod protocol;
-pub(crate) use protocol::{Command, Protocol};
+pub(crate) use protocol::{Command, Expects, Protocol};
 
 mod smtp;
 pub(crate) use smtp::Smtp;
@@ -15,35 +15,39 @@ mod pop3;
 pub(crate) use pop3::Pop3;
 
 mod message;
+pub(crate) use message::EndOfMessage;
 
-mod speech;
-
-mod transport;
-use transport::{Ended, Transport};
-
-mod verdict;
+mod handshake;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use mailwire::{Machine, Step};
 use tokio::net::TcpStream;
 
 use self::message::Arriving;
-use self::protocol::Expects;
-use self::verdict::Hits;
-use crate::conversation::{Conversation, Speaker};
+use self::protocol::Capability;
+use crate::connection::{Connection, Ended, Hits, Words, lines};
+use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
-use crate::fault::{Action, Meeting, Place};
+use crate::fault::{Action, Meeting, Place, Side};
 use crate::limits::LINE;
 use crate::sandbox::Shared;
+use crate::scripted::Script;
 
 /// Serves one connection to its end.
 pub(crate) async fn serve(shared: Arc<Shared>, endpoint: Endpoint, stream: TcpStream, number: u64) {
     let peer = stream.peer_addr().ok();
-    let conversation = Conversation::new(Some(endpoint), peer, shared.clock.now());
+    let script = shared.scripts.get(&endpoint).map(Arc::clone);
+    let now = shared.clock.now();
+    let conversation = match script.as_deref() {
+        Some(Script::Record(_)) => Conversation::whole(Some(endpoint), peer, now),
+        _ => Conversation::new(Some(endpoint), peer, now),
+    };
     shared.store.begin(conversation.clone());
+    if let Some(script) = script {
+        return script.serve(shared, endpoint, stream, conversation).await;
+    }
     match endpoint {
         Endpoint::Pop3 | Endpoint::Pop3s => {
             let protocol = Pop3::new(Arc::clone(&shared));
@@ -62,21 +66,15 @@ struct Session<P: Protocol> {
     shared: Arc<Shared>,
     endpoint: Endpoint,
     protocol: P,
-    transport: Transport,
+    connection: Connection,
     /// Its place among the connections of the sandbox.
     number: u64,
-    conversation: Conversation,
     /// What the machine said and nobody has heard yet.
     output: Vec<u8>,
     /// Nothing more will be said.
     is_over: bool,
-    /// An answer that is said behind the next.
-    held: Vec<u8>,
     /// A message that has begun to come.
     arriving: Option<Arriving>,
-    /// How long faults have kept the client waiting: time that the machine knows nothing of, as it
-    /// would hold it against the client.
-    lost_time: Duration,
 }
 
 /// What the machine wants when it has nothing more to say.
@@ -96,29 +94,22 @@ impl<P: Protocol> Session<P> {
         number: u64,
         conversation: Conversation,
     ) -> Self {
+        let clock = shared.clock.clone();
         Self {
             shared,
             endpoint,
             protocol,
-            transport: Transport::new(stream),
+            connection: Connection::new(Side::Server, stream, conversation, clock),
             number,
-            conversation,
             output: Vec::new(),
             is_over: false,
-            held: Vec::new(),
             arriving: None,
-            lost_time: Duration::ZERO,
         }
     }
 
     async fn run(mut self) {
         let ended = self.converse().await.err().unwrap_or(Ended::Ours);
-        self.note(ended.to_string());
-        match ended {
-            Ended::Ours | Ended::Dropped => self.transport.part().await,
-            Ended::Reset => self.transport.reset(),
-            Ended::Theirs | Ended::Handshake => {}
-        }
+        self.connection.end(ended).await;
     }
 
     async fn converse(&mut self) -> Result<(), Ended> {
@@ -159,7 +150,7 @@ impl<P: Protocol> Session<P> {
             Expects::Response => Command::response(),
             _ => P::command(&line),
         };
-        self.hear(command.redacted(&line));
+        self.connection.hear(command.redacted(&line));
         let hits = self.meet_command(&command, &line);
         let verdict = hits.verdict();
         let refusal = verdict.as_deref().filter(|text| P::refuses(text));
@@ -174,9 +165,9 @@ impl<P: Protocol> Session<P> {
         self.arriving = None;
         let mut wants = self.feed(&line);
         let next = P::expects(&command, &self.output);
-        if wants == Wants::Tls && !self.transport.buffer.is_empty() {
+        if wants == Wants::Tls && !self.connection.transport.buffer.is_empty() {
             // What stands behind the command is the machine's to object to.
-            let behind = self.transport.buffer.split().freeze();
+            let behind = self.connection.transport.buffer.split().freeze();
             wants = self.feed(&behind);
         }
         self.answer(hits, verdict.as_deref()).await?;
@@ -197,9 +188,29 @@ impl<P: Protocol> Session<P> {
             // It is on its way already.
             self.skip(chunk.octets).await?;
         }
-        self.output = protocol::lines(text);
+        self.output = lines(text);
         self.is_over |= P::closes(text);
         self.answer(hits, None).await
+    }
+
+    /// Says what the machine has said, or what a fault wants in its place, as the faults want it.
+    async fn answer(&mut self, hits: Hits, verdict: Option<&str>) -> Result<(), Ended> {
+        let mut answer = std::mem::take(&mut self.output);
+        if let Some(text) = verdict.filter(|_| !answer.is_empty()) {
+            answer = lines(text);
+        }
+        for hit in &hits.0 {
+            match &hit.action {
+                Action::With(words) => P::announce(&mut answer, Capability::With(words)),
+                Action::Without(words) => P::announce(&mut answer, Capability::Without(words)),
+                _ => {}
+            }
+        }
+        let words = Words {
+            are_last: self.is_over,
+            ..Words::new(answer)
+        };
+        self.connection.utter(words, hits).await
     }
 
     /// What has to be done here.
@@ -214,7 +225,8 @@ impl<P: Protocol> Session<P> {
         };
         let mut hits = self.shared.faults.meet(&meeting);
         for hit in &mut hits {
-            self.note(format!("fault at {}: {}", meeting.place, hit.action));
+            self.connection
+                .note(format!("fault at {}: {}", meeting.place, hit.action));
             // In the words of the protocol, which differ from place to place.
             hit.action = match hit.action {
                 Action::Refuse => Action::Reply(P::refusal(&meeting.place).to_owned()),
@@ -248,7 +260,7 @@ impl<P: Protocol> Session<P> {
     async fn read_line(&mut self) -> Result<Option<Bytes>, Ended> {
         let mut searched = 0;
         loop {
-            let buffer = &mut self.transport.buffer;
+            let buffer = &mut self.connection.transport.buffer;
             if let Some(end) = memchr::memchr(b'\n', &buffer[searched..]) {
                 return Ok(Some(buffer.split_to(searched + end + 1).freeze()));
             }
@@ -270,11 +282,12 @@ impl<P: Protocol> Session<P> {
     /// Waits for more octets, as long as the machine does.
     async fn read_more(&mut self) -> Result<(), Ended> {
         let Some(deadline) = self.protocol.machine().deadline() else {
-            return self.transport.read().await;
+            return self.connection.transport.read().await;
         };
+        let timeout = self.connection.reach(deadline);
         tokio::select! {
-            read = self.transport.read() => read,
-            () = self.shared.clock.reach(deadline + self.lost_time) => {
+            read = self.connection.transport.read() => read,
+            () = timeout => {
                 self.settle();
                 self.answer(Hits::default(), None).await?;
                 match self.is_over {
@@ -299,7 +312,7 @@ impl<P: Protocol> Session<P> {
     /// Lets the machine say all that it has to say.
     fn settle(&mut self) -> Wants {
         let wants = loop {
-            let now = self.shared.clock.now() - self.lost_time;
+            let now = self.connection.machine_time();
             match self.protocol.machine().step(now) {
                 Ok(Step::Event(event)) => self.protocol.answer(event),
                 Ok(Step::NeedFlush) => self.drain(),
@@ -322,17 +335,5 @@ impl<P: Protocol> Session<P> {
             self.output.extend_from_slice(piece);
             output.advance(length);
         }
-    }
-
-    /// Remembers what the client said.
-    fn hear(&self, bytes: Bytes) {
-        let now = self.shared.clock.now();
-        self.conversation.add(now, Speaker::Client, bytes);
-    }
-
-    /// Remembers what happened.
-    fn note(&self, what: String) {
-        let now = self.shared.clock.now();
-        self.conversation.add(now, Speaker::Event, what);
     }
 }

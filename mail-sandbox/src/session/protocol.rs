@@ -132,16 +132,6 @@ impl Command {
     }
 }
 
-/// A text of a fault as lines of an answer.
-pub(crate) fn lines(text: &str) -> Vec<u8> {
-    let mut lines = Vec::new();
-    for line in text.split('\n') {
-        lines.extend_from_slice(line.trim_end_matches('\r').as_bytes());
-        lines.extend_from_slice(b"\r\n");
-    }
-    lines
-}
-
 /// The words of a line, without its end.
 pub(crate) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let words = line.split(|octet| octet.is_ascii_whitespace());

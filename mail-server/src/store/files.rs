@@ -14,7 +14,9 @@ use mailbox_formats::mbox::{self, FromLine, Mbox};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::folder::Folders;
 use super::maildir_inbox::MaildirInbox;
+use super::maildir_tree::{MaildirTree, OpenMaildirs};
 use super::mbox_inbox::MboxInbox;
 use super::sessions::Sessions;
 use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError, lost};
@@ -28,6 +30,7 @@ pub struct FileStore {
     root: Arc<Path>,
     format: Format,
     sessions: Sessions,
+    open: OpenMaildirs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +46,7 @@ impl FileStore {
             root: root.into().into(),
             format: Format::Maildir,
             sessions: Sessions::default(),
+            open: OpenMaildirs::default(),
         }
     }
 
@@ -52,6 +56,7 @@ impl FileStore {
             root: root.into().into(),
             format: Format::Mbox,
             sessions: Sessions::default(),
+            open: OpenMaildirs::default(),
         }
     }
 
@@ -113,6 +118,17 @@ impl Mailstore for FileStore {
         match self.format {
             Format::Maildir => Ok(Box::new(MaildirInbox::open(path, held).await?)),
             Format::Mbox => Ok(Box::new(MboxInbox::open(path, held).await?)),
+        }
+    }
+
+    async fn folders(&self, account: &Account) -> Result<Arc<dyn Folders>, StoreError> {
+        let (path, open) = (self.path(account), self.open.clone());
+        match self.format {
+            Format::Maildir => {
+                let opened = spawn_blocking(move || MaildirTree::open(&path, open));
+                Ok(Arc::new(opened.await.map_err(|_| lost())??))
+            }
+            Format::Mbox => Err(StoreError::Unsupported),
         }
     }
 }
@@ -243,11 +259,18 @@ impl Delivery for Pending {
             return all_lost();
         };
         let gathered = std::mem::take(&mut self.gathered);
+        let store = work.store.clone();
+        let paths = work.copies.iter().map(|copy| store.path(&copy.account));
+        let paths: Vec<PathBuf> = paths.collect();
         let committed = spawn_blocking(move || {
             work.write(&gathered);
             work.commit()
         });
-        committed.await.unwrap_or_else(|_| all_lost())
+        let committed = committed.await.unwrap_or_else(|_| all_lost());
+        for path in paths {
+            store.open.delivered(&path);
+        }
+        committed
     }
 }
 

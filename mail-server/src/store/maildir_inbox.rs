@@ -253,7 +253,7 @@ fn fill(message: &Opened, from: u64, most: usize, buffer: &mut Vec<u8>) -> io::R
 }
 
 /// The size of a message whose name does not tell it.
-fn count(maildir: &Maildir, entry: &Entry) -> Result<u64, MailboxError> {
+pub(super) fn count(maildir: &Maildir, entry: &Entry) -> Result<u64, MailboxError> {
     let message = maildir.open_message(entry)?;
     let mut size = Size::new();
     let mut buffer = Vec::with_capacity(PIECE);

@@ -14,9 +14,25 @@ mod sessions;
 mod memory;
 pub use memory::{MemoryStore, Stored};
 
+mod folder;
+pub use folder::{
+    Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage,
+};
+
+mod ledger;
+
+mod maildir_tree;
+
+mod maildir_folder;
+
+mod mod_seqs;
+
+mod replace;
+
 use std::fmt;
 use std::io;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -46,6 +62,16 @@ pub trait Mailstore: Send + Sync + 'static {
     ///
     /// [`StoreError::InUse`] if another session has it, or if it cannot be read.
     async fn inbox(&self, account: &Account) -> Result<Box<dyn Inbox>, StoreError>;
+
+    /// The folders of an account, for IMAP. All sessions of an account share them, and see each other's changes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unsupported`] unless the store has folders.
+    async fn folders(&self, account: &Account) -> Result<Arc<dyn Folders>, StoreError> {
+        let _ = account;
+        Err(StoreError::Unsupported)
+    }
 }
 
 /// A mailbox as it was when a session opened it: mail that comes later is not in it.
@@ -190,6 +216,15 @@ pub enum StoreError {
     /// There is no such message, or no more.
     #[error("the message is gone")]
     Gone,
+    /// There is no such folder, or no more.
+    #[error("there is no such folder")]
+    NoFolder,
+    /// A folder has that name already.
+    #[error("the folder exists")]
+    Exists,
+    /// The store cannot do this.
+    #[error("the store cannot do this")]
+    Unsupported,
     /// A message could not be read.
     #[error("cannot read the message: {0}")]
     Read(#[from] io::Error),
@@ -206,7 +241,12 @@ impl StoreError {
             Self::Delivery(error) => error.fault(),
             Self::Mailbox(error) => error.fault(),
             Self::InUse => Fault::Busy,
-            Self::Gone | Self::Read(_) | Self::Failed(_) => Fault::Other,
+            Self::Gone
+            | Self::NoFolder
+            | Self::Exists
+            | Self::Unsupported
+            | Self::Read(_)
+            | Self::Failed(_) => Fault::Other,
         };
         match fault {
             Fault::Full => Reply::fixed(452, Some((4, 3, 1)), "Insufficient system storage"),

@@ -41,6 +41,9 @@
 mod script;
 pub use script::Transcript;
 
+mod dialogue;
+pub use dialogue::{Dialogue, Turn};
+
 mod contents;
 pub use contents::check_contents;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 
-use super::Role;
+use super::dialogue::said;
 use super::script::{Cue, Item, Transcript};
 use crate::testing::{Events, Said, Stage, text};
 use crate::{Machine, Step, TlsInfo};
@@ -274,25 +274,7 @@ impl<'a, S: Stage> Player<'a, S> {
             output.copy_to_bytes(output.remaining())
         };
         self.essence.said.extend_from_slice(&bytes);
-        let side = match self.transcript.role {
-            Role::Server => 'S',
-            Role::Client => 'C',
-        };
-        let mut joint = ':';
-        for line in bytes.split_inclusive(|&octet| octet == b'\n') {
-            let shown = match line.strip_suffix(b"\r\n") {
-                Some(line) => text::print(line),
-                None => text::print(line) + "\\",
-            };
-            // An editor may take a space from the end of a line; what we said must stay.
-            let shown = match shown.strip_suffix(' ') {
-                Some(front) => format!("{front}\\x20"),
-                None => shown,
-            };
-            self.lines
-                .push(format!("{side}{joint} {shown}").trim_end().into());
-            joint = '+';
-        }
+        self.lines.extend(said(self.transcript.role, &bytes));
         Ok(())
     }
 }

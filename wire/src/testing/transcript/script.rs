@@ -83,13 +83,7 @@ impl Transcript {
     }
 
     fn add_segment(&mut self, line: &str, joined: bool) -> Result<(), String> {
-        let words = &line[2..];
-        let words = words.strip_prefix(' ').unwrap_or(words);
-        // `\` at the end, unless it is itself escaped, takes the CRLF away.
-        let bytes = match words.strip_suffix('\\') {
-            Some(open) if !open.ends_with('\\') || open.ends_with("\\\\") => text::parse(open)?,
-            _ => [text::parse(words)?, b"\r\n".to_vec()].concat(),
-        };
+        let bytes = octets(line)?;
         if joined {
             let last = self
                 .items
@@ -238,21 +232,39 @@ impl Transcript {
     }
 }
 
-fn duration(words: &str) -> Result<Duration, String> {
+/// What is said in a line, behind its mark.
+pub(super) fn octets(line: &str) -> Result<Vec<u8>, String> {
+    let words = line.get(2..).unwrap_or_default();
+    let words = words.strip_prefix(' ').unwrap_or(words);
+    // A backslash at the end, unless it is itself escaped, takes the CRLF away.
+    let open = words.trim_end_matches('\\');
+    match (words.len() - open.len()) % 2 {
+        0 => Ok([text::parse(words)?, b"\r\n".to_vec()].concat()),
+        _ => text::parse(&words[..words.len() - 1]),
+    }
+}
+
+pub(super) fn duration(words: &str) -> Result<Duration, String> {
     let words = words.trim().trim_start_matches('+');
     let split = words
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(words.len());
     let (number, unit) = words.split_at(split);
     let number: u64 = number.parse().map_err(|_| "a time needs a number")?;
-    Ok(match unit {
-        "ms" => Duration::from_millis(number),
-        "s" | "" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number * 60),
-        "h" => Duration::from_secs(number * 3600),
+    let milliseconds: u64 = match unit {
+        "ms" => 1,
+        "s" | "" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
         _ => return Err(format!("unknown unit {unit}")),
-    })
+    };
+    let time = number.checked_mul(milliseconds).map(Duration::from_millis);
+    let time = time.filter(|time| *time <= LONGEST);
+    time.ok_or_else(|| "longer than a year".to_owned())
 }
+
+/// The longest time that may pass: clocks can still add it.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Streams of up to this many octets are split at every position.
 const SPLIT_EVERYWHERE: usize = 4 * 1024;

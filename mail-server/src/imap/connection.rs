@@ -1,0 +1,439 @@
+//! One connection: the driver's events go to folders, what they tell to the machine.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use imap_proto::response::{CodeWord, Data, Namespace, Namespaces};
+use imap_proto::server::{Event, Refusal, Server};
+use imap_proto::{Error, MailboxName};
+use mailwire::drive::tokio::Driver;
+use mailwire::drive::{DriveError, Next};
+use mailwire::{ApiMisuse, Machine};
+use sasl::server::{Failure, Outcome};
+use tokio::net::TcpStream;
+use tracing::{Instrument, error, info, info_span, warn};
+
+use super::append::Appending;
+use super::fetch::Fetching;
+use super::selected::Selected;
+use super::service::{Service, Session};
+use super::{Imap, find, listing, refusals, selected};
+use crate::auth::{Login, Turn};
+use crate::listener::{Entered, Peer, Shared, Stop, Transport, log_end};
+use crate::store::{Folders, StoreError};
+
+/// Serves one connection to its end.
+pub(super) async fn run<S: Service>(
+    shared: Arc<Shared<Imap>>,
+    stream: TcpStream,
+    peer: Peer,
+    stop: Stop,
+    service: S,
+) {
+    let span = info_span!("imap", peer = %peer.address);
+    let served = async { log_end(serve(&shared, stream, peer, stop, service).await) };
+    served.instrument(span).await;
+}
+
+async fn serve<S: Service>(
+    shared: &Shared<Imap>,
+    stream: TcpStream,
+    peer: Peer,
+    stop: Stop,
+    mut service: S,
+) -> Result<(), DriveError<Error>> {
+    let Entered {
+        transport,
+        peer,
+        tls,
+    } = shared.enter(stream, peer, &stop).await?;
+    let session = Session {
+        peer,
+        tls,
+        authenticated: None,
+    };
+    let mut login = shared.login(peer);
+    let mut machine = match service.connect(&session).await {
+        Ok(()) => Server::new(Arc::clone(&shared.config)),
+        Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
+    };
+    if let Some(tls) = &session.tls {
+        machine.tls_started(tls.clone());
+        if let Some(login) = &mut login {
+            login.tls_started(tls);
+        }
+    }
+    let mut stopping = stop.is_stopped();
+    if stopping {
+        // Before it greets.
+        machine.shutdown();
+    }
+    let mut connection = Connection {
+        driver: Driver::new(machine, transport),
+        session,
+        service,
+        login,
+        folders: None,
+        selected: None,
+        work: None,
+    };
+    connection.offer_mechanisms();
+    let mut stopped = pin!(stop.stopped());
+    loop {
+        let next = tokio::select! {
+            // A client that is never short of commands must not keep us from stopping.
+            biased;
+            () = &mut stopped, if !stopping => {
+                stopping = true;
+                connection.driver.machine().shutdown();
+                continue;
+            }
+            next = connection.driver.next() => next?,
+            () = selected::news(&mut connection.selected) => {
+                connection.hear().await;
+                continue;
+            }
+        };
+        match next {
+            Next::Event(event) => connection.event(event).await,
+            // The machine has room for more of what was asked for.
+            Next::Paused => match connection.work.take() {
+                Some(work) => connection.go_on(work).await,
+                None => {
+                    // Every event is answered before the driver goes on.
+                    error!("an event was left without an answer");
+                    return Ok(());
+                }
+            },
+            Next::StartTls => {
+                let (mut machine, transport) = connection.driver.into_parts();
+                let (transport, info) = shared.upgrade(transport, &stop).await?;
+                if let Some(login) = &mut connection.login {
+                    login.tls_started(&info);
+                }
+                connection.session.tls = Some(info.clone());
+                machine.tls_started(info);
+                connection.driver = Driver::new(machine, transport);
+                connection.offer_mechanisms();
+            }
+            Next::Closed => return Ok(()),
+        }
+    }
+}
+
+struct Connection<S> {
+    driver: Driver<Server, Transport>,
+    session: Session,
+    service: S,
+    /// Its way in, if there is one.
+    login: Option<Login>,
+    /// Once somebody has logged in.
+    folders: Option<Arc<dyn Folders>>,
+    selected: Option<Selected>,
+    /// What takes more than one answer.
+    work: Option<Work>,
+}
+
+enum Work {
+    Append(Box<Appending>),
+    Fetch(Box<Fetching>),
+}
+
+impl<S: Service> Connection<S> {
+    async fn event(&mut self, event: Event) {
+        match event {
+            Event::Login(given) => {
+                let outcome = match &mut self.login {
+                    Some(login) => login.password(&given.user, given.password.expose()).await,
+                    None => Err(Failure::Unavailable),
+                };
+                self.logged_in(outcome).await;
+            }
+            Event::Authenticate(auth) => {
+                let turn = match &mut self.login {
+                    Some(login) => {
+                        let initial = auth.initial_response.as_ref();
+                        let initial = initial.map(|initial| initial.expose());
+                        login.start(auth.mechanism.as_str(), initial).await
+                    }
+                    None => Turn::Done(Err(Failure::Unavailable)),
+                };
+                self.take_turn(turn).await;
+            }
+            Event::AuthData(response) => {
+                let turn = match &mut self.login {
+                    Some(login) => login.respond(response.expose()).await,
+                    None => Turn::Done(Err(Failure::Unavailable)),
+                };
+                self.take_turn(turn).await;
+            }
+            Event::AuthCancelled => {
+                if let Some(login) = &mut self.login {
+                    login.cancel();
+                }
+            }
+            Event::Unauthenticated => {
+                (self.folders, self.selected) = (None, None);
+                self.session.authenticated = None;
+            }
+            Event::Id(client) => info!(?client, "the client says who it is"),
+            Event::Idle => self.hear().await,
+            Event::Rejected(status) => info!(text = %status.text, "command refused"),
+            Event::AppendAborted => self.work = None,
+            Event::Body(octets) => {
+                if let Some(Work::Append(appending)) = &mut self.work {
+                    appending.body(&octets);
+                }
+            }
+            event => {
+                if let Err(refusal) = self.answer(event).await {
+                    // Nothing goes on for what was refused.
+                    self.work = None;
+                    let told = self.driver.machine().no(refusal);
+                    check(told);
+                }
+            }
+        }
+    }
+
+    /// Answers an event of somebody who has logged in.
+    async fn answer(&mut self, event: Event) -> Result<(), Refusal> {
+        let Some(folders) = self.folders.clone() else {
+            return Err(CodeWord::ServerBug.into());
+        };
+        let failed = refusals::of_store;
+        match event {
+            Event::Select(select) => {
+                self.selected = None;
+                let machine = self.driver.machine();
+                let opened = Selected::open(&*folders, &select, machine).await;
+                self.selected = Some(opened.map_err(failed)?);
+            }
+            Event::Close { expunge } => {
+                if let (true, Some(selected)) = (expunge, &self.selected) {
+                    selected.expunge(None).await.map_err(failed)?;
+                }
+                self.selected = None;
+            }
+            Event::Noop => self.hear().await,
+            Event::Create(create) => {
+                let uses = create.special_use;
+                if !create.other_use.is_empty() {
+                    return Err(CodeWord::UseAttr.into());
+                }
+                folders
+                    .create(&create.mailbox, uses)
+                    .await
+                    .map_err(failed)?;
+            }
+            Event::Delete(name) => folders.delete(&name).await.map_err(failed)?,
+            Event::Rename(rename) => {
+                folders
+                    .rename(&rename.from, &rename.to)
+                    .await
+                    .map_err(failed)?;
+            }
+            Event::Subscribe(name) => folders.subscribe(&name, true).await.map_err(failed)?,
+            Event::Unsubscribe(name) => folders.subscribe(&name, false).await.map_err(failed)?,
+            Event::List(list) => {
+                let listed = listing::list(&*folders, &list).await.map_err(failed)?;
+                self.tell(listed);
+            }
+            Event::Namespace => {
+                let mut namespaces = Namespaces::default();
+                let prefix = MailboxName::new("").expect("an empty name");
+                namespaces.personal = Some(vec![Namespace::new(prefix, folders.delimiter())]);
+                self.tell([Data::Namespace(Box::new(namespaces))]);
+            }
+            Event::Status(name, items) => {
+                let limit = self.driver.machine().config().append_limit;
+                let status = listing::status(&*folders, name, &items, limit).await;
+                self.tell([status.map_err(failed)?]);
+            }
+            Event::Append(message) => {
+                let appending = match self.work.take() {
+                    Some(Work::Append(appending)) => appending,
+                    _ => Box::new(Appending::begin(&*folders, &message).await?),
+                };
+                self.work = Some(Work::Append(appending.message(*message)));
+            }
+            Event::AppendUrl(_) => return Err(CodeWord::Cannot.into()),
+            Event::AppendEnd => return self.append_end().await,
+            Event::Refresh(uids) => {
+                let selected = self.selected.as_ref().ok_or(CodeWord::ServerBug)?;
+                for info in selected.messages(&uids).await.map_err(failed)? {
+                    let machine = self.driver.machine();
+                    let told = machine.stored(info.uid, &info.flags, Some(info.mod_seq));
+                    check(told);
+                }
+            }
+            event => return self.answer_about_messages(event, &*folders).await,
+        }
+        let told = self.driver.machine().ok();
+        check(told);
+        Ok(())
+    }
+
+    /// Answers an event about messages of the folder that is selected.
+    async fn answer_about_messages(
+        &mut self,
+        event: Event,
+        folders: &dyn Folders,
+    ) -> Result<(), Refusal> {
+        let failed = refusals::of_store;
+        let machine = self.driver.machine();
+        let Some(selected) = &mut self.selected else {
+            return Err(CodeWord::NonExistent.into());
+        };
+        let told = match event {
+            Event::Expunge(uids) => {
+                selected.expunge(uids.as_ref()).await.map_err(failed)?;
+                selected.hear(machine).await.map_err(failed)?;
+                machine.ok()
+            }
+            Event::Search(search) => {
+                let (found, mod_seq) = find::search(selected, &search).await?;
+                machine.found(found, mod_seq)
+            }
+            Event::Sort(sort) => {
+                let (sorted, mod_seq) = find::sort(selected, &sort).await?;
+                machine.sorted(sorted, mod_seq)
+            }
+            Event::Thread(thread) => machine.threads(find::threads(selected, &thread).await?),
+            Event::Fetch(fetch) => {
+                let fetching = Fetching::begin(selected, *fetch, machine).await;
+                let fetching = Box::new(fetching.map_err(failed)?);
+                self.go_on(Work::Fetch(fetching)).await;
+                return Ok(());
+            }
+            Event::Store(store) => match selected.store(&store, machine).await? {
+                modified if modified.is_empty() => machine.ok(),
+                modified => machine.ok_with(imap_proto::response::Code::Modified(modified)),
+            },
+            Event::Copy(copy) => match selected.copy(folders, &copy).await? {
+                Some(code) => machine.ok_with(code),
+                None => machine.ok(),
+            },
+            Event::Move(copy) => {
+                let code = selected.copy(folders, &copy).await?;
+                selected.remove(&copy.uids).await.map_err(failed)?;
+                selected.hear(machine).await.map_err(failed)?;
+                match code {
+                    Some(code) => machine.ok_with(code),
+                    None => machine.ok(),
+                }
+            }
+            // Not offered, so it does not come.
+            _ => machine.no(CodeWord::Cannot),
+        };
+        check(told);
+        Ok(())
+    }
+
+    /// All messages of an APPEND are there.
+    async fn append_end(&mut self) -> Result<(), Refusal> {
+        let Some(Work::Append(appending)) = self.work.take() else {
+            return Err(CodeWord::ServerBug.into());
+        };
+        let (code, replaced) = appending.end().await?;
+        if let (Some(uid), Some(selected)) = (replaced, &mut self.selected) {
+            let uids = [uid].into_iter().collect();
+            selected.remove(&uids).await.map_err(refusals::of_store)?;
+        }
+        self.hear().await;
+        let told = self.driver.machine().ok_with(code);
+        check(told);
+        Ok(())
+    }
+
+    /// Goes on with what takes more than one answer.
+    async fn go_on(&mut self, work: Work) {
+        match work {
+            Work::Fetch(mut fetching) => {
+                let machine = self.driver.machine();
+                match fetching.go_on(machine).await {
+                    Ok(true) => {
+                        let told = machine.ok();
+                        check(told);
+                    }
+                    Ok(false) => self.work = Some(Work::Fetch(fetching)),
+                    Err(error) => {
+                        let told = machine.no(refusals::of_store(error));
+                        check(told);
+                    }
+                }
+            }
+            Work::Append(_) => error!("a message that is appended waits for nobody"),
+        }
+    }
+
+    /// Tells the machine what has happened to the folder.
+    async fn hear(&mut self) {
+        let machine = self.driver.machine();
+        let Some(selected) = &mut self.selected else {
+            return;
+        };
+        match selected.hear(machine).await {
+            Ok(()) => {}
+            Err(StoreError::NoFolder) => {
+                // It goes by another name, or by none: what is asked of its messages is refused.
+                info!("the selected folder is gone");
+                self.selected = None;
+            }
+            Err(error) => warn!(%error, "no news of the folder"),
+        }
+    }
+
+    fn tell(&mut self, data: impl IntoIterator<Item = Data>) {
+        for data in data {
+            let told = self.driver.machine().data(data);
+            check(told);
+        }
+    }
+
+    /// Announces what can be used on this channel.
+    fn offer_mechanisms(&mut self) {
+        if let Some(login) = &self.login {
+            self.driver.machine().offer_mechanisms(login.names());
+        }
+    }
+
+    async fn take_turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Challenge(challenge) => {
+                let told = self.driver.machine().challenge(&challenge);
+                check(told);
+            }
+            Turn::Done(outcome) => self.logged_in(outcome).await,
+        }
+    }
+
+    /// Somebody has proven who they are, or not.
+    async fn logged_in(&mut self, outcome: Outcome) {
+        let opened = match outcome {
+            Ok(identity) => {
+                self.session.authenticated = Some(identity);
+                self.service.open(&self.session).await
+            }
+            Err(failure) => Err(refusals::of_login(failure)),
+        };
+        let told = match opened {
+            Ok(folders) => {
+                self.folders = Some(folders);
+                self.driver.machine().ok()
+            }
+            Err(refusal) => {
+                self.session.authenticated = None;
+                self.driver.machine().no(refusal)
+            }
+        };
+        check(told);
+    }
+}
+
+/// What does not fit is our mistake, not the client's.
+pub(super) fn check(told: Result<(), ApiMisuse>) {
+    if let Err(error) = told {
+        error!(%error, "an impossible answer");
+    }
+}

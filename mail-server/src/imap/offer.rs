@@ -1,0 +1,47 @@
+//! What is announced.
+
+use imap_proto::{Capability, Extension};
+
+use super::Config;
+use crate::limits::APPEND_OCTETS;
+
+/// A configuration with both protocol versions and all extensions that the listener serves, whatever the store.
+///
+/// Not served yet: ACL, CATENATE, FILTERS, METADATA, MULTISEARCH, NOTIFY, OBJECTID, QUOTA, SAVEDATE,
+/// SORT=DISPLAY, UTF8=ACCEPT and what is Gmail's own.
+pub fn config() -> Config {
+    let mut config = Config::new();
+    let served = [
+        Extension::Imap4Rev2,
+        Extension::Namespace,
+        Extension::UidPlus,
+        Extension::Move,
+        Extension::CondStore,
+        Extension::QResync,
+        Extension::ESearch,
+        Extension::SearchRes,
+        Extension::Sort,
+        Extension::ESort,
+        Extension::Partial,
+        Extension::Within,
+        Extension::SpecialUse,
+        Extension::CreateSpecialUse,
+        Extension::ListExtended,
+        Extension::ListStatus,
+        Extension::Children,
+        Extension::StatusSize,
+        Extension::Binary,
+        Extension::MultiAppend,
+        Extension::Preview,
+        Extension::Replace,
+        Extension::UidOnly,
+    ];
+    config.extensions.extend(served.map(Capability::from));
+    let threads = ["ORDEREDSUBJECT", "REFERENCES"]
+        .map(|algorithm| Capability::Thread(algorithm.parse().expect("a word")));
+    config.extensions.extend(threads);
+    let deflate = "DEFLATE".parse().expect("a word");
+    config.extensions.push(Capability::Compress(deflate));
+    config.append_limit = Some(APPEND_OCTETS);
+    config
+}

@@ -1,0 +1,274 @@
+//! Folders: mailboxes as IMAP needs them, with flags, and with news for those who look on.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use imap_proto::{
+    DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeq, ModSeqOrZero, NumberSet,
+};
+use tokio::sync::watch;
+
+use super::StoreError;
+
+/// The folders of one account. `INBOX` is always there.
+#[async_trait]
+pub trait Folders: Send + Sync {
+    /// What parts the levels of names; `None` if there is one level alone.
+    fn delimiter(&self) -> Option<char>;
+
+    /// All folders, and all names that somebody has subscribed to, in any order.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be read.
+    async fn list(&self) -> Result<Vec<FolderEntry>, StoreError>;
+
+    /// Makes a folder, for a special use (RFC 6154) if one is given. Those above it are made too where they must
+    /// be.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Exists`], or [`StoreError::Unsupported`] for a name or use that cannot be.
+    async fn create(&self, name: &MailboxName, uses: MailboxAttributes) -> Result<(), StoreError>;
+
+    /// Removes a folder and all its messages. Folders below it stay.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`], or [`StoreError::Unsupported`] for `INBOX`.
+    async fn delete(&self, name: &MailboxName) -> Result<(), StoreError>;
+
+    /// Gives a folder, and those below it, another name. From `INBOX` the messages go to a new folder, and it stays.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`] or [`StoreError::Exists`].
+    async fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<(), StoreError>;
+
+    /// Subscribes to a name, or no more. The name need not be that of a folder.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written down.
+    async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), StoreError>;
+
+    /// Opens a folder. All who have it open share one.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`].
+    async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError>;
+}
+
+/// A folder in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderEntry {
+    /// Its name.
+    pub name: MailboxName,
+    /// What it is: its special use, or that there is nothing but the name.
+    pub attributes: MailboxAttributes,
+    /// Whether somebody has subscribed to it.
+    pub subscribed: bool,
+}
+
+impl FolderEntry {
+    /// A folder that is there.
+    pub fn new(name: MailboxName) -> Self {
+        Self {
+            name,
+            attributes: MailboxAttributes::empty(),
+            subscribed: false,
+        }
+    }
+}
+
+/// A folder that is open.
+///
+/// Messages have UIDs, which rise and are never given again, and mod-sequences (RFC 7162), which rise with each
+/// change. What is asked for and is no more there is passed over.
+#[async_trait]
+pub trait Folder: Send + Sync {
+    /// How it is. What other programs have done to it is found out first.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read; [`StoreError::NoFolder`] once it was deleted.
+    async fn state(&self) -> Result<FolderState, StoreError>;
+
+    /// What has changed behind a mod-sequence: with 0 all that is there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError>;
+
+    /// Those of the messages that are there.
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError>;
+
+    /// Messages of which nobody has asked this before: they are recent to whoever asks (RFC 3501 section
+    /// 2.3.2).
+    ///
+    /// # Errors
+    ///
+    /// If the folder cannot be read.
+    async fn take_recent(&self) -> Result<NumberSet, StoreError>;
+
+    /// The whole message, with CRLF line ends.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Gone`] if it is not there, or no more.
+    async fn read(&self, uid: NonZeroU32) -> Result<Bytes, StoreError>;
+
+    /// Adds messages, all or none, and gives their UIDs in order.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be stored.
+    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<NonZeroU32>, StoreError>;
+
+    /// Changes the flags of messages, except of those that have changed behind `unchanged_since`, and gives those
+    /// (RFC 7162 section 3.1.3).
+    ///
+    /// # Errors
+    ///
+    /// If not all could be changed.
+    async fn change(
+        &self,
+        uids: &NumberSet,
+        change: &FlagChange,
+        unchanged_since: Option<ModSeqOrZero>,
+    ) -> Result<NumberSet, StoreError>;
+
+    /// Adds copies of messages to another folder, all or none, and gives the UIDs of both in order.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be copied.
+    async fn copy(
+        &self,
+        uids: &NumberSet,
+        to: &dyn Folder,
+    ) -> Result<(Vec<NonZeroU32>, Vec<NonZeroU32>), StoreError> {
+        let (mut from, mut copies) = (Vec::new(), Vec::new());
+        for info in self.messages(uids).await? {
+            copies.push(NewMessage {
+                octets: self.read(info.uid).await?,
+                flags: info.flags,
+                internal_date: Some(info.internal_date),
+            });
+            from.push(info.uid);
+        }
+        let to = match copies.is_empty() {
+            true => Vec::new(),
+            false => to.append(copies).await?,
+        };
+        Ok((from, to))
+    }
+
+    /// Removes messages for good.
+    ///
+    /// # Errors
+    ///
+    /// If not all could be removed.
+    async fn expunge(&self, uids: &NumberSet) -> Result<(), StoreError>;
+
+    /// The last mod-sequence, each time it has changed: for those who wait for news.
+    fn news(&self) -> watch::Receiver<u64>;
+}
+
+/// How a folder is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderState {
+    /// Of the same value as long as UIDs mean the same messages.
+    pub uid_validity: NonZeroU32,
+    /// The UID that the next message will have, or a lower one.
+    pub uid_next: NonZeroU32,
+    /// The last mod-sequence.
+    pub mod_seq: ModSeq,
+}
+
+/// What has changed in a folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Messages that are new or have changed, by UID.
+    pub messages: Vec<Info>,
+    /// Those that are gone. Some of them may never have been seen.
+    pub gone: NumberSet,
+    /// The last mod-sequence: changes from here on come next time.
+    pub mod_seq: ModSeqOrZero,
+}
+
+/// What is known of a message without a look into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// Its name in the folder.
+    pub uid: NonZeroU32,
+    /// Its flags, `\Recent` never among them.
+    pub flags: Flags,
+    /// When it has changed.
+    pub mod_seq: ModSeq,
+    /// When it was received.
+    pub internal_date: DateTime,
+    /// How many octets it has with CRLF line ends.
+    pub size: u64,
+}
+
+/// A message for a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by whoever appends")]
+pub struct NewMessage {
+    /// Its octets, with CRLF line ends.
+    pub octets: Bytes,
+    /// The flags that it has from the beginning.
+    pub flags: Flags,
+    /// When it was received, if that is not now.
+    pub internal_date: Option<DateTime>,
+}
+
+/// What becomes of the flags of messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 9051 has these three")]
+pub enum FlagChange {
+    /// They have these and no others.
+    Replace(Flags),
+    /// They have these too.
+    Add(Flags),
+    /// They have these no more.
+    Remove(Flags),
+}
+
+impl FlagChange {
+    /// The flags behind the change. `\Recent` is the server's own and stays out.
+    pub fn apply(&self, flags: &Flags) -> Flags {
+        let mut changed = match self {
+            Self::Replace(wanted) => wanted.clone(),
+            Self::Add(more) => {
+                let mut changed = flags.clone();
+                more.iter().for_each(|flag| {
+                    changed.insert(flag);
+                });
+                changed
+            }
+            Self::Remove(less) => {
+                let mut changed = flags.clone();
+                less.iter().for_each(|flag| {
+                    changed.remove(&flag);
+                });
+                changed
+            }
+        };
+        changed.remove(&Flag::Recent);
+        changed
+    }
+}

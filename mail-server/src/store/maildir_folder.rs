@@ -1,0 +1,631 @@
+//! A Maildir as a folder of IMAP.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use imap_proto::{DateTime, Flag, Flags, ModSeqOrZero, NumberSet};
+use mailbox_formats::MailboxError;
+use mailbox_formats::maildir::{Entry, Keywords, Letters, Maildir, Options, Place, publish_all};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+
+use super::folder::{Changes, FlagChange, Folder, FolderState, Info, NewMessage};
+use super::ledger::Ledger;
+use super::maildir_inbox::count;
+use super::mod_seqs::{self, Log};
+use super::{StoreError, lost};
+use crate::limits::{MAILDIR_TICK, MAILDIR_TRUST};
+
+/// A folder that all sessions share.
+#[derive(Debug, Clone)]
+pub(super) struct MaildirFolder(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    maildir: Maildir,
+    /// `None` before it was read, and when it was deleted.
+    state: Mutex<Option<State>>,
+    news: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    ledger: Ledger<Entry>,
+    log: Log,
+    seen: Seen,
+}
+
+/// When the folder was read, and how it looked before.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    stamp: Stamp,
+    at: SystemTime,
+    /// Since then only we are known to have changed it.
+    unless_ours: Option<Instant>,
+}
+
+/// When something was last put into the two directories, or taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    new: SystemTime,
+    cur: SystemTime,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Result<Self, StoreError> {
+        let modified = |directory| fs::metadata(path.join(directory))?.modified();
+        let stamp = || {
+            io::Result::Ok(Self {
+                new: modified("new")?,
+                cur: modified("cur")?,
+            })
+        };
+        stamp().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => StoreError::NoFolder,
+            _ => StoreError::Read(error),
+        })
+    }
+}
+
+impl MaildirFolder {
+    pub(super) fn new(maildir: Maildir) -> Self {
+        Self(Arc::new(Shared {
+            maildir,
+            state: Mutex::new(None),
+            news: watch::Sender::new(0),
+        }))
+    }
+
+    /// Lets those who wait look: something was delivered.
+    pub(super) fn poke(&self) {
+        self.0.news.send_modify(|_| {});
+    }
+
+    /// Whether anybody waits for news.
+    pub(super) fn is_watched(&self) -> bool {
+        self.0.news.receiver_count() > 0
+    }
+
+    /// Looks whether others have changed it, and tells those who wait.
+    pub(super) async fn look(&self) {
+        // Whoever needs the folder is told what is wrong with it.
+        let _ = self.with(|_, _| Ok(())).await;
+    }
+
+    /// Does something where blocking is allowed, with the folder as it is now.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Maildir, &mut State) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let shared = Arc::clone(&self.0);
+        let done = spawn_blocking(move || shared.with(work));
+        done.await.map_err(|_| lost())?
+    }
+}
+
+impl Shared {
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&Maildir, &mut State) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = match held.take() {
+            Some(state) => state.synced(&self.maildir)?,
+            None => State::read(&self.maildir)?,
+        };
+        let state = held.insert(state);
+        let done = work(&self.maildir, state);
+        // A log that cannot be written is a log that was lost.
+        if state.log.flush().is_err() {
+            let _ = state.begin_log();
+        }
+        let mod_seq = state.ledger.state().mod_seq.value();
+        let told = |last: &mut u64| std::mem::replace(last, mod_seq) != mod_seq;
+        self.news.send_if_modified(told);
+        done
+    }
+}
+
+impl State {
+    /// Reads a folder for the first time.
+    fn read(maildir: &Maildir) -> Result<Self, StoreError> {
+        let seen = Seen::now(maildir)?;
+        let uids = maildir.uids()?;
+        let keywords = maildir.keywords()?;
+        let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        let validity = number(uids.validity);
+        let log = Log::new(maildir.path());
+        let past = log.read(validity);
+        let now = mod_seqs::of_now();
+        let mut ledger = Ledger::new(validity);
+        let last = past.as_ref().map_or(now, |past| past.last);
+        let mut fresh = Vec::new();
+        for (uid, entry) in uids.messages {
+            let uid = number(uid);
+            let known = past.as_ref().and_then(|past| past.messages.get(&uid));
+            let known = known.filter(|(_, letters)| *letters == entry.letters());
+            let Some((date, size)) = look_at(maildir, &entry) else {
+                continue;
+            };
+            let mod_seq = known.map(|(mod_seq, _)| *mod_seq);
+            if mod_seq.is_none() {
+                fresh.push(uid);
+            }
+            let info = Info {
+                uid,
+                flags: flags_of(entry.letters(), &keywords),
+                mod_seq: mod_seq.unwrap_or_else(|| now.max(last)),
+                internal_date: date,
+                size,
+            };
+            ledger.insert(info, entry);
+        }
+        ledger.raise(number(uids.next), last);
+        let mut state = Self { ledger, log, seen };
+        match past {
+            Some(past) if !past.is_long => {
+                state.ledger.remember(past.gone, past.forgotten.into());
+                for uid in past.messages.keys() {
+                    if state.ledger.get(*uid).is_none() {
+                        // It went while nobody looked.
+                        state.ledger.raise(NonZeroU32::MIN, now);
+                        let mod_seq = state.ledger.lose(*uid);
+                        state.log.gone(*uid, mod_seq);
+                    }
+                }
+                for uid in fresh {
+                    if let Some(entry) = state.ledger.get(uid) {
+                        let (mod_seq, letters) = (entry.info.mod_seq, entry.place.letters());
+                        state.log.changed(uid, mod_seq, letters);
+                    }
+                }
+            }
+            _ => {
+                let forgotten = state.ledger.state().mod_seq.into();
+                state.ledger.remember(Vec::new(), forgotten);
+                // Without it the next start costs more, and that is all.
+                let _ = state.begin_log();
+            }
+        }
+        Ok(state)
+    }
+
+    fn begin_log(&mut self) -> io::Result<()> {
+        let state = self.ledger.state();
+        let entries = self.ledger.entries();
+        let entries =
+            entries.map(|entry| (entry.info.uid, entry.info.mod_seq, entry.place.letters()));
+        self.log
+            .rewrite(state.uid_validity, state.mod_seq.into(), entries)
+    }
+
+    /// The same folder, with what others have done to it.
+    fn synced(mut self, maildir: &Maildir) -> Result<Self, StoreError> {
+        let now = Seen::now(maildir)?;
+        if self.seen.still_holds(&now) {
+            return Ok(self);
+        }
+        let uids = maildir.uids()?;
+        if NonZeroU32::new(uids.validity) != Some(self.ledger.state().uid_validity) {
+            return Self::read(maildir);
+        }
+        self.seen = now;
+        let mut keywords = None;
+        let mut there = Vec::with_capacity(uids.messages.len());
+        for (uid, entry) in uids.messages {
+            let Some(uid) = NonZeroU32::new(uid) else {
+                continue;
+            };
+            there.push(uid);
+            let known = self.ledger.get_mut(uid);
+            let letters = known.as_ref().map(|known| known.place.letters());
+            if let Some(known) = known {
+                if letters == Some(entry.letters()) {
+                    known.place = entry;
+                    continue;
+                }
+            }
+            let keywords = match &keywords {
+                Some(keywords) => keywords,
+                None => keywords.insert(maildir.keywords()?),
+            };
+            let flags = flags_of(entry.letters(), keywords);
+            let letters = entry.letters();
+            if let Some(known) = self.ledger.get_mut(uid) {
+                known.place = entry;
+                self.ledger.set_flags(uid, flags);
+            } else {
+                let Some((internal_date, size)) = look_at(maildir, &entry) else {
+                    continue;
+                };
+                let mod_seq = self.ledger.next_mod_seq();
+                let info = Info {
+                    uid,
+                    flags,
+                    mod_seq,
+                    internal_date,
+                    size,
+                };
+                self.ledger.insert(info, entry);
+            }
+            if let Some(known) = self.ledger.get(uid) {
+                self.log.changed(uid, known.info.mod_seq, letters);
+            }
+        }
+        let known = self.ledger.entries().map(|entry| entry.info.uid);
+        let gone: Vec<_> = known
+            .filter(|uid| there.binary_search(uid).is_err())
+            .collect();
+        for uid in gone {
+            self.ledger.remove(uid);
+            self.log.gone(uid, self.ledger.state().mod_seq);
+        }
+        Ok(self)
+    }
+
+    /// What we have changed ourselves need not be read again at once.
+    fn is_ours(&mut self, maildir: &Maildir) {
+        if let Ok(now) = Seen::now(maildir) {
+            let since = self.seen.unless_ours.unwrap_or_else(Instant::now);
+            self.seen = Seen {
+                unless_ours: Some(since),
+                ..now
+            };
+        }
+    }
+}
+
+impl Seen {
+    fn now(maildir: &Maildir) -> Result<Self, StoreError> {
+        // The time is taken first: what happens between is seen again.
+        let at = SystemTime::now();
+        Ok(Self {
+            stamp: Stamp::of(maildir.path())?,
+            at,
+            unless_ours: None,
+        })
+    }
+
+    /// Whether nothing can have happened that was not seen.
+    fn still_holds(&self, now: &Self) -> bool {
+        // A directory that changes twice within a tick of its clock has the same time.
+        let settled = |time: SystemTime| {
+            self.at
+                .duration_since(time)
+                .is_ok_and(|age| age > MAILDIR_TICK)
+        };
+        match self.unless_ours {
+            Some(since) => self.stamp == now.stamp && since.elapsed() < MAILDIR_TRUST,
+            None => self.stamp == now.stamp && settled(now.stamp.new) && settled(now.stamp.cur),
+        }
+    }
+}
+
+#[async_trait]
+impl Folder for MaildirFolder {
+    async fn state(&self) -> Result<FolderState, StoreError> {
+        self.with(|_, state| Ok(state.ledger.state())).await
+    }
+
+    async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError> {
+        self.with(move |_, state| Ok(state.ledger.changes(since)))
+            .await
+    }
+
+    async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError> {
+        let uids = uids.clone();
+        self.with(move |_, state| {
+            let messages = state.ledger.among(&uids);
+            Ok(messages.map(|entry| entry.info.clone()).collect())
+        })
+        .await
+    }
+
+    async fn take_recent(&self) -> Result<NumberSet, StoreError> {
+        self.with(|maildir, state| {
+            let recent = state.ledger.entries();
+            let recent = recent.filter(|entry| entry.place.place() == Place::New);
+            let recent: Vec<_> = recent.map(|entry| entry.info.uid).collect();
+            for uid in &recent {
+                let Some(entry) = state.ledger.get_mut(*uid) else {
+                    continue;
+                };
+                match maildir.change(&entry.place, |letters| letters) {
+                    Ok(moved) => entry.place = moved,
+                    Err(MailboxError::Vanished(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if !recent.is_empty() {
+                state.is_ours(maildir);
+            }
+            Ok(recent.into_iter().collect())
+        })
+        .await
+    }
+
+    async fn read(&self, uid: NonZeroU32) -> Result<Bytes, StoreError> {
+        let shared = Arc::clone(&self.0);
+        let read = spawn_blocking(move || {
+            let entry = {
+                let held = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+                let entry = held.as_ref().and_then(|state| state.ledger.get(uid));
+                entry.map(|entry| entry.place.clone())
+            };
+            let entry = match entry {
+                Some(entry) => entry,
+                None => shared.with(|_, state| {
+                    let entry = state.ledger.get(uid).ok_or(StoreError::Gone)?;
+                    Ok(entry.place.clone())
+                })?,
+            };
+            let mut opened = match shared.maildir.open_message(&entry) {
+                Err(MailboxError::Vanished(_)) => return Err(StoreError::Gone),
+                opened => opened?,
+            };
+            let stored = entry.name().sizes().stored.unwrap_or(0);
+            let mut octets = Vec::with_capacity(usize::try_from(stored).unwrap_or(0) + 1);
+            opened.file.read_to_end(&mut octets)?;
+            Ok(with_crlf(octets))
+        });
+        read.await.map_err(|_| lost())?
+    }
+
+    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<NonZeroU32>, StoreError> {
+        self.with(move |maildir, state| {
+            let mut staged = Vec::with_capacity(messages.len());
+            for message in &messages {
+                let letters = letters_of(&message.flags, maildir)?;
+                let mut options = Options::default();
+                if !letters.is_empty() {
+                    options = options.letters(letters);
+                }
+                if let Some(received) = message.internal_date.and_then(system_time) {
+                    options = options.received(received);
+                }
+                let mut delivery = maildir.deliver(options)?;
+                // A failure is told by `stage`.
+                let _ = delivery.write_all(&message.octets);
+                staged.push(delivery.stage()?);
+            }
+            let mut published = Vec::with_capacity(staged.len());
+            let mut failed = None;
+            for result in publish_all(staged) {
+                match result {
+                    Ok(delivered) => published.push(delivered.path),
+                    Err(error) => failed = Some(error),
+                }
+            }
+            if let Some(error) = failed {
+                // All or none.
+                for path in published {
+                    let _ = fs::remove_file(path);
+                }
+                return Err(error.into());
+            }
+            *state = std::mem::replace(state, State::empty(maildir)).read_again(maildir)?;
+            let uids = published.iter().map(|path| {
+                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+                let unique = mailbox_formats::maildir::FileName::new(name);
+                let mut entries = state.ledger.entries();
+                let found = entries.find(|entry| entry.place.unique() == unique.unique());
+                found.map(|entry| entry.info.uid).ok_or(StoreError::Gone)
+            });
+            uids.collect()
+        })
+        .await
+    }
+
+    async fn change(
+        &self,
+        uids: &NumberSet,
+        change: &FlagChange,
+        unchanged_since: Option<ModSeqOrZero>,
+    ) -> Result<NumberSet, StoreError> {
+        let (uids, change) = (uids.clone(), change.clone());
+        self.with(move |maildir, state| {
+            let (planned, modified) = state.ledger.plan(&uids, &change, unchanged_since);
+            for (uid, flags) in planned {
+                let wanted = letters_of(&flags, maildir)?;
+                let Some(entry) = state.ledger.get_mut(uid) else {
+                    continue;
+                };
+                let before = entry.place.letters();
+                let (added, removed) = (wanted.without(before), ours(before).without(wanted));
+                // What others change at the same time comes true as well.
+                let changed =
+                    maildir.change(&entry.place, |letters| letters.with(added).without(removed));
+                match changed {
+                    Ok(changed) => {
+                        let letters = changed.letters();
+                        entry.place = changed;
+                        state.ledger.set_flags(uid, flags);
+                        if let Some(entry) = state.ledger.get(uid) {
+                            state.log.changed(uid, entry.info.mod_seq, letters);
+                        }
+                    }
+                    Err(MailboxError::Vanished(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            state.is_ours(maildir);
+            Ok(modified)
+        })
+        .await
+    }
+
+    async fn expunge(&self, uids: &NumberSet) -> Result<(), StoreError> {
+        let uids = uids.clone();
+        self.with(move |maildir, state| {
+            let there: Vec<_> = state
+                .ledger
+                .among(&uids)
+                .map(|entry| entry.info.uid)
+                .collect();
+            for uid in there {
+                if let Some(entry) = state.ledger.get(uid) {
+                    maildir.expunge(&entry.place)?;
+                }
+                state.ledger.remove(uid);
+                state.log.gone(uid, state.ledger.state().mod_seq);
+            }
+            maildir.sync()?;
+            state.is_ours(maildir);
+            Ok(())
+        })
+        .await
+    }
+
+    fn news(&self) -> watch::Receiver<u64> {
+        self.0.news.subscribe()
+    }
+}
+
+impl State {
+    /// One of nothing, for a moment.
+    fn empty(maildir: &Maildir) -> Self {
+        Self {
+            ledger: Ledger::new(NonZeroU32::MIN),
+            log: Log::new(maildir.path()),
+            seen: Seen {
+                stamp: Stamp {
+                    new: UNIX_EPOCH,
+                    cur: UNIX_EPOCH,
+                },
+                at: UNIX_EPOCH,
+                unless_ours: None,
+            },
+        }
+    }
+
+    /// The same folder, read whatever the times of its directories are.
+    fn read_again(mut self, maildir: &Maildir) -> Result<Self, StoreError> {
+        self.seen = Self::empty(maildir).seen;
+        self.synced(maildir)
+    }
+}
+
+/// When a message was received, and its size with CRLF. `None` if it is gone.
+fn look_at(maildir: &Maildir, entry: &Entry) -> Option<(DateTime, u64)> {
+    let path: PathBuf = maildir
+        .path()
+        .join(entry.place().directory())
+        .join(entry.name().as_os_str());
+    let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified());
+    let modified = match modified {
+        Ok(modified) => modified,
+        // It may have another name by now.
+        Err(_) => maildir
+            .open_message(entry)
+            .ok()?
+            .file
+            .metadata()
+            .ok()?
+            .modified()
+            .ok()?,
+    };
+    let size = match entry.name().sizes().wire {
+        Some(size) => size,
+        None => count(maildir, entry).ok()?,
+    };
+    Some((date_time(modified), size))
+}
+
+fn date_time(time: SystemTime) -> DateTime {
+    let seconds = match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(0),
+        Err(_) => 0,
+    };
+    DateTime::from_unix_seconds(seconds, 0)
+        .unwrap_or_else(|_| DateTime::from_unix_seconds(0, 0).expect("there was a year 1970"))
+}
+
+fn system_time(date: DateTime) -> Option<SystemTime> {
+    let seconds = u64::try_from(date.unix_seconds()).ok()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+}
+
+const FLAGS: [(Letters, Flag); 5] = [
+    (Letters::REPLIED, Flag::Answered),
+    (Letters::FLAGGED, Flag::Flagged),
+    (Letters::TRASHED, Flag::Deleted),
+    (Letters::SEEN, Flag::Seen),
+    (Letters::DRAFT, Flag::Draft),
+];
+
+/// Of a message that was sent on: Maildir has a letter for it, IMAP a keyword.
+const FORWARDED: &str = "$Forwarded";
+
+fn flags_of(letters: Letters, keywords: &Keywords) -> Flags {
+    let system = FLAGS.iter().filter(|(letter, _)| letters.contains(*letter));
+    let mut flags: Flags = system.map(|(_, flag)| flag.clone()).collect();
+    if letters.contains(Letters::PASSED) {
+        flags.extend(FORWARDED.parse());
+    }
+    let names = keywords
+        .names(letters)
+        .filter_map(|name| std::str::from_utf8(name).ok());
+    flags.extend(names.filter_map(|name| name.parse().ok()));
+    flags
+}
+
+/// The letters of flags. Keywords that have none yet get one.
+fn letters_of(flags: &Flags, maildir: &Maildir) -> Result<Letters, StoreError> {
+    let mut letters = Letters::NONE;
+    let mut names = Vec::new();
+    for flag in flags.iter() {
+        if let Some((letter, _)) = FLAGS.iter().find(|(_, known)| *known == flag) {
+            letters = letters.with(*letter);
+        } else if let Flag::Keyword(keyword) = flag {
+            match keyword.is(FORWARDED) {
+                true => letters = letters.with(Letters::PASSED),
+                false => names.push(keyword),
+            }
+        }
+    }
+    if names.is_empty() {
+        return Ok(letters);
+    }
+    let names: Vec<&[u8]> = names.iter().map(|name| name.as_str().as_bytes()).collect();
+    Ok(letters.with(maildir.keyword_letters(&names)?))
+}
+
+/// The letters that mean flags of IMAP. Others are somebody else's, and stay.
+fn ours(letters: Letters) -> Letters {
+    let known = FLAGS
+        .iter()
+        .map(|(letter, _)| *letter)
+        .chain([Letters::PASSED]);
+    let keywords = (0..26).filter_map(Letters::keyword);
+    let all = known.chain(keywords).fold(Letters::NONE, Letters::with);
+    letters.without(letters.without(all))
+}
+
+/// With CRLF for each LF that has no CR.
+fn with_crlf(octets: Vec<u8>) -> Bytes {
+    let bare = memchr::memchr_iter(b'\n', &octets);
+    let bare = bare
+        .filter(|at| *at == 0 || octets[at - 1] != b'\r')
+        .count();
+    if bare == 0 {
+        return octets.into();
+    }
+    let mut converted = Vec::with_capacity(octets.len() + bare);
+    let mut from = 0;
+    for at in memchr::memchr_iter(b'\n', &octets) {
+        converted.extend_from_slice(&octets[from..at]);
+        if !converted.ends_with(b"\r") {
+            converted.push(b'\r');
+        }
+        converted.push(b'\n');
+        from = at + 1;
+    }
+    converted.extend_from_slice(&octets[from..]);
+    converted.into()
+}

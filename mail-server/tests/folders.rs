@@ -1,0 +1,398 @@
+//! The folders of every store: what is done to them, and what others hear of it.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use imap_proto::{Flag, Flags, MailboxAttributes, MailboxName, ModSeqOrZero, NumberSet};
+use mail_server::store::{
+    Account, Copy, FileStore, FlagChange, Folder, Folders, Mailstore, MemoryStore, NewMessage,
+    StoreError,
+};
+use mailbox_formats::maildir::{Letters, Maildir};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+fn alice() -> Account {
+    "alice@example.org".parse().expect("an account")
+}
+
+fn name(name: &str) -> MailboxName {
+    MailboxName::new(name).expect("a name")
+}
+
+fn set(text: &str) -> NumberSet {
+    text.parse().expect("a set")
+}
+
+fn flags(names: &str) -> Flags {
+    let names = names.split_whitespace();
+    names.map(|name| name.parse().expect("a flag")).collect()
+}
+
+fn message(text: &str, names: &str) -> NewMessage {
+    NewMessage {
+        octets: Bytes::copy_from_slice(text.as_bytes()),
+        flags: flags(names),
+        internal_date: Some("17-Jul-1996 02:44:25 +0000".parse().expect("a date")),
+    }
+}
+
+/// Each store, with the folder that it needs.
+fn stores() -> Vec<(Arc<dyn Mailstore>, Option<TempDir>)> {
+    let maildirs = tempfile::tempdir().expect("a folder");
+    vec![
+        (Arc::new(MemoryStore::new()), None),
+        (
+            Arc::new(FileStore::maildir(maildirs.path())),
+            Some(maildirs),
+        ),
+    ]
+}
+
+async fn names(folders: &Arc<dyn Folders>) -> Vec<String> {
+    let listed = folders.list().await.expect("a list");
+    let line = |entry: mail_server::store::FolderEntry| {
+        let subscribed = if entry.subscribed { " subscribed" } else { "" };
+        let attributes: Vec<_> = entry.attributes.names().collect();
+        format!("{}{subscribed} {}", entry.name, attributes.join(" "))
+            .trim_end()
+            .to_owned()
+    };
+    let mut lines: Vec<_> = listed.into_iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+async fn told(folder: &Arc<dyn Folder>, since: ModSeqOrZero) -> (Vec<String>, String) {
+    let changes = folder.changes(since).await.expect("changes");
+    let line = |info: mail_server::store::Info| format!("{} {}", info.uid, info.flags);
+    let lines = changes.messages.into_iter().map(line);
+    (
+        lines.map(|line| line.trim_end().to_owned()).collect(),
+        changes.gone.to_string(),
+    )
+}
+
+#[tokio::test]
+async fn folders_are_made_renamed_and_removed() {
+    for (store, _kept) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        assert_eq!(names(&folders).await, ["INBOX"]);
+        let none = MailboxAttributes::empty();
+        folders
+            .create(&name("Lists/Züge.1"), none)
+            .await
+            .expect("made");
+        folders
+            .create(&name("Sent/"), MailboxAttributes::SENT)
+            .await
+            .expect("made");
+        assert_eq!(
+            names(&folders).await,
+            ["INBOX", "Lists", "Lists/Züge.1", "Sent Sent"]
+        );
+        for taken in ["inbox", "Sent", "Lists"] {
+            let again = folders.create(&name(taken), none).await;
+            assert!(matches!(again, Err(StoreError::Exists)), "{taken}");
+        }
+        for impossible in ["a//b", "/a"] {
+            let made = folders.create(&name(impossible), none).await;
+            assert!(matches!(made, Err(StoreError::Unsupported)), "{impossible}");
+        }
+
+        folders
+            .subscribe(&name("Lists/Züge.1"), true)
+            .await
+            .expect("subscribed");
+        folders
+            .subscribe(&name("nowhere"), true)
+            .await
+            .expect("subscribed");
+        folders
+            .rename(&name("Lists"), &name("Old"))
+            .await
+            .expect("renamed");
+        folders
+            .rename(&name("Sent"), &name("Out"))
+            .await
+            .expect("renamed");
+        assert_eq!(
+            names(&folders).await,
+            [
+                "INBOX",
+                "Lists/Züge.1 subscribed NonExistent",
+                "Old",
+                "Old/Züge.1",
+                "Out Sent",
+                "nowhere subscribed NonExistent"
+            ]
+        );
+        let below = folders.rename(&name("Old"), &name("Old/itself")).await;
+        assert!(matches!(below, Err(StoreError::Unsupported)));
+        folders.delete(&name("Old")).await.expect("removed");
+        let gone = folders.open(&name("Old")).await;
+        assert!(matches!(gone, Err(StoreError::NoFolder)));
+        folders
+            .open(&name("Old/Züge.1"))
+            .await
+            .expect("what is below stays");
+        let inbox = folders.delete(&name("INBOX")).await;
+        assert!(matches!(inbox, Err(StoreError::Unsupported)));
+    }
+}
+
+#[tokio::test]
+async fn messages_are_changed_and_others_hear_of_it() {
+    for (store, _kept) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        let folder = folders.open(&name("INBOX")).await.expect("INBOX");
+        let added = vec![
+            message("Subject: 1\r\n\r\n", "\\Seen $Work"),
+            message("2\r\n", ""),
+        ];
+        let uids = folder.append(added).await.expect("added");
+        assert_eq!(uids.len(), 2);
+        let (lines, gone) = told(&folder, ModSeqOrZero::ZERO).await;
+        assert_eq!(lines, ["1 \\Seen $Work", "2"]);
+        assert_eq!(gone, "");
+        let read = folder.read(uids[0]).await.expect("it is there");
+        assert_eq!(read, "Subject: 1\r\n\r\n");
+        let info = &folder.messages(&set("1")).await.expect("it is there")[0];
+        assert_eq!(info.internal_date.unix_seconds(), 837_571_465);
+        assert_eq!(info.size, 14);
+
+        let before = folder.state().await.expect("a state");
+        let add = FlagChange::Add(flags("\\Flagged $Work"));
+        let modified = folder
+            .change(&set("1:9"), &add, None)
+            .await
+            .expect("changed");
+        assert!(modified.is_empty());
+        let (lines, _) = told(&folder, before.mod_seq.into()).await;
+        assert_eq!(lines, ["1 \\Flagged \\Seen $Work", "2 \\Flagged $Work"]);
+        // Those that have changed since are left alone.
+        let replace = FlagChange::Replace(Flags::new());
+        let since = Some(before.mod_seq.into());
+        let modified = folder
+            .change(&set("1:2"), &replace, since)
+            .await
+            .expect("changed");
+        assert_eq!(modified.to_string(), "1:2");
+
+        let other = folders.open(&name("INBOX")).await.expect("INBOX");
+        let mut news = other.news();
+        news.mark_unchanged();
+        let middle = folder.state().await.expect("a state");
+        folder.expunge(&set("1,7")).await.expect("removed");
+        timeout(Duration::from_secs(5), news.changed())
+            .await
+            .expect("news")
+            .expect("news");
+        assert_eq!(
+            told(&other, middle.mod_seq.into()).await,
+            (vec![], "1".into())
+        );
+        assert!(matches!(other.read(uids[0]).await, Err(StoreError::Gone)));
+
+        // A number is never given twice.
+        let uids = folder
+            .append(vec![message("3\r\n", "\\Draft")])
+            .await
+            .expect("added");
+        assert_eq!(uids, [NonZeroU32::new(3).expect("not 0")]);
+    }
+}
+
+#[tokio::test]
+async fn copies_keep_flags_and_dates() {
+    for (store, _kept) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        folders
+            .create(&name("Archive"), MailboxAttributes::empty())
+            .await
+            .expect("made");
+        let inbox = folders.open(&name("INBOX")).await.expect("INBOX");
+        let archive = folders.open(&name("Archive")).await.expect("a folder");
+        inbox
+            .append(vec![message("1\r\n", "\\Seen $Work \\Answered")])
+            .await
+            .expect("added");
+        let (from, to) = inbox.copy(&set("1:5"), &*archive).await.expect("copied");
+        assert_eq!((from.len(), to.len()), (1, 1));
+        let copied = &archive.messages(&set("1")).await.expect("there")[0];
+        let original = &inbox.messages(&set("1")).await.expect("there")[0];
+        let sorted = |flags: &Flags| {
+            let mut names: Vec<_> = flags.iter().map(|flag| flag.to_string()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(sorted(&copied.flags), sorted(&original.flags));
+        assert_eq!(copied.internal_date, original.internal_date);
+    }
+}
+
+#[tokio::test]
+async fn what_is_delivered_is_news_and_recent_once() {
+    for (store, _kept) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        let folder = folders.open(&name("INBOX")).await.expect("INBOX");
+        assert!(folder.take_recent().await.expect("none").is_empty());
+        let mut news = folder.news();
+        news.mark_unchanged();
+        let copies = vec![Copy {
+            account: alice(),
+            header: "X-Test: 1\r\n".into(),
+        }];
+        let mut delivery = store
+            .deliver("tom@example.net", copies)
+            .await
+            .expect("room");
+        delivery.write(b"Subject: new\r\n\r\n").await.expect("room");
+        for copy in delivery.commit().await {
+            copy.expect("it is stored");
+        }
+        timeout(Duration::from_secs(5), news.changed())
+            .await
+            .expect("news")
+            .expect("news");
+        assert_eq!(told(&folder, ModSeqOrZero::ZERO).await.0, ["1"]);
+        assert_eq!(folder.take_recent().await.expect("one").to_string(), "1");
+        assert!(folder.take_recent().await.expect("none").is_empty());
+    }
+}
+
+/// A Maildir of one account, by a store that is new each time, as behind a restart.
+struct OnDisk {
+    root: TempDir,
+}
+
+impl OnDisk {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder");
+        Self { root }
+    }
+
+    async fn inbox(&self) -> Arc<dyn Folder> {
+        let store = FileStore::maildir(self.root.path());
+        let folders = store.folders(&alice()).await.expect("folders");
+        folders.open(&name("INBOX")).await.expect("INBOX")
+    }
+
+    fn path(&self) -> PathBuf {
+        FileStore::maildir(self.root.path()).path(&alice())
+    }
+}
+
+#[tokio::test]
+async fn mod_sequences_outlive_a_restart() {
+    let disk = OnDisk::new();
+    let folder = disk.inbox().await;
+    let three = (1..4).map(|_| message("x\r\n", "")).collect();
+    folder.append(three).await.expect("added");
+    let first = folder.state().await.expect("a state");
+    let seen = FlagChange::Add(flags("\\Seen"));
+    folder
+        .change(&set("2"), &seen, None)
+        .await
+        .expect("changed");
+    let second = folder.state().await.expect("a state");
+    folder.expunge(&set("1")).await.expect("removed");
+    drop(folder);
+
+    let folder = disk.inbox().await;
+    let state = folder.state().await.expect("a state");
+    assert_eq!(state.uid_validity, first.uid_validity);
+    assert_eq!(state.uid_next, first.uid_next);
+    assert!(state.mod_seq > second.mod_seq);
+    let (lines, gone) = told(&folder, first.mod_seq.into()).await;
+    assert_eq!((lines, gone), (vec!["2 \\Seen".to_owned()], "1".to_owned()));
+    assert_eq!(
+        told(&folder, second.mod_seq.into()).await,
+        (vec![], "1".into())
+    );
+    drop(folder);
+
+    // What others have done while nobody looked has happened since.
+    let maildir = Maildir::open(disk.path()).expect("a Maildir");
+    let uids = maildir.uids().expect("numbers");
+    let flagged = maildir.change(&uids.messages[1].1, |letters| {
+        letters.with(Letters::FLAGGED)
+    });
+    flagged.expect("changed");
+    maildir.expunge(&uids.messages[0].1).expect("removed");
+    let folder = disk.inbox().await;
+    let (lines, gone) = told(&folder, state.mod_seq.into()).await;
+    assert_eq!(
+        (lines, gone),
+        (vec!["3 \\Flagged".to_owned()], "2".to_owned())
+    );
+    drop(folder);
+
+    // Without the log everything may have changed.
+    std::fs::remove_file(disk.path().join("mailwire-mod-sequences")).expect("it was there");
+    let folder = disk.inbox().await;
+    let (lines, gone) = told(&folder, state.mod_seq.into()).await;
+    assert_eq!(lines, ["3 \\Flagged"]);
+    assert_eq!(gone, "1:2");
+}
+
+#[tokio::test]
+async fn what_other_programs_do_is_seen() {
+    let disk = OnDisk::new();
+    let folder = disk.inbox().await;
+    let two = vec![message("1\r\n", ""), message("2\r\n", "")];
+    folder.append(two).await.expect("added");
+    let before = folder.state().await.expect("a state").mod_seq;
+    let maildir = Maildir::open(disk.path()).expect("a Maildir");
+    let entries = maildir.uids().expect("numbers").messages;
+    let keyword = maildir.keyword_letters(&[b"$Work"]).expect("a letter");
+    maildir
+        .change(&entries[0].1, |letters| letters.with(keyword))
+        .expect("changed");
+    maildir.expunge(&entries[1].1).expect("removed");
+    // Longer than it is believed that only we change it.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let (lines, gone) = told(&folder, before.into()).await;
+    assert_eq!((lines, gone), (vec!["1 $Work".to_owned()], "2".to_owned()));
+    // Letters that mean nothing here stay where they are.
+    let entry = &maildir.list().expect("a list")[0];
+    maildir
+        .change(entry, |letters| letters.with(Letters::parse(b"X")))
+        .expect("changed");
+    let replace = FlagChange::Replace([Flag::Seen].into_iter().collect());
+    folder
+        .change(&set("1"), &replace, None)
+        .await
+        .expect("changed");
+    let letters = maildir.list().expect("a list")[0].letters();
+    assert_eq!(letters.to_string(), "SX");
+}
+
+#[tokio::test]
+async fn there_are_26_keywords_and_no_more() {
+    let disk = OnDisk::new();
+    let folder = disk.inbox().await;
+    folder
+        .append(vec![message("1\r\n", "")])
+        .await
+        .expect("added");
+    let many: Vec<String> = (0..27).map(|number| format!("k{number}")).collect();
+    let add = FlagChange::Add(flags(&many.join(" ")));
+    assert!(folder.change(&set("1"), &add, None).await.is_err());
+    assert_eq!(told(&folder, ModSeqOrZero::ZERO).await.0, ["1"]);
+    let add = FlagChange::Add(flags(&many[..26].join(" ")));
+    folder
+        .change(&set("1"), &add, None)
+        .await
+        .expect("so many there are");
+}
+
+#[tokio::test]
+async fn an_mbox_has_no_folders_yet() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folders = FileStore::mbox(root.path()).folders(&alice()).await;
+    assert!(matches!(folders, Err(StoreError::Unsupported)));
+}
