@@ -16,11 +16,15 @@ mod session;
 
 mod commands;
 
+mod messages;
+
 mod offers;
 
 mod question;
 
 mod answers;
+
+mod results;
 
 mod search;
 
@@ -69,6 +73,18 @@ use crate::tag::Tag;
 /// The application speaks of messages by UID alone, and tells what happens to the selected mailbox
 /// whenever it hears of it: [`arrived`](Self::arrived), [`expunged`](Self::expunged),
 /// [`changed`](Self::changed). The machine keeps that until the client may be told.
+///
+/// # What is spoken
+///
+/// IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051), and of the extensions those that [`Config::extensions`] names:
+///
+/// | whose matter | extensions |
+/// |---|---|
+/// | the machine's alone | `LITERAL+`, `LITERAL-`, `SASL-IR`, `ENABLE`, `ID`, `IDLE`, `UNSELECT`, `COMPRESS=DEFLATE`, `UNAUTHENTICATE`, `SEARCHRES`, `ESEARCH`, `ESORT`, `PARTIAL`, `UIDONLY`, `INPROGRESS`, and how `APPEND` comes in with `MULTIAPPEND`, `CATENATE`, `REPLACE`, `UTF8=ACCEPT`, `APPENDLIMIT` |
+/// | the machine has the rules, the application the facts | `CONDSTORE`, `QRESYNC`, `UIDPLUS`, `MOVE`, `NOTIFY`, `BINARY`, `SORT`, `SORT=DISPLAY`, `THREAD=`, `WITHIN`, `SAVEDATE`, `OBJECTID`, `PREVIEW`, `X-GM-EXT-1` |
+/// | the application's; the machine carries commands and data | `NAMESPACE`, `CHILDREN`, `LIST-EXTENDED`, `LIST-STATUS`, `LIST-MYRIGHTS`, `LIST-METADATA`, `SPECIAL-USE`, `CREATE-SPECIAL-USE`, `STATUS=SIZE`, `QUOTA`, `ACL`, `METADATA`, `LANGUAGE`, `URLAUTH`, `MULTISEARCH`, `JMAPACCESS` |
+///
+/// Not: `CONTEXT=SEARCH` and `CONTEXT=SORT`, since results are not kept up to date; `CONVERT`; referrals.
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
@@ -340,7 +356,7 @@ impl Server {
 
     // Transitions.
 
-    /// One transition. Nothing but this and the answers above changes the state.
+    /// One transition. Nothing but this and the methods above and below changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         match &mut self.state {
             State::Greeting(_) => {
