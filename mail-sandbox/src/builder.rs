@@ -110,7 +110,7 @@ impl Builder {
         self
     }
 
-    /// An endpoint that says what a [transcript](Conversation::transcript) says, instead of being
+    /// An endpoint that says what a [transcript](crate::Conversation::transcript) says, instead of being
     /// served. Of several transcripts, the first connection gets the first, and so on; the last
     /// is repeated.
     ///
@@ -140,7 +140,7 @@ impl Builder {
 
     /// An endpoint that passes everything on to another server, `HOST:PORT`, and keeps the
     /// [conversations](Sandbox::conversations) with messages whole, for their
-    /// [transcripts](Conversation::transcript). TLS ends here and begins anew towards the server,
+    /// [transcripts](crate::Conversation::transcript). TLS ends here and begins anew towards the server,
     /// whose certificate is not checked. Faults do not happen here.
     ///
     /// Up to 64 MiB are kept of a connection.
