@@ -107,7 +107,7 @@ pub(crate) const APPEND_TOGETHER: u64 = 100 << 20;
 pub(crate) const FETCHED_MESSAGES: usize = 64;
 
 /// How many octets of messages are read before some of them are told of, the last message's not counted.
-pub(crate) const FETCHED_OCTETS: usize = 1 << 20;
+pub(crate) const FETCHED_OCTETS: u64 = 1 << 20;
 
 /// How long the preview of a message is at most, in characters (RFC 8970 section 3.1: 256, of which 200 should be
 /// enough).

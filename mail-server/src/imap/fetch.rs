@@ -85,25 +85,19 @@ impl Fetching {
 
     /// Makes some messages ready. Says whether there were any.
     async fn prepare(&mut self) -> Result<bool, StoreError> {
-        let mut batch = Vec::new();
-        let mut octets = 0;
-        while batch.len() < FETCHED_MESSAGES && octets < FETCHED_OCTETS {
-            let Some(info) = self.left.pop_front() else {
-                break;
-            };
-            let raw = match self.needs {
-                Needs::Info => Bytes::new(),
-                _ => match self.folder.read(info.uid).await {
-                    Ok(raw) => raw,
-                    // Its going is told as soon as it may be.
-                    Err(StoreError::Gone) => continue,
-                    Err(error) => return Err(error),
-                },
-            };
-            octets += raw.len();
-            batch.push((info, raw));
-        }
+        let batch: Vec<Info> = match self.needs {
+            Needs::Info => self
+                .left
+                .drain(..self.left.len().min(FETCHED_MESSAGES))
+                .collect(),
+            _ => take_batch(&mut self.left),
+        };
         let any = !batch.is_empty();
+        let batch = match self.needs {
+            Needs::Info => batch.into_iter().map(|info| (info, Bytes::new())).collect(),
+            // The going of those that are gone is told as soon as it may be.
+            _ => read_batch(&*self.folder, batch).await?,
+        };
         let attributes = Arc::clone(&self.attributes);
         let describe = move || {
             let described = batch.into_iter().map(|(info, raw)| {
@@ -121,6 +115,33 @@ impl Fetching {
         };
         Ok(any || !self.left.is_empty())
     }
+}
+
+/// Some messages, of no more octets together than can be held.
+pub(super) fn take_batch(left: &mut VecDeque<Info>) -> Vec<Info> {
+    let mut octets = 0;
+    let fits = left.iter().take(FETCHED_MESSAGES).take_while(|info| {
+        let fits = octets < FETCHED_OCTETS;
+        octets += info.size;
+        fits
+    });
+    let count = fits.count();
+    left.drain(..count).collect()
+}
+
+/// These messages, but for those that are gone.
+pub(super) async fn read_batch(
+    folder: &dyn Folder,
+    batch: Vec<Info>,
+) -> Result<Vec<(Info, Bytes)>, StoreError> {
+    let uids: Vec<_> = batch.iter().map(|info| info.uid).collect();
+    let read = folder.read_several(&uids).await?;
+    let mut read = read.into_iter().peekable();
+    let pairs = batch.into_iter().filter_map(|info| {
+        let (_, octets) = read.next_if(|(uid, _)| *uid == info.uid)?;
+        Some((info, octets))
+    });
+    Ok(pairs.collect())
 }
 
 fn needs(attribute: &FetchAttribute) -> Needs {

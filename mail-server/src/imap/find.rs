@@ -1,5 +1,6 @@
 //! SEARCH, SORT and THREAD.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,13 +11,13 @@ use imap_proto::server::{Refusal, Search, Sort, Thread};
 use imap_proto::{ModSeq, ModSeqOrZero, NumberSet, Octets, OrderedSet, Text};
 use tokio::task::spawn_blocking;
 
+use super::fetch::{read_batch, take_batch};
 use super::mime::Parsed;
 use super::search::{Candidate, Wanted};
 use super::selected::Selected;
 use super::sort::Sorted;
 use super::thread::Threaded;
 use super::{refusals, sort, thread};
-use crate::limits::{FETCHED_MESSAGES, FETCHED_OCTETS};
 use crate::store::{Info, StoreError};
 
 /// The messages that are looked for, and the highest mod-sequence among them.
@@ -120,20 +121,10 @@ async fn read<T: Send + 'static>(
 ) -> Result<Vec<T>, StoreError> {
     let look = Arc::new(look);
     let mut seen = Vec::with_capacity(messages.len());
-    let mut messages = messages.into_iter().peekable();
-    while messages.peek().is_some() {
-        let (mut batch, mut octets) = (Vec::new(), 0);
-        while batch.len() < FETCHED_MESSAGES && octets < FETCHED_OCTETS {
-            let Some(info) = messages.next() else { break };
-            match selected.folder.read(info.uid).await {
-                Ok(raw) => {
-                    octets += raw.len();
-                    batch.push((info, raw));
-                }
-                Err(StoreError::Gone) => {}
-                Err(error) => return Err(error),
-            }
-        }
+    let mut left = VecDeque::from(messages);
+    while !left.is_empty() {
+        let batch = take_batch(&mut left);
+        let batch = read_batch(&*selected.folder, batch).await?;
         let look = Arc::clone(&look);
         let looked = spawn_blocking(move || {
             let looked = batch.into_iter().map(|(info, raw)| look(info, &raw));

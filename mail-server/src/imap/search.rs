@@ -15,19 +15,19 @@ pub(super) struct Wanted<'a> {
 }
 
 /// A message that may be looked for.
-pub(super) struct Candidate<'a> {
-    pub(super) info: &'a Info,
+pub(super) struct Candidate<'c, 'm> {
+    pub(super) info: &'c Info,
     /// Its texts, once they have been read.
-    pub(super) texts: Option<&'a Texts<'a>>,
+    pub(super) texts: Option<&'c Texts<'c, 'm>>,
 }
 
 impl Wanted<'_> {
     /// Whether the message is looked for; `None` if its texts would tell.
-    pub(super) fn finds(&self, candidate: &Candidate<'_>) -> Option<bool> {
+    pub(super) fn finds(&self, candidate: &Candidate<'_, '_>) -> Option<bool> {
         self.all(self.keys, candidate)
     }
 
-    fn all(&self, keys: &[SearchKey], candidate: &Candidate<'_>) -> Option<bool> {
+    fn all(&self, keys: &[SearchKey], candidate: &Candidate<'_, '_>) -> Option<bool> {
         let mut all = Some(true);
         for key in keys {
             match self.key(key, candidate) {
@@ -39,7 +39,7 @@ impl Wanted<'_> {
         all
     }
 
-    fn key(&self, key: &SearchKey, candidate: &Candidate<'_>) -> Option<bool> {
+    fn key(&self, key: &SearchKey, candidate: &Candidate<'_, '_>) -> Option<bool> {
         let info = candidate.info;
         let size = info.size;
         Some(match key {
@@ -82,7 +82,7 @@ impl Wanted<'_> {
     }
 }
 
-fn is_so(is: IsKey, candidate: &Candidate<'_>) -> bool {
+fn is_so(is: IsKey, candidate: &Candidate<'_, '_>) -> bool {
     let has = |flag| candidate.info.flags.contains(&flag);
     match is {
         IsKey::All => true,
@@ -101,7 +101,7 @@ fn is_so(is: IsKey, candidate: &Candidate<'_>) -> bool {
 }
 
 /// Days are those of the zone that a date was written in.
-fn compares(key: DayKey, day: i64, candidate: &Candidate<'_>) -> Option<bool> {
+fn compares(key: DayKey, day: i64, candidate: &Candidate<'_, '_>) -> Option<bool> {
     let received = || candidate.info.internal_date.date().days_since_epoch();
     Some(match key {
         DayKey::Before => received() < day,
@@ -115,14 +115,14 @@ fn compares(key: DayKey, day: i64, candidate: &Candidate<'_>) -> Option<bool> {
 }
 
 /// The day in the field Date, or that of the internal date if there is none.
-fn sent(candidate: &Candidate<'_>) -> Option<i64> {
+fn sent(candidate: &Candidate<'_, '_>) -> Option<i64> {
     let date = candidate.texts?.date();
     let date = date.and_then(|date| imap_proto::Date::new(date.year, date.month, date.day).ok());
     let date = date.unwrap_or_else(|| candidate.info.internal_date.date());
     Some(date.days_since_epoch())
 }
 
-fn contains(place: TextKey, text: &Folded, texts: &Texts<'_>) -> bool {
+fn contains(place: TextKey, text: &Folded, texts: &Texts<'_, '_>) -> bool {
     let field = |name: &str| {
         texts
             .fields(name.as_bytes())

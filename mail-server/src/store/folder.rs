@@ -127,6 +127,26 @@ pub trait Folder: Send + Sync {
     /// [`StoreError::Gone`] if it is not there, or no more.
     async fn read(&self, uid: NonZeroU32) -> Result<Bytes, StoreError>;
 
+    /// The same for several messages. Those that are not there are left out.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be read.
+    async fn read_several(
+        &self,
+        uids: &[NonZeroU32],
+    ) -> Result<Vec<(NonZeroU32, Bytes)>, StoreError> {
+        let mut read = Vec::with_capacity(uids.len());
+        for uid in uids {
+            match self.read(*uid).await {
+                Ok(octets) => read.push((*uid, octets)),
+                Err(StoreError::Gone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
     /// Adds messages, all or none, and gives their UIDs in order.
     ///
     /// # Errors

@@ -132,6 +132,39 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Where messages were last seen. That others may have moved them since is no matter: they are followed.
+    fn entries(&self, uids: &[NonZeroU32]) -> Result<Vec<(NonZeroU32, Entry)>, StoreError> {
+        let known = |state: &State| {
+            let entries = uids.iter().filter_map(|uid| {
+                let entry = state.ledger.get(*uid)?;
+                Some((*uid, entry.place.clone()))
+            });
+            entries.collect::<Vec<_>>()
+        };
+        let held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match held.as_ref().map(known) {
+            Some(entries) if entries.len() == uids.len() => Ok(entries),
+            _ => {
+                drop(held);
+                self.with(|_, state| Ok(known(state)))
+            }
+        }
+    }
+}
+
+/// The octets of a message; `None` if it is gone.
+fn read(maildir: &Maildir, entry: &Entry) -> Result<Option<Bytes>, StoreError> {
+    let mut opened = match maildir.open_message(entry) {
+        Err(MailboxError::Vanished(_)) => return Ok(None),
+        opened => opened?,
+    };
+    let stored = entry.name().sizes().stored.unwrap_or(0);
+    let mut octets = Vec::with_capacity(usize::try_from(stored).unwrap_or(0) + 1);
+    opened.file.read_to_end(&mut octets)?;
+    Ok(Some(with_crlf(octets)))
+}
+
 impl State {
     /// Reads a folder for the first time.
     fn read(maildir: &Maildir) -> Result<Self, StoreError> {
@@ -351,28 +384,22 @@ impl Folder for MaildirFolder {
     }
 
     async fn read(&self, uid: NonZeroU32) -> Result<Bytes, StoreError> {
-        let shared = Arc::clone(&self.0);
+        let mut read = self.read_several(&[uid]).await?;
+        read.pop().map(|(_, octets)| octets).ok_or(StoreError::Gone)
+    }
+
+    async fn read_several(
+        &self,
+        uids: &[NonZeroU32],
+    ) -> Result<Vec<(NonZeroU32, Bytes)>, StoreError> {
+        let (shared, uids) = (Arc::clone(&self.0), uids.to_vec());
         let read = spawn_blocking(move || {
-            let entry = {
-                let held = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-                let entry = held.as_ref().and_then(|state| state.ledger.get(uid));
-                entry.map(|entry| entry.place.clone())
-            };
-            let entry = match entry {
-                Some(entry) => entry,
-                None => shared.with(|_, state| {
-                    let entry = state.ledger.get(uid).ok_or(StoreError::Gone)?;
-                    Ok(entry.place.clone())
-                })?,
-            };
-            let mut opened = match shared.maildir.open_message(&entry) {
-                Err(MailboxError::Vanished(_)) => return Err(StoreError::Gone),
-                opened => opened?,
-            };
-            let stored = entry.name().sizes().stored.unwrap_or(0);
-            let mut octets = Vec::with_capacity(usize::try_from(stored).unwrap_or(0) + 1);
-            opened.file.read_to_end(&mut octets)?;
-            Ok(with_crlf(octets))
+            let entries = shared.entries(&uids)?;
+            let read = entries.into_iter().filter_map(|(uid, entry)| {
+                let octets = read(&shared.maildir, &entry);
+                octets.map(|octets| Some((uid, octets?))).transpose()
+            });
+            read.collect()
         });
         read.await.map_err(|_| lost())?
     }

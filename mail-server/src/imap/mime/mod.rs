@@ -11,6 +11,7 @@ mod section;
 mod structure;
 mod text;
 
+use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
@@ -19,32 +20,31 @@ use imap_proto::{Partial, Section};
 use mail_parser::MessageParser;
 
 use self::entity::Entity;
+use self::field::Header;
 use crate::limits::MIME_FIELDS;
 
 pub(super) use self::decoded::Undecodable;
 pub(super) use self::text::Texts;
 
-/// A message that has been read.
+/// A message, which is looked into as deep as it is asked for.
 pub(super) struct Parsed<'a> {
     raw: &'a Bytes,
     /// `None` if nothing in it looks like a message.
-    message: Option<mail_parser::Message<'a>>,
+    message: OnceCell<Option<mail_parser::Message<'a>>>,
 }
 
 impl<'a> Parsed<'a> {
     /// Reads a message. Every octet string is one, at the worst one of a single text.
     pub(super) fn new(raw: &'a Bytes) -> Self {
-        // A level of nesting takes a field, and mail-parser's values are dropped level by level.
-        let message = match field::count_content_types(raw) <= MIME_FIELDS {
-            true => parse(raw),
-            false => None,
-        };
-        Self { raw, message }
+        Self {
+            raw,
+            message: OnceCell::new(),
+        }
     }
 
     /// `ENVELOPE`
     pub(super) fn envelope(&self) -> Envelope {
-        envelope::of(&self.root().header())
+        envelope::of(&self.header())
     }
 
     /// `BODYSTRUCTURE`, or `BODY` without what extends it.
@@ -54,7 +54,10 @@ impl<'a> Parsed<'a> {
 
     /// `BODY[section]`; `None` if there is no such part.
     pub(super) fn section(&self, section: &Section) -> Option<Bytes> {
-        section::of(&self.root(), section)
+        match section.part.is_empty() {
+            true => section::of_message(&self.header(), self.raw, section),
+            false => section::of_part(&self.root(), section),
+        }
     }
 
     /// `BINARY[part]`: the part without its transfer encoding; `None` if there is no such part.
@@ -70,12 +73,27 @@ impl<'a> Parsed<'a> {
     }
 
     /// What people read and search for.
-    pub(super) fn texts(&self) -> Texts<'_> {
-        Texts::new(self.raw, self.message.as_ref())
+    pub(super) fn texts(&self) -> Texts<'_, 'a> {
+        Texts::new(self.header(), self)
+    }
+
+    fn header(&self) -> Header {
+        Header::new(self.raw.slice(..Header::length_in(self.raw)))
     }
 
     fn root(&self) -> Entity<'_> {
-        Entity::root(self.raw, self.message.as_ref())
+        Entity::root(self.raw, self.message())
+    }
+
+    fn message(&self) -> Option<&mail_parser::Message<'a>> {
+        let message = self.message.get_or_init(|| {
+            // A level of nesting takes a field, and mail-parser's values are dropped level by level.
+            match field::count_content_types(self.raw) <= MIME_FIELDS {
+                true => parse(self.raw),
+                false => None,
+            }
+        });
+        message.as_ref()
     }
 }
 

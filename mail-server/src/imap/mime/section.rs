@@ -6,28 +6,34 @@ use imap_proto::{Octets, Section, SectionText};
 use super::entity::{Entity, Kind};
 use super::field::Header;
 
-pub(super) fn of(root: &Entity<'_>, section: &Section) -> Option<Bytes> {
+/// Of the whole message.
+pub(super) fn of_message(header: &Header, raw: &Bytes, section: &Section) -> Option<Bytes> {
+    let body = || raw.slice(header.octets().len()..);
+    Some(match &section.text {
+        None => raw.clone(),
+        Some(text) => text_of(header, body, text)?,
+    })
+}
+
+/// Of a part.
+pub(super) fn of_part(root: &Entity<'_>, section: &Section) -> Option<Bytes> {
     let part = root.part(&section.part)?;
-    let Some(text) = &section.text else {
-        return Some(match section.part.is_empty() {
-            true => part.whole(),
-            false => part.body(),
-        });
-    };
-    if *text == SectionText::Mime {
-        return Some(part.header().octets().clone());
+    match (&section.text, &part.kind) {
+        (None, _) => Some(part.body()),
+        (Some(SectionText::Mime), _) => Some(part.header().octets().clone()),
+        // The rest is of parts that are messages.
+        (Some(text), Kind::Message(message)) => text_of(&message.header(), || message.body(), text),
+        _ => None,
     }
-    // The rest is of messages: the whole one, or a part that is one.
-    let message = match (&part.kind, section.part.is_empty()) {
-        (_, true) => part,
-        (Kind::Message(message), false) => message,
-        _ => return None,
-    };
+}
+
+fn text_of(header: &Header, body: impl FnOnce() -> Bytes, text: &SectionText) -> Option<Bytes> {
     Some(match text {
-        SectionText::Header => message.header().octets().clone(),
-        SectionText::HeaderFields(names) => pick(&message.header(), names, true),
-        SectionText::HeaderFieldsNot(names) => pick(&message.header(), names, false),
-        _ => message.body(),
+        SectionText::Header => header.octets().clone(),
+        SectionText::HeaderFields(names) => pick(header, names, true),
+        SectionText::HeaderFieldsNot(names) => pick(header, names, false),
+        SectionText::Text => body(),
+        _ => return None,
     })
 }
 

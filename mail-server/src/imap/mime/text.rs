@@ -2,26 +2,21 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{DateTime, HeaderValue, Message, PartType};
 
+use super::Parsed;
 use super::field::Header;
 
 /// The texts of a message.
-pub(in crate::imap) struct Texts<'a> {
+pub(in crate::imap) struct Texts<'p, 'a> {
     header: Header,
-    raw: &'a Bytes,
-    message: Option<&'a Message<'a>>,
+    parsed: &'p Parsed<'a>,
 }
 
-impl<'a> Texts<'a> {
-    pub(super) fn new(raw: &'a Bytes, message: Option<&'a Message<'a>>) -> Self {
-        Self {
-            header: Header::new(raw.slice(..Header::length_in(raw))),
-            raw,
-            message,
-        }
+impl<'p, 'a> Texts<'p, 'a> {
+    pub(super) fn new(header: Header, parsed: &'p Parsed<'a>) -> Self {
+        Self { header, parsed }
     }
 
     /// The values of all fields of this name.
@@ -83,10 +78,10 @@ impl<'a> Texts<'a> {
 
     /// Whether a text of the body has this in it.
     pub(in crate::imap) fn body_has(&self, wanted: impl Fn(&str) -> bool) -> bool {
-        match self.message {
+        match self.parsed.message() {
             Some(message) => has(message, &wanted),
             None => {
-                let body = &self.raw[self.header.octets().len()..];
+                let body = &self.parsed.raw[self.header.octets().len()..];
                 wanted(&String::from_utf8_lossy(body))
             }
         }
@@ -94,7 +89,8 @@ impl<'a> Texts<'a> {
 
     /// The beginning of its text, of at most so many octets (RFC 8970).
     pub(in crate::imap) fn preview(&self, most: usize) -> String {
-        let preview = self.message.and_then(|message| message.body_preview(most));
+        let message = self.parsed.message();
+        let preview = message.and_then(|message| message.body_preview(most));
         let preview = preview.unwrap_or_default();
         let words: Vec<&str> = preview.split_whitespace().collect();
         words.join(" ")
