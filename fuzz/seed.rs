@@ -25,6 +25,7 @@ fn main() {
                 &[&head[..], &said],
             );
         }
+        seed("transcript", &name, &[written.as_bytes()]);
         seed("dot", &name, &[b"\x0b", &said]);
         seed("line", &name, &[b"\x30\x60\x05", &said]);
         for (index, line) in said.split(|&octet| octet == b'\n').enumerate() {
@@ -42,6 +43,12 @@ fn main() {
         &root.join("../imap-proto/tests/transcripts/server"),
         Role::Server,
         &[1, 3, 7, 30],
+    );
+    count += conversations(
+        "imap_client",
+        &root.join("../imap-proto/tests/transcripts/client"),
+        Role::Client,
+        &[0, 7, 30],
     );
     let pop3 = root.join("../pop3-proto/tests/transcripts");
     count += conversations(
@@ -103,6 +110,9 @@ fn main() {
     }
     for (index, file) in PASSWORD_FILES.iter().enumerate() {
         seed("password_file", &index.to_string(), &[file.as_bytes()]);
+    }
+    for (index, file) in FAULTS.iter().enumerate() {
+        seed("sandbox_faults", &index.to_string(), &[file.as_bytes()]);
     }
     for (index, mbox) in MBOXES.iter().enumerate() {
         for choice in 0..8u8 {
@@ -290,6 +300,15 @@ const PASSWORD_FILES: &[&str] = &[
     "a:$argon2id$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA\n",
     "b:$2b$04$AAAAAAAAAAAAAAAAAAAAAOAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
     "c:{SCHEME}x\nno colon\n:empty\n",
+];
+
+const FAULTS: &[&str] = &[
+    "# slow\n\ngreeting nth 2 -> reply 421 4.3.2 Come back\\; later\\nplease\ntls -> certificate expired\n",
+    "command RCPT for bob@* first 1 per address -> refuse; later\nend every 3 -> delay 2s; truncate\n",
+    "smtp: command * chance 0.25 seed 7 after 5 -> slowly 10ms; insert 250 \\u{41}\nbody -> reset\n",
+    "pop3: capabilities -> without SASL PLAIN; with X-Y\nmechanism PLAIN over 10 in 1m -> garble\n",
+    "command MAIL for-the-first 5m -> hurry\nbody after 7 -> bare-lf; stop-reading\nresponse -> drop\n",
+    "end -> disk-full\ngreeting from 2 containing x\\u{20}y -> truncate\nend -> explode\n",
 ];
 
 const MBOXES: &[&[u8]] = &[

@@ -8,19 +8,75 @@ use mailwire::{Input, Output};
 
 use crate::limits::DEFLATED_INPUT;
 
+/// The layer, if there is one: what a machine has between its own octets and those of the connection.
+#[derive(Debug, Default)]
+pub(crate) struct Layer(Option<Box<Deflated>>);
+
+impl Layer {
+    /// From here on octets are compressed. What has come already is, what waits to be sent is not.
+    pub(crate) fn begin(&mut self, input: &mut Input, output: &mut Output) {
+        self.0 = Some(Box::new(Deflated::begin(input, output)));
+    }
+
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Inflates what has come, as far as there is room for it. Says whether there was anything.
+    pub(crate) fn receive(&mut self, plain: &mut Input) -> Result<bool, Damaged> {
+        match &mut self.0 {
+            Some(deflated) => deflated.receive(plain),
+            None => Ok(false),
+        }
+    }
+
+    /// Deflates all that waits to be sent.
+    pub(crate) fn send(&mut self, plain: &mut Output) {
+        if let Some(deflated) = &mut self.0 {
+            deflated.send(plain);
+        }
+    }
+
+    /// What comes from the connection.
+    pub(crate) fn input<'a>(&'a mut self, plain: &'a mut Input) -> &'a mut Input {
+        match &mut self.0 {
+            Some(deflated) => &mut deflated.input,
+            None => plain,
+        }
+    }
+
+    /// What goes to the connection.
+    pub(crate) fn output<'a>(&'a self, plain: &'a Output) -> &'a Output {
+        match &self.0 {
+            Some(deflated) => &deflated.output,
+            None => plain,
+        }
+    }
+
+    /// The same, to be taken from.
+    pub(crate) fn output_mut<'a>(&'a mut self, plain: &'a mut Output) -> &'a mut Output {
+        match &mut self.0 {
+            Some(deflated) => &mut deflated.output,
+            None => plain,
+        }
+    }
+}
+
 /// Both directions of a connection, compressed.
 ///
 /// What comes is inflated only as far as there is room for it, so that a little that stands for very much is taken
 /// in turns, like anything else.
-pub(crate) struct Deflated {
+struct Deflated {
     /// What comes from the connection.
-    pub(crate) input: Input,
+    input: Input,
     /// What goes to the connection.
-    pub(crate) output: Output,
+    output: Output,
     inflate: Decompress,
     deflate: Compress,
     /// More may come out of what has gone in.
     more: bool,
+    /// The peer has said that nothing more will come, as some do behind LOGOUT.
+    over: bool,
 }
 
 /// The compressed octets make no sense.
@@ -28,14 +84,14 @@ pub(crate) struct Deflated {
 pub(crate) struct Damaged;
 
 impl Deflated {
-    /// From here on octets are compressed. What has come already is, what waits to be sent is not.
-    pub(crate) fn begin(input: &mut Input, output: &mut Output) -> Self {
+    fn begin(input: &mut Input, output: &mut Output) -> Self {
         let mut deflated = Self {
             input: Input::new(DEFLATED_INPUT.max(input.len())),
             output: Output::new(output.mark()),
             inflate: Decompress::new(false),
             deflate: Compress::new(Compression::fast(), false),
             more: false,
+            over: false,
         };
         let taken = deflated.input.extend(input);
         debug_assert_eq!(taken, input.len(), "there is room for it");
@@ -45,10 +101,13 @@ impl Deflated {
     }
 
     /// Inflates what has come, as far as there is room for it. Says whether there was anything.
-    pub(crate) fn receive(&mut self, plain: &mut Input) -> Result<bool, Damaged> {
+    fn receive(&mut self, plain: &mut Input) -> Result<bool, Damaged> {
         let mut piece = [0; PIECE];
         let mut any = false;
         while self.more || !self.input.is_empty() {
+            if self.over {
+                return Err(Damaged);
+            }
             let room = PIECE.min(plain.limit() - plain.len());
             if room == 0 {
                 break;
@@ -66,8 +125,7 @@ impl Deflated {
             any |= given > 0;
             self.more = given == room;
             if status == Status::StreamEnd {
-                // It ends with the connection alone.
-                return Err(Damaged);
+                (self.over, self.more) = (true, false);
             }
             if taken == 0 && given == 0 {
                 break;
@@ -77,7 +135,7 @@ impl Deflated {
     }
 
     /// Deflates all that waits to be sent, so that the peer can read it at once.
-    pub(crate) fn send(&mut self, plain: &mut Output) {
+    fn send(&mut self, plain: &mut Output) {
         if plain.is_empty() {
             return;
         }
@@ -185,6 +243,25 @@ mod tests {
             input.clear();
         }
         assert_eq!(count, bomb.len());
+    }
+
+    /// A peer may end its stream; nothing can come behind.
+    #[test]
+    fn an_end() {
+        let (mut one, mut other) = pair();
+        let mut octets = Vec::with_capacity(100);
+        let said = b"* BYE\r\n";
+        let done = one
+            .deflate
+            .compress_vec(said, &mut octets, FlushCompress::Finish);
+        assert_eq!(done.expect("anything can be deflated"), Status::StreamEnd);
+        assert_eq!(other.input.extend(&octets), octets.len());
+        let mut input = Input::new(100);
+        assert_eq!(other.receive(&mut input), Ok(true));
+        assert_eq!(&input[..], said);
+        assert_eq!(other.receive(&mut input), Ok(false));
+        assert_eq!(other.input.extend(b"x"), 1);
+        assert_eq!(other.receive(&mut input), Err(Damaged));
     }
 
     #[test]

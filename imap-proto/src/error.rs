@@ -39,6 +39,9 @@ pub enum Error {
     /// The client was silent for too long, or took too long to log in.
     #[error("timeout: command")]
     CommandTimeout,
+    /// The server was silent although an answer is due.
+    #[error("timeout: reply")]
+    ReplyTimeout,
     /// The peer did not read what we sent.
     #[error("timeout: the peer does not read")]
     WriteTimeout,
@@ -54,6 +57,9 @@ pub enum Error {
     /// What came cannot be told apart into commands any more.
     #[error("{0}")]
     Frame(#[from] FrameError),
+    /// What came first is no greeting.
+    #[error("not an IMAP server's greeting")]
+    NotAGreeting,
     /// Something was sent in clear text behind STARTTLS (RFC 9051 section 6.2.1; the attack that injects
     /// commands or answers).
     #[error("plaintext behind STARTTLS")]

@@ -1,8 +1,9 @@
-//! IMAP4rev1, IMAP4rev2 and their extensions, as a grammar and as a state machine without I/O.
+//! IMAP4rev1, IMAP4rev2 and their extensions, as a grammar and as state machines without I/O.
 //!
-//! [`server::Server`] is one side of one connection. It owns framing, literals, the order of commands,
+//! [`server::Server`] and [`client::Client`] are one side of one connection each. The server owns framing, literals, the order of commands,
 //! sequence numbers, and when a client may be told what; the application brings the transport, the passwords
-//! and the mailboxes, and speaks of messages by UID alone.
+//! and the mailboxes, and speaks of messages by UID alone. The client sends what may be sent at once, asks for leave
+//! where it is needed, and keeps a view of its mailbox.
 //!
 //! ```
 //! use std::time::Instant;
@@ -40,9 +41,13 @@
 //! The grammar can be had alone: a [`Framer`] cuts a stream into frames, a [`Reader`] reads a frame as a
 //! [`command`] or a [`response`], and an [`Encoder`](encode::Encoder) writes one.
 //!
-//! Not here yet: the machine of the client. [`features`] lists what the grammar has, and what not.
+//! Not supported: results of searches that are kept up to date (`CONTEXT`, the option `UPDATE`), security layers of SASL
+//! mechanisms, and `UNAUTHENTICATE` on a compressed connection. [`features`] lists what the
+//! grammar has, and what not.
 
 pub mod server;
+
+pub mod client;
 
 pub mod frame;
 pub use frame::{Frame, Framer};
@@ -100,7 +105,7 @@ pub use quirks::Quirks;
 pub mod encode;
 
 mod limits;
-pub use limits::{FrameLimits, Limits, ServerLimits};
+pub use limits::{ClientLimits, FrameLimits, Limits, ServerLimits};
 
 #[doc = include_str!("../FEATURES.md")]
 pub mod features {}

@@ -66,6 +66,38 @@ impl Default for ServerLimits {
     }
 }
 
+/// The bounds of a client session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientLimits {
+    /// Of what a server sends. Default [`FrameLimits::responses`].
+    pub frame: FrameLimits,
+    /// Of what is read of it.
+    pub read: Limits,
+    /// Commands that may be unanswered, sent or not. Default 1000.
+    pub pipeline: usize,
+    /// Messages of the selected mailbox whose UIDs are kept, 4 octets each. Stops a server that claims to have
+    /// any number. Default 10 million.
+    pub messages: usize,
+    /// Time in which a server must say something, while an answer is due. Default 5 minutes.
+    pub reply_time: Duration,
+    /// Octets of commands above which no more are sent until some have left. Default 64 KiB.
+    pub output: usize,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self {
+            frame: FrameLimits::responses(),
+            read: Limits::default(),
+            pipeline: 1000,
+            messages: 10_000_000,
+            reply_time: Duration::from_secs(300),
+            output: 64 * 1024,
+        }
+    }
+}
+
 /// The bounds of a [`Framer`](crate::Framer).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]

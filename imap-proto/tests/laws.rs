@@ -8,7 +8,7 @@ use mailwire::testing::laws::{self, Answers};
 use mailwire::testing::{Settings, Stage};
 use mailwire::{Machine, Step};
 use proptest::prelude::*;
-use stage::{CONFIGURATIONS, ServerStage, Whims};
+use stage::{CLIENTS, CONFIGURATIONS, ClientStage, Obliging, ServerStage, Whims};
 
 mod stage;
 
@@ -23,9 +23,9 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Pieces of what a client says, legal and not.
-fn said() -> impl Strategy<Value = Vec<u8>> {
-    let fixed = prop::sample::select(CLIENT).prop_map(<[u8]>::to_vec);
+/// Pieces of what one side says, legal and not.
+fn said(fragments: &'static [&'static [u8]]) -> impl Strategy<Value = Vec<u8>> {
+    let fixed = prop::sample::select(fragments).prop_map(<[u8]>::to_vec);
     let long = (0usize..300, any::<bool>()).prop_map(|(length, ends)| {
         let mut line = vec![b'a'; length];
         line.extend(if ends { &b"\r\n"[..] } else { b"" });
@@ -38,7 +38,7 @@ fn said() -> impl Strategy<Value = Vec<u8>> {
 
 /// A client that logs in and selects first, so that what follows is served.
 fn session() -> impl Strategy<Value = Vec<u8>> {
-    (0u8..4, said()).prop_map(|(how, rest)| {
+    (0u8..4, said(CLIENT)).prop_map(|(how, rest)| {
         let login: &[u8] = match how {
             0 => b"",
             1 => b"L LOGIN alice secret\r\n",
@@ -49,18 +49,40 @@ fn session() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A server that greets first, so that the client's commands go out.
+fn answers() -> impl Strategy<Value = Vec<u8>> {
+    (0u8..4, said(SERVER)).prop_map(|(how, rest)| {
+        let greeting: &[u8] = match how {
+            0 => b"",
+            1 => b"* OK ready\r\n",
+            _ => b"* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+ SASL-IR] ready\r\n",
+        };
+        [greeting, &rest].concat()
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Laws 1 to 5.
+    /// Laws 1 to 5 for the server.
     #[test]
-    fn one_to_five(
+    fn one_to_five_server(
         said in session(),
         configuration in prop::sample::select(CONFIGURATIONS),
         mood in any::<u64>(),
         cuts in prop::collection::vec(any::<usize>(), 1..8),
     ) {
         laws::check(&ServerStage, &settings(configuration), || Whims::new(mood), &said, &cuts);
+    }
+
+    /// Laws 1 to 5 for the client.
+    #[test]
+    fn one_to_five_client(
+        said in answers(),
+        configuration in prop::sample::select(CLIENTS),
+        cuts in prop::collection::vec(any::<usize>(), 1..8),
+    ) {
+        laws::check(&ClientStage, &settings(configuration), || Obliging, &said, &cuts);
     }
 
     /// Law 6: one tagged answer for each command, in order, whatever the application says to it.
@@ -243,4 +265,46 @@ const CLIENT: &[&[u8]] = &[
     b"\r",
     b"\0",
     b"\xff",
+];
+
+const SERVER: &[&[u8]] = &[
+    b"* OK hello\r\n",
+    b"A0 OK done\r\n",
+    b"A1 OK done\r\n",
+    b"A2 OK [READ-WRITE] done\r\n",
+    b"A3 NO [TRYCREATE] not done\r\n",
+    b"A4 BAD what?\r\n",
+    b"A9 OK done\r\n",
+    b"+ go on\r\n",
+    b"+ \r\n",
+    b"+\r\n",
+    b"+ AAAA\r\n",
+    b"+ !\r\n",
+    b"* 3 EXISTS\r\n",
+    b"* 1 RECENT\r\n",
+    b"* 2 EXPUNGE\r\n",
+    b"* VANISHED 1:2\r\n",
+    b"* VANISHED (EARLIER) 1:9\r\n",
+    b"* 1 FETCH (FLAGS (\\Seen) UID 7)\r\n",
+    b"* 1 FETCH (BODY[] {5}\r\n12345 UID 7)\r\n",
+    b"* 1 FETCH (BODY[] {0}\r\n)\r\n",
+    b"* 1 FETCH (UID 7 BODY[1] {70}\r\n",
+    b"* LIST () \"/\" {3}\r\nabc\r\n",
+    b"* LIST () \"/\" INBOX\r\n",
+    b"* SEARCH 1 2 3\r\n",
+    b"* ESEARCH (TAG \"A2\") UID ALL 1:3\r\n",
+    b"* CAPABILITY IMAP4rev1 LITERAL- QRESYNC\r\n",
+    b"* CAPABILITY IMAP4rev1 LITERAL+ LOGINDISABLED\r\n",
+    b"* ENABLED QRESYNC UTF8=ACCEPT\r\n",
+    b"* OK [CLOSED] closed\r\n",
+    b"* OK [UIDVALIDITY 7] valid\r\n",
+    b"* BYE bye\r\n",
+    b"* FLAGS (\\Seen)\r\n",
+    b"* STATUS x (MESSAGES 3)\r\n",
+    b"* X-UNKNOWN (a \"b\" {1}\r\nc)\r\n",
+    b"garbage\r\n",
+    b"* \r\n",
+    b"\r\n",
+    b"\n",
+    b"\0\xff",
 ];

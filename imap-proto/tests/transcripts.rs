@@ -11,6 +11,12 @@ fn server() {
 }
 
 #[test]
+fn client() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts/client");
+    replay_all(&stage::ClientStage, Role::Client, folder);
+}
+
+#[test]
 fn contents() {
     check_contents(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/transcripts"));
 }

@@ -17,5 +17,8 @@ pub(crate) const WAIT: f64 = 10.0;
 /// How long at most. Stops requests that nobody remembers.
 pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
+/// Octets of HTML with the images in it. Stops a mail that refers to one image a thousand times.
+pub(crate) const INLINE: usize = 64 << 20;
+
 /// Octets of a request, which is a fault file at most.
 pub(crate) const REQUEST: usize = 1 << 20;

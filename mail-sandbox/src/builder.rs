@@ -110,14 +110,14 @@ impl Builder {
         self
     }
 
-    /// An endpoint that says what a [transcript](Conversation::transcript) says, instead of being
-    /// served. Of several transcripts, the first connection gets the first, and so on; the last
-    /// is repeated.
+    /// An endpoint that says what a [transcript](crate::Conversation::transcript) says, instead of
+    /// being served. Of several transcripts, the first connection gets the first, and so on; the
+    /// last is repeated.
     ///
     /// A client may say other names, addresses and messages than those that are written, but each
     /// of its commands has to begin with the same word; if one does not, the connection is closed
-    /// and the conversation says why. Delays go by the clock. Messages are not kept, and faults do not
-    /// happen here.
+    /// and the conversation says why. Delays go by the clock. Messages are not kept, and faults do
+    /// not happen here.
     ///
     /// ```
     /// use mail_sandbox::{Endpoint, MisbehavingClient, Sandbox, Speaker};
@@ -140,8 +140,8 @@ impl Builder {
 
     /// An endpoint that passes everything on to another server, `HOST:PORT`, and keeps the
     /// [conversations](Sandbox::conversations) with messages whole, for their
-    /// [transcripts](Conversation::transcript). TLS ends here and begins anew towards the server,
-    /// whose certificate is not checked. Faults do not happen here.
+    /// [transcripts](crate::Conversation::transcript). TLS ends here and begins anew towards the
+    /// server, whose certificate is not checked. Faults do not happen here.
     ///
     /// Up to 64 MiB are kept of a connection.
     #[must_use]

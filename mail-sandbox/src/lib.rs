@@ -58,6 +58,9 @@
 //!
 //! For tests of servers there is the reverse: a [`MisbehavingClient`] has the same faults.
 //!
+//! The program `mail-sandbox`, a sandbox with a web inbox and an HTTP API, is behind the feature
+//! `program`, which is off: tests do not need what it is built with.
+//!
 //! Not supported yet: IMAP, and APOP.
 
 mod sandbox;

@@ -288,10 +288,12 @@ fn the_sandbox_is_a_server_too() {
             "501 5.5.2 Malformed base64",
         ),
         (Endpoint::Pop3, "command PASS -> reset", "reset by a fault"),
+        (Endpoint::Pop3, "command PASS -> later", "C: PASS ***"),
         (Endpoint::Pop3, "command RETR -> drop", "closed by a fault"),
         (Endpoint::Lmtp, "body after 1 -> drop", "closed by a fault"),
     ] {
         let conversation = visit(endpoint, faults).to_string();
+        assert!(!conversation.contains("secret"), "{conversation}");
         assert!(conversation.contains(shown), "{faults}\n{conversation}");
         assert!(
             conversation.contains("fault at "),

@@ -153,6 +153,23 @@ fn many_messages_are_held_and_searched() {
     assert_eq!(sandbox.remove(&Query::any()), 10_000);
 }
 
+#[test]
+fn threads_share_a_sandbox() {
+    let sandbox = Sandbox::start().expect("a sandbox");
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                let to = format!("bob{number}@example.org");
+                let sent = transport(sandbox, Endpoint::Smtp, Tls::None).send(&mail(&to));
+                sent.expect("taken");
+                sandbox.wait_for_one(&Query::to(to), SOON).expect("arrived");
+            });
+        }
+    });
+    assert_eq!(sandbox.messages().len(), 4);
+}
+
 #[tokio::test]
 async fn messages_are_followed_as_they_come_and_go() {
     let builder = mail_sandbox::Sandbox::builder().keep(2);

@@ -76,6 +76,10 @@ pub const SIDE_FILE: u64 = 256 << 20;
 /// for the time of one write.
 pub const SIDE_FILE_STALE: Duration = Duration::from_secs(120);
 
+/// Age at which such a lock file is stale if its owner, a process of this host, is dead: a
+/// server that was killed is started again before its clients give up.
+pub const SIDE_FILE_DEAD: Duration = Duration::from_secs(2);
+
 /// Bytes of the name of a keyword: more than any mail reader offers, and a list of 26 stays
 /// small.
 pub const KEYWORD: usize = 255;

@@ -10,10 +10,15 @@ use rustix::fs::{FlockOperation, Gid, OFlags, Uid, fchown, flock};
 use crate::effects::{Effects, Step};
 use crate::error::{Fault, MailboxError, StepError};
 use crate::limits;
-use crate::mbox::dotlock::{Lockfile, Taken};
+use crate::mbox::dotlock::{Lockfile, Stale, Taken};
 use crate::mbox::lock::patiently;
 use crate::mbox::{Holder, LockError};
 use crate::path::{parent, suffixed};
+
+const STALE: Stale = Stale {
+    unused: limits::SIDE_FILE_STALE,
+    dead: limits::SIDE_FILE_DEAD,
+};
 
 /// Where such a file is. Readers take no lock, because it is only ever replaced as a whole.
 #[derive(Debug)]
@@ -83,7 +88,7 @@ impl<'a> SideFile<'a> {
         }
         let metadata = self.metadata()?;
         Ok(
-            match Lockfile::take(self.effects, &self.path, &metadata, limits::SIDE_FILE_STALE)? {
+            match Lockfile::take(self.effects, &self.path, &metadata, STALE)? {
                 Taken::Ours(lockfile) => Ok((lockfile, guard)),
                 Taken::Theirs => Err(Holder::Dotlock),
             },

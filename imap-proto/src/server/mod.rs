@@ -16,11 +16,15 @@ mod session;
 
 mod commands;
 
+mod messages;
+
 mod offers;
 
 mod question;
 
 mod answers;
+
+mod results;
 
 mod search;
 
@@ -50,7 +54,7 @@ use self::replies::{Speaker, bad, completed, no, ok};
 use self::search::Listing;
 use self::session::{Enabled, Session, Standing};
 use crate::command::{self, Authenticate, By, Command, CommandBody};
-use crate::deflate::{Damaged, Deflated};
+use crate::deflate::{Damaged, Layer};
 use crate::encode::{Encoder, Encoding, Next};
 use crate::error::Error;
 use crate::frame::{Announcement, Found, Frame, Framer, Refused};
@@ -69,6 +73,18 @@ use crate::tag::Tag;
 /// The application speaks of messages by UID alone, and tells what happens to the selected mailbox
 /// whenever it hears of it: [`arrived`](Self::arrived), [`expunged`](Self::expunged),
 /// [`changed`](Self::changed). The machine keeps that until the client may be told.
+///
+/// # What is spoken
+///
+/// IMAP4rev1 (RFC 3501) and IMAP4rev2 (RFC 9051), and of the extensions those that [`Config::extensions`] names:
+///
+/// | whose matter | extensions |
+/// |---|---|
+/// | the machine's alone | `LITERAL+`, `LITERAL-`, `SASL-IR`, `ENABLE`, `ID`, `IDLE`, `UNSELECT`, `COMPRESS=DEFLATE`, `UNAUTHENTICATE`, `SEARCHRES`, `ESEARCH`, `ESORT`, `PARTIAL`, `UIDONLY`, `INPROGRESS`, and how `APPEND` comes in with `MULTIAPPEND`, `CATENATE`, `REPLACE`, `UTF8=ACCEPT`, `APPENDLIMIT` |
+/// | the machine has the rules, the application the facts | `CONDSTORE`, `QRESYNC`, `UIDPLUS`, `MOVE`, `NOTIFY`, `BINARY`, `SORT`, `SORT=DISPLAY`, `THREAD=`, `WITHIN`, `SAVEDATE`, `OBJECTID`, `PREVIEW`, `X-GM-EXT-1` |
+/// | the application's; the machine carries commands and data | `NAMESPACE`, `CHILDREN`, `LIST-EXTENDED`, `LIST-STATUS`, `LIST-MYRIGHTS`, `LIST-METADATA`, `SPECIAL-USE`, `CREATE-SPECIAL-USE`, `STATUS=SIZE`, `QUOTA`, `ACL`, `METADATA`, `LANGUAGE`, `URLAUTH`, `MULTISEARCH`, `JMAPACCESS` |
+///
+/// Not: `CONTEXT=SEARCH` and `CONTEXT=SORT`, since results are not kept up to date; `CONVERT`; referrals.
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
@@ -77,7 +93,7 @@ pub struct Server {
     reader: Reader,
     speaker: Speaker,
     /// The octets of the connection, where they are not those of the protocol.
-    deflated: Option<Box<Deflated>>,
+    layer: Layer,
     state: State,
     session: Session,
     timer: Timer,
@@ -185,7 +201,7 @@ impl Server {
                 encoder: Encoder::new(Encoding::responses()),
                 output: Output::new(config.limits.output),
             },
-            deflated: None,
+            layer: Layer::default(),
             state: State::Greeting(greeting),
             session,
             timer: Timer::new(),
@@ -286,18 +302,14 @@ impl Server {
     /// From behind this answer on everything is compressed, both ways (RFC 4978 section 3).
     fn begin_compression(&mut self, tag: Tag) -> Turn {
         self.speaker.answer(Some(tag), ok("Compression begins"));
-        let deflated = Deflated::begin(&mut self.input, &mut self.speaker.output);
-        self.deflated = Some(Box::new(deflated));
+        self.layer.begin(&mut self.input, &mut self.speaker.output);
         self.session.compressed = true;
         Turn::Go
     }
 
     /// Inflates what has come. Says whether there was anything.
     fn inflate(&mut self) -> bool {
-        let Some(deflated) = &mut self.deflated else {
-            return false;
-        };
-        match deflated.receive(&mut self.input) {
+        match self.layer.receive(&mut self.input) {
             Ok(any) => any,
             Err(Damaged) => {
                 self.speaker.bye("That is not compressed well");
@@ -307,29 +319,9 @@ impl Server {
         }
     }
 
-    /// Deflates what is to be sent.
-    fn deflate(&mut self) {
-        if let Some(deflated) = &mut self.deflated {
-            deflated.send(&mut self.speaker.output);
-        }
-    }
-
     /// What is to be sent over the connection.
     fn to_send(&self) -> &Output {
-        match &self.deflated {
-            None => &self.speaker.output,
-            Some(deflated) => &deflated.output,
-        }
-    }
-
-    /// The peer has to read, in time.
-    fn wait_for_reader(&mut self, now: Instant) {
-        let output = match &self.deflated {
-            None => &self.speaker.output,
-            Some(deflated) => &deflated.output,
-        };
-        let time = self.config.limits.write_time;
-        self.flush_timer.wait(now, output, time);
+        self.layer.output(&self.speaker.output)
     }
 
     fn begin_tls(&mut self, tag: Tag) -> Turn {
@@ -364,7 +356,7 @@ impl Server {
 
     // Transitions.
 
-    /// One transition. Nothing but this and the answers above changes the state.
+    /// One transition. Nothing but this and the methods above and below changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         match &mut self.state {
             State::Greeting(_) => {
@@ -722,10 +714,11 @@ impl Server {
         if !appending.begun {
             return self.reject(Some(appending.tag), status);
         }
-        if status.kind == StatusKind::Bad {
+        let bad = status.kind == StatusKind::Bad;
+        self.speaker.answer(Some(appending.tag), status);
+        if bad {
             self.count_error();
         }
-        self.speaker.answer(Some(appending.tag), status);
         Turn::Step(Step::Event(Event::AppendAborted))
     }
 
@@ -973,12 +966,14 @@ impl Machine for Server {
         }
         loop {
             if self.speaker.output.is_over() {
-                self.deflate();
+                self.layer.send(&mut self.speaker.output);
             }
             let step = match self.failed {
                 Some(error) => Err(error),
                 None if self.to_send().is_over() => {
-                    self.wait_for_reader(now);
+                    let output = self.layer.output(&self.speaker.output);
+                    let time = self.config.limits.write_time;
+                    self.flush_timer.wait(now, output, time);
                     Ok(Step::NeedFlush)
                 }
                 None => {
@@ -992,24 +987,18 @@ impl Machine for Server {
                 }
             };
             if !matches!(step, Ok(Step::Event(_))) {
-                self.deflate();
+                self.layer.send(&mut self.speaker.output);
             }
             return step;
         }
     }
 
     fn input(&mut self) -> &mut Input {
-        match &mut self.deflated {
-            None => &mut self.input,
-            Some(deflated) => &mut deflated.input,
-        }
+        self.layer.input(&mut self.input)
     }
 
     fn output(&mut self) -> &mut Output {
-        match &mut self.deflated {
-            None => &mut self.speaker.output,
-            Some(deflated) => &mut deflated.output,
-        }
+        self.layer.output_mut(&mut self.speaker.output)
     }
 
     fn eof(&mut self) {

@@ -151,7 +151,8 @@ pub(super) fn bad(text: &'static str) -> Status {
 }
 
 pub(super) fn completed(name: &str) -> Status {
-    let text = Text::new(format!("{name} completed")).expect("names of commands are words");
+    let text = [name, " completed"].concat();
+    let text = Text::new(text).expect("names of commands are words");
     Status::new(StatusKind::Ok, text)
 }
 

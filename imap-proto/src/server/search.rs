@@ -3,11 +3,12 @@
 use std::num::NonZeroU32;
 use std::slice::from_ref;
 
+use super::replies::bad;
 use super::view::View;
 use crate::command::{By, IsKey, SearchKey, SearchReturn, SearchReturnOptions};
 use crate::number::ModSeq;
-use crate::response::{ESearchFound, ESearchResult};
-use crate::set::{NumberSet, OrderedSet, ResultRange, Run, SequenceSet};
+use crate::response::{ESearchFound, ESearchResult, Status};
+use crate::set::{NumberSet, OrderedSet, ResultRange, Run};
 use crate::tag::Tag;
 
 /// How a client wants to hear what is found.
@@ -99,6 +100,17 @@ impl Wanted {
     }
 }
 
+/// Not all and a part at once (RFC 9394 section 3.1).
+pub(super) fn check_returned(returned: Option<&SearchReturn>) -> Result<(), Status> {
+    let both = returned.is_some_and(|returned| {
+        returned.partial.is_some() && returned.options.contains(SearchReturnOptions::ALL)
+    });
+    match both {
+        true => Err(bad("Either ALL or PARTIAL")),
+        false => Ok(()),
+    }
+}
+
 /// The results at these positions.
 pub(super) fn partial(found: &OrderedSet, range: &ResultRange) -> OrderedSet {
     let count = found.count();
@@ -144,17 +156,6 @@ pub(super) fn asks_for_mod_seq(keys: &[SearchKey]) -> bool {
             asks_for_mod_seq(from_ref(&keys.0)) || asks_for_mod_seq(from_ref(&keys.1))
         }
         SearchKey::Not(key) | SearchKey::Fuzzy(key) => asks_for_mod_seq(from_ref(key)),
-        _ => false,
-    })
-}
-
-/// Whether a search calls messages by sequence numbers.
-pub(super) fn uses_numbers(keys: &[SearchKey]) -> bool {
-    keys.iter().any(|key| match key {
-        SearchKey::Sequence(SequenceSet::Numbers(_)) => true,
-        SearchKey::And(keys) => uses_numbers(keys),
-        SearchKey::Or(keys) => uses_numbers(from_ref(&keys.0)) || uses_numbers(from_ref(&keys.1)),
-        SearchKey::Not(key) | SearchKey::Fuzzy(key) => uses_numbers(from_ref(key)),
         _ => false,
     })
 }

@@ -244,12 +244,21 @@ impl View {
 
     /// The same, in an order that means something.
     pub(super) fn present_in_order(&self, uids: &OrderedSet) -> OrderedSet {
-        let there = self.present(&uids.to_set());
-        uids.numbers().filter(|uid| there.contains(*uid)).collect()
+        let set = uids.to_set();
+        let there = self.present(&set);
+        match set.runs() == uids.runs() {
+            // They ascend, as those of most searches do.
+            true => there.into(),
+            false => uids.numbers().filter(|uid| there.contains(*uid)).collect(),
+        }
     }
 
     /// Sequence numbers for UIDs, in their order.
     pub(super) fn numbers_in_order(&self, uids: &OrderedSet) -> OrderedSet {
+        let set = uids.to_set();
+        if set.runs() == uids.runs() {
+            return self.numbers_of(&set).into();
+        }
         uids.numbers()
             .filter_map(|uid| self.number_of(uid))
             .collect()

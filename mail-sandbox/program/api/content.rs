@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use mail_sandbox::{Attachment, Message};
 
 use super::{Api, Problem};
+use crate::limits::INLINE;
 
 pub(super) async fn raw(State(api): State<Api>, Path(id): Path<u64>) -> Result<Response, Problem> {
     let message = find(&api, id)?;
@@ -81,7 +82,8 @@ const POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; defau
 
 const HEAD: &str = "<!doctype html><meta charset=\"utf-8\"><base target=\"_blank\">";
 
-/// HTML in which the images of the message stand in place of the references to them (RFC 2392).
+/// HTML in which the images of the message stand in place of the references to them (RFC 2392), as
+/// far as it does not get too long.
 fn with_images(html: String, attachments: &[Attachment]) -> String {
     let mut html = html;
     for attachment in attachments {
@@ -91,7 +93,9 @@ fn with_images(html: String, attachments: &[Attachment]) -> String {
             continue;
         };
         let reference = format!("cid:{id}");
-        if html.contains(&reference) {
+        let count = html.matches(&reference).count();
+        let grown = count.saturating_mul(attachment.bytes.len() / 3 * 4 + 100);
+        if count > 0 && html.len().saturating_add(grown) <= INLINE {
             let data = STANDARD.encode(&attachment.bytes);
             let url = format!("data:{};base64,{data}", attachment.media_type);
             html = html.replace(&reference, &url);
@@ -116,4 +120,42 @@ fn percent(name: &str) -> String {
         }
     }
     encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_sandbox::{Endpoint, Sandbox};
+
+    use super::*;
+
+    /// Attachments can only be made of a message.
+    async fn image(octets: usize) -> Vec<Attachment> {
+        let sandbox = Sandbox::builder().only([Endpoint::Smtp]);
+        let sandbox = sandbox.start().await.expect("a sandbox");
+        let data = STANDARD.encode(vec![7; octets]);
+        let message = format!(
+            "Content-Type: image/png\r\nContent-ID: <a@b>\r\n\
+             Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment\r\n\r\n{data}\r\n"
+        );
+        sandbox.deliver(["bob@x.test"], message).attachments()
+    }
+
+    #[tokio::test]
+    async fn images_stand_where_they_are_named() {
+        let html = "<img src=\"cid:a@b\"><img src='cid:other'>".to_owned();
+        assert_eq!(
+            with_images(html, &image(3).await),
+            "<img src=\"data:image/png;base64,BwcH\"><img src='cid:other'>"
+        );
+        let greedy = "cid:a@b ".repeat(100_000);
+        assert_eq!(with_images(greedy.clone(), &image(100_000).await), greedy);
+    }
+
+    #[test]
+    fn names_of_files() {
+        assert_eq!(
+            percent("Rechnung \"M\u{e4}rz\".pdf"),
+            "Rechnung%20%22M%C3%A4rz%22.pdf"
+        );
+    }
 }

@@ -283,7 +283,7 @@ impl<S: Service> Connection<S> {
         let failed = refusals::of_store;
         let machine = self.driver.machine();
         let Some(selected) = &mut self.selected else {
-            return Err(CodeWord::Cannot.into());
+            return Err(CodeWord::NonExistent.into());
         };
         let told = match event {
             Event::Expunge(uids) => {
@@ -376,8 +376,8 @@ impl<S: Service> Connection<S> {
         match selected.hear(machine).await {
             Ok(()) => {}
             Err(StoreError::NoFolder) => {
-                info!("the selected folder was deleted");
-                self.driver.machine().shutdown();
+                // It goes by another name, or by none: what is asked of its messages is refused.
+                info!("the selected folder is gone");
                 self.selected = None;
             }
             Err(error) => warn!(%error, "no news of the folder"),

@@ -31,6 +31,15 @@ pub(crate) enum Taken {
     Theirs,
 }
 
+/// From which ages on a lock file is stale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stale {
+    /// If its mailbox has not changed for as long either.
+    pub(crate) unused: Duration,
+    /// If its owner is dead.
+    pub(crate) dead: Duration,
+}
+
 impl Lockfile {
     /// Tries to take the lock file of an mbox.
     ///
@@ -42,7 +51,7 @@ impl Lockfile {
         effects: &Effects,
         mbox: &Path,
         mailbox: &Metadata,
-        stale: Duration,
+        stale: Stale,
     ) -> Result<Taken, StepError> {
         let identity = effects.system().identity();
         let path = suffixed(mbox, ".lock");
@@ -81,7 +90,7 @@ impl Lockfile {
         draft: &Path,
         identity: &Identity,
         mailbox: &Metadata,
-        stale: Duration,
+        stale: Stale,
     ) -> Result<bool, StepError> {
         let Self {
             effects,
@@ -211,9 +220,9 @@ fn look(effects: &Effects, path: &Path) -> Result<Option<Found>, StepError> {
 }
 
 /// Whether a lock file may be broken.
-fn is_stale(lockfile: Duration, mailbox: Duration, is_dead: bool, stale: Duration) -> bool {
-    let is_orphan = is_dead && lockfile >= limits::LOCK_DEAD.min(stale);
-    is_orphan || (lockfile >= stale && mailbox >= stale)
+fn is_stale(lockfile: Duration, mailbox: Duration, is_dead: bool, stale: Stale) -> bool {
+    let is_orphan = is_dead && lockfile >= stale.dead;
+    is_orphan || (lockfile >= stale.unused && mailbox >= stale.unused)
 }
 
 /// Moves a stale lock file away, and puts it back if it is another than the one judged:
@@ -303,9 +312,11 @@ mod tests {
 
     #[test]
     fn a_lock_file_is_stale_by_age_and_a_second_sign() {
-        let stale = limits::LOCK_STALE;
-        let (young, old) = (Duration::ZERO, stale);
-        let orphan = limits::LOCK_DEAD;
+        let stale = Stale {
+            unused: limits::LOCK_STALE,
+            dead: limits::LOCK_DEAD,
+        };
+        let (young, old, orphan) = (Duration::ZERO, stale.unused, stale.dead);
         let table = [
             (young, old, false, false),
             (old, young, false, false),

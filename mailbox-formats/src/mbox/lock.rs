@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use crate::effects::{Effects, Step};
 use crate::error::{Fault, StepError};
 use crate::limits;
-use crate::mbox::dotlock::{Lockfile, Taken};
+use crate::mbox::dotlock::{Lockfile, Stale, Taken};
 
 /// Which locks are taken, and how patiently.
 ///
@@ -64,6 +64,15 @@ impl LockPolicy {
     /// [`limits::LOCK_STALE`] unless said otherwise.
     pub fn stale_after(self, stale: Duration) -> Self {
         Self { stale, ..self }
+    }
+}
+
+impl LockPolicy {
+    fn staleness(&self) -> Stale {
+        Stale {
+            unused: self.stale,
+            dead: limits::LOCK_DEAD.min(self.stale),
+        }
     }
 }
 
@@ -220,7 +229,7 @@ impl Locked {
         let ours = stat(effects, path, || file.metadata())?;
         let lockfile = match policy.dotlock {
             Dotlock::Off => None,
-            wish => match Lockfile::take(effects, path, &ours, policy.stale) {
+            wish => match Lockfile::take(effects, path, &ours, policy.staleness()) {
                 Ok(Taken::Ours(lockfile)) => Some(lockfile),
                 Ok(Taken::Theirs) => return Ok(Err(Holder::Dotlock)),
                 Err(error) if wish == Dotlock::TryIfWritable && is_unwritable(&error) => None,

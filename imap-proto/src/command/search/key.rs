@@ -186,6 +186,17 @@ keywords! {
 }
 
 impl SearchKey {
+    /// Whether it calls messages by sequence numbers.
+    pub(crate) fn uses_numbers(&self) -> bool {
+        match self {
+            Self::Sequence(set) => matches!(set, SequenceSet::Numbers(_)),
+            Self::And(keys) => keys.iter().any(Self::uses_numbers),
+            Self::Or(keys) => keys.0.uses_numbers() || keys.1.uses_numbers(),
+            Self::Not(key) | Self::Fuzzy(key) => key.uses_numbers(),
+            _ => false,
+        }
+    }
+
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
         match cursor.peek() {
             Some(b'0'..=b'9' | b'*' | b'$') => SequenceSet::read(cursor).map(Self::Sequence),

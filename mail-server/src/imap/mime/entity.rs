@@ -27,7 +27,7 @@ impl<'a> Entity<'a> {
     /// The whole message.
     pub(super) fn root(raw: &'a Bytes, message: Option<&Message<'_>>) -> Self {
         match message.and_then(|message| Some((message, message.parts.first()?))) {
-            Some((message, part)) => Self::new(raw, message, part, MIME_DEPTH),
+            Some((message, part)) => Self::new(raw, message, part, raw.len(), MIME_DEPTH),
             None => {
                 let header = Header::length_in(raw);
                 Self {
@@ -40,28 +40,33 @@ impl<'a> Entity<'a> {
         }
     }
 
-    fn new(raw: &'a Bytes, message: &Message<'_>, part: &MessagePart<'_>, depth: usize) -> Self {
+    /// A part that ends here.
+    fn new(
+        raw: &'a Bytes,
+        message: &Message<'_>,
+        part: &MessagePart<'_>,
+        end: usize,
+        depth: usize,
+    ) -> Self {
         let at = |offset: u32| (offset as usize).min(raw.len());
-        let start = at(part.offset_header);
-        let body = at(part.offset_body).max(start);
-        let end = at(part.offset_end).max(body);
+        let start = at(part.offset_header).min(end);
+        let body = at(part.offset_body).clamp(start, end);
         let kind = match (&part.body, depth.checked_sub(1)) {
             (PartType::Multipart(parts), Some(depth)) => {
                 let parts = parts
                     .iter()
                     .filter_map(|id| message.parts.get(*id as usize));
-                let parts = parts.map(|part| Self::new(raw, message, part, depth));
+                let parts = parts.map(|part| {
+                    let end = at(part.offset_end).min(end);
+                    Self::new(raw, message, part, end, depth)
+                });
                 Kind::Multipart(parts.collect())
             }
             // What was decoded stands nowhere in the message.
             (PartType::Message(inner), Some(depth)) if part.encoding == Encoding::None => {
                 match inner.parts.first() {
-                    Some(root) => {
-                        let mut root = Self::new(raw, inner, root, depth);
-                        // It ends where the part does.
-                        root.body.end = end.max(root.body.start);
-                        Kind::Message(Box::new(root))
-                    }
+                    // It ends where the part does.
+                    Some(root) => Kind::Message(Box::new(Self::new(raw, inner, root, end, depth))),
                     None => Kind::Single,
                 }
             }

@@ -11,6 +11,8 @@ mod section;
 mod structure;
 mod text;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bytes::Bytes;
 use imap_proto::response::{BodyStructure, Envelope};
 use imap_proto::{Partial, Section};
@@ -34,7 +36,7 @@ impl<'a> Parsed<'a> {
     pub(super) fn new(raw: &'a Bytes) -> Self {
         // A level of nesting takes a field, and mail-parser's values are dropped level by level.
         let message = match field::count_content_types(raw) <= MIME_FIELDS {
-            true => MessageParser::default().parse(raw.as_ref()),
+            true => parse(raw),
             false => None,
         };
         Self { raw, message }
@@ -75,6 +77,13 @@ impl<'a> Parsed<'a> {
     fn root(&self) -> Entity<'_> {
         Entity::root(self.raw, self.message.as_ref())
     }
+}
+
+/// mail-parser asserts what it thinks of itself where that is checked, and is wrong about some broken mails: they
+/// are told as texts then.
+fn parse(raw: &Bytes) -> Option<mail_parser::Message<'_>> {
+    let parse = AssertUnwindSafe(|| MessageParser::default().parse(raw.as_ref()));
+    catch_unwind(parse).unwrap_or_default()
 }
 
 /// The octets that are asked for; fewer, or none, where the content ends before.

@@ -69,13 +69,13 @@ fn single(entity: &Entity<'_>, header: &Header, extended: bool) -> BodyPart {
             }
         }
     };
-    part.parameters = match &media_type {
-        Some(found) => parameters(found),
-        None if matches!(part.kind, PartKind::Text { .. }) => {
-            vec![Parameter::new("charset", "us-ascii")]
-        }
-        None => Vec::new(),
-    };
+    part.parameters = media_type.as_ref().map_or_else(Vec::new, parameters);
+    let mut names = part.parameters.iter().map(|parameter| &parameter.name);
+    let is_text = matches!(part.kind, PartKind::Text { .. });
+    if is_text && !names.any(|name| name.eq_ignore_ascii_case(b"charset")) {
+        // What RFC 2046 section 4.1.2 has a client take it for.
+        part.parameters.push(Parameter::new("charset", "us-ascii"));
+    }
     part.id = header.value("Content-ID");
     part.description = header.value("Content-Description");
     if let Some(encoding) = header.value("Content-Transfer-Encoding") {
