@@ -9,12 +9,14 @@ mod report;
 mod body;
 mod commands;
 mod imap;
+mod imap_server;
 mod loopback;
 mod maildir;
 mod mbox;
 mod pop3;
 mod replies;
 mod sending;
+mod served;
 mod session;
 mod starting;
 
@@ -63,6 +65,7 @@ fn layers(effort: Effort) -> Vec<Case> {
         sending::cases(effort),
         loopback::cases(effort),
         pop3::cases(effort),
+        imap_server::cases(effort),
         imap::cases(effort),
         mbox::cases(effort),
         maildir::cases(effort),

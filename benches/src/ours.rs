@@ -225,6 +225,27 @@ pub(crate) fn pop3_server(listener: TcpListener, root: &str) -> Result<()> {
     })
 }
 
+/// IMAP out of the same.
+pub(crate) fn imap_server(listener: TcpListener, root: &str) -> Result<()> {
+    use mail_server::auth::Authentication;
+    use mail_server::imap;
+    use mail_server::store::FileStore;
+
+    let mut config = imap::config();
+    config.auth_without_tls = true;
+    let whose = |user: &str| format!("{user}@example.org").parse().ok();
+    let service = imap::FromStore::new(FileStore::maildir(root), whose);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = imap::Listener::from_std(listener, config)?
+            .authentication(Authentication::new(Everybody));
+        tokio::spawn(listener.serve(move |_peer| service.clone())).await?;
+        Ok(())
+    })
+}
+
 /// Knows the password of all. No mechanism of the newer ones is offered: one of the clients gives
 /// up at a list of mechanisms with a name that it does not know.
 struct Everybody;

@@ -11,6 +11,9 @@ pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
     if let Some(root) = name.strip_prefix(POP3) {
         return ours::pop3_server(listener, root);
     }
+    if let Some(root) = name.strip_prefix(IMAP) {
+        return ours::imap_server(listener, root);
+    }
     match name {
         MAILIN => serve_mailin(listener),
         MAILWIRE => ours::smtp_sink().context("not built yet")?(listener),
@@ -23,6 +26,9 @@ pub(crate) const MAILWIRE: &str = "mailwire";
 
 /// Serves POP3 from Maildirs in the folder whose path stands behind it.
 pub(crate) const POP3: &str = "pop3:";
+
+/// The same for IMAP.
+pub(crate) const IMAP: &str = "imap:";
 
 /// Its defaults accept every message and throw it away.
 fn serve_mailin(listener: TcpListener) -> Result<()> {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use anyhow::{Result, ensure};
 
-use super::maildirs::Maildir;
+use crate::served::maildirs::Maildir;
 
 /// A client that does no more than it must.
 pub(super) struct Client {

@@ -12,14 +12,14 @@ use procfs::process::Process;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-use super::maildirs::{Maildir, Place};
-use super::server::{Program, Server};
 use crate::case::{Better, Case, Contender, Entry, Metric, OURS, OverRounds};
 use crate::lazy::Lazy;
 use crate::processes::{build_apart, own_cpu_seconds};
+use crate::served::maildirs::{Maildir, Place};
+use crate::served::server::{Program, Protocol, Server};
 
 pub(super) fn case(maildir: Maildir, place: &Rc<RefCell<Place>>) -> Case {
-    let server = Rc::new(RefCell::new(Server::new(Program::Ours)));
+    let server = Rc::new(RefCell::new(Server::new(Program::Ours, Protocol::Pop3)));
     let pop3 = Lazy::new(|| build_apart("pop3-1", "mailwire-bench-pop3"));
     let contenders = [
         (OURS, Client::Ours { ahead: true }),

@@ -6,8 +6,6 @@
 
 mod client;
 mod fetching;
-mod maildirs;
-mod server;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -17,9 +15,9 @@ use std::time::Instant;
 use anyhow::Result;
 
 use self::client::Client;
-use self::maildirs::{Maildir, Place};
-use self::server::{Program, Server};
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
+use crate::served::maildirs::{Maildir, Place};
+use crate::served::server::{Program, Protocol, Server};
 
 pub(crate) fn cases(effort: Effort) -> Vec<Case> {
     let scale = |full: usize, smoke: usize| match effort {
@@ -43,7 +41,7 @@ pub(crate) fn cases(effort: Effort) -> Vec<Case> {
     };
     let place = Rc::new(RefCell::new(Place::default()));
     let servers = [(OURS, Program::Ours), ("Dovecot", Program::Dovecot)].map(|(name, program)| {
-        let server = Rc::new(RefCell::new(Server::new(program)));
+        let server = Rc::new(RefCell::new(Server::new(program, Protocol::Pop3)));
         (name, program.missing(), server)
     });
     let work = [

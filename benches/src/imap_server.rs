@@ -1,0 +1,220 @@
+//! Layer B, IMAP: a mailbox is read, searched, flagged and filled, at our server and at Dovecot, each with a
+//! Maildir of its own that began the same.
+//!
+//! Servers run on CPU 0. Their CPU time is that of all their processes.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
+use crate::served::maildirs::{Maildir, Place};
+use crate::served::server::{Program, Protocol, Server};
+
+pub(crate) fn cases(effort: Effort) -> Vec<Case> {
+    let messages = match effort {
+        Effort::Full => 10_000,
+        Effort::Smoke => 100,
+    };
+    let maildir = Maildir {
+        name: "read",
+        messages,
+        octets: 4 << 10,
+    };
+    let works = [
+        ("SELECT", Work::Select),
+        ("FETCH 1:* FLAGS", Work::Command("FETCH 1:* (FLAGS)")),
+        (
+            "FETCH 1:* ENVELOPE, cold",
+            Work::Cold("FETCH 1:* (ENVELOPE)"),
+        ),
+        (
+            "FETCH 1:* ENVELOPE, warm",
+            Work::Command("FETCH 1:* (ENVELOPE)"),
+        ),
+        (
+            "FETCH 1:* BODY.PEEK[]",
+            Work::Command("FETCH 1:* (BODY.PEEK[])"),
+        ),
+        ("SEARCH TEXT", Work::Command("SEARCH TEXT nowhere")),
+        ("STORE 1:* FLAGS", Work::Store),
+        ("APPEND of 4 KiB", Work::Append(messages / 10)),
+    ];
+    // Both change what they serve.
+    let contenders =
+        [(OURS, Program::Ours), ("Dovecot", Program::Dovecot)].map(|(name, program)| {
+            let server = Rc::new(RefCell::new(Server::new(program, Protocol::Imap)));
+            (
+                name,
+                program,
+                server,
+                Rc::new(RefCell::new(Place::default())),
+            )
+        });
+    works
+        .map(|(name, work)| Case {
+            name: format!("imap server: {name}, {messages} messages"),
+            metrics: METRICS,
+            over_rounds: OverRounds::Median,
+            contenders: contenders
+                .iter()
+                .map(|(name, program, server, place)| Contender {
+                    name,
+                    entry: match program.missing() {
+                        Some(why) => Entry::Missing(why),
+                        None => {
+                            let (place, server) = (Rc::clone(place), Rc::clone(server));
+                            Entry::Runs(Box::new(move || {
+                                let root = place.borrow_mut().with(maildir)?;
+                                work.run(maildir, &mut server.borrow_mut(), &root)
+                            }))
+                        }
+                    },
+                })
+                .collect(),
+        })
+        .into()
+}
+
+const METRICS: &[Metric] = &[
+    Metric {
+        unit: "ms",
+        better: Better::Lower,
+    },
+    Metric {
+        unit: "server CPU ms",
+        better: Better::Lower,
+    },
+];
+
+#[derive(Clone, Copy)]
+enum Work {
+    /// SELECT, again and again.
+    Select,
+    /// A command that was given before, so that what can be kept is kept.
+    Command(&'static str),
+    /// The same by a server that has just been started, and kept nothing.
+    Cold(&'static str),
+    /// A flag is set, and taken away.
+    Store,
+    /// So many new messages.
+    Append(usize),
+}
+
+impl Work {
+    fn run(self, maildir: Maildir, server: &mut Server, root: &Path) -> Result<Vec<f64>> {
+        if let Self::Cold(_) = self {
+            server.stop();
+            forget(&root.join("example.org").join(maildir.name))?;
+        }
+        let port = server.start(root)?;
+        let mut client = Client::login(port, maildir.name)?;
+        client.command("SELECT INBOX")?;
+        if let Self::Command(command) = self {
+            client.command(command)?;
+        }
+        let before = server.cpu_seconds()?;
+        let start = Instant::now();
+        match self {
+            Self::Select => {
+                for _ in 0..TIMES {
+                    client.command("SELECT INBOX")?;
+                }
+            }
+            Self::Command(command) | Self::Cold(command) => client.command(command)?,
+            Self::Store => {
+                client.command("STORE 1:* +FLAGS (\\Flagged)")?;
+                client.command("STORE 1:* -FLAGS (\\Flagged)")?;
+            }
+            Self::Append(messages) => {
+                // Some have it from the round before.
+                _ = client.command("CREATE Appended");
+                let text = maildir.text();
+                for _ in 0..messages {
+                    client.append("Appended", &text)?;
+                }
+            }
+        }
+        let times = match self {
+            Self::Select => f64::from(TIMES),
+            _ => 1.0,
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        let cpu = server.cpu_seconds()? - before;
+        Ok(vec![seconds * 1e3 / times, cpu * 1e3 / times])
+    }
+}
+
+const TIMES: u32 = 20;
+
+/// Takes away what servers keep beside messages, but for the list of numbers.
+fn forget(maildir: &Path) -> Result<()> {
+    for entry in fs::read_dir(maildir)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with("dovecot.index") || name.starts_with("mailwire-") {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// A client that does no more than it must.
+struct Client {
+    reader: BufReader<TcpStream>,
+    line: Vec<u8>,
+}
+
+impl Client {
+    fn login(port: u16, user: &str) -> Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_nodelay(true)?;
+        let mut client = Self {
+            reader: BufReader::with_capacity(256 << 10, stream),
+            line: Vec::new(),
+        };
+        client.next_line()?;
+        client.command(&format!("LOGIN {user} secret"))?;
+        Ok(client)
+    }
+
+    fn command(&mut self, command: &str) -> Result<()> {
+        self.send(format!("t {command}\r\n").as_bytes())?;
+        self.answer(command)
+    }
+
+    fn append(&mut self, folder: &str, text: &[u8]) -> Result<()> {
+        let command = format!("t APPEND {folder} {{{}+}}\r\n", text.len());
+        self.send(&[command.as_bytes(), text, b"\r\n"].concat())?;
+        self.answer("APPEND")
+    }
+
+    fn send(&mut self, octets: &[u8]) -> Result<()> {
+        Ok(self.reader.get_mut().write_all(octets)?)
+    }
+
+    /// Reads up to the tagged answer. No line of a message looks like one.
+    fn answer(&mut self, command: &str) -> Result<()> {
+        loop {
+            self.next_line()?;
+            if self.line.starts_with(b"t OK") {
+                return Ok(());
+            }
+            if self.line.starts_with(b"t ") || self.line.is_empty() {
+                bail!("{command}: {}", self.line.escape_ascii());
+            }
+        }
+    }
+
+    fn next_line(&mut self) -> Result<()> {
+        self.line.clear();
+        self.reader.read_until(b'\n', &mut self.line)?;
+        Ok(())
+    }
+}
