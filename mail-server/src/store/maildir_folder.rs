@@ -11,7 +11,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use imap_proto::{DateTime, Flag, Flags, ModSeqOrZero, NumberSet};
 use mailbox_formats::MailboxError;
-use mailbox_formats::maildir::{Entry, Keywords, Letters, Maildir, Options, Place, publish_all};
+use mailbox_formats::maildir::{
+    Entry, FileName, Keywords, Letters, Maildir, Options, Place, publish_all,
+};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -436,15 +438,11 @@ impl Folder for MaildirFolder {
                 }
                 return Err(error.into());
             }
-            *state = std::mem::replace(state, State::empty(maildir)).read_again(maildir)?;
-            let uids = published.iter().map(|path| {
-                let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-                let unique = mailbox_formats::maildir::FileName::new(name);
-                let mut entries = state.ledger.entries();
-                let found = entries.find(|entry| entry.place.unique() == unique.unique());
-                found.map(|entry| entry.info.uid).ok_or(StoreError::Gone)
-            });
-            uids.collect()
+            let names = published
+                .iter()
+                .map(|path| FileName::new(path.file_name().unwrap_or_default().as_encoded_bytes()));
+            let names: Vec<_> = names.collect();
+            state.number(maildir, &names)
         })
         .await
     }
@@ -515,26 +513,44 @@ impl Folder for MaildirFolder {
 }
 
 impl State {
-    /// One of nothing, for a moment.
-    fn empty(maildir: &Maildir) -> Self {
-        Self {
-            ledger: Ledger::new(NonZeroU32::MIN),
-            log: Log::new(maildir.path()),
-            seen: Seen {
-                stamp: Stamp {
-                    new: UNIX_EPOCH,
-                    cur: UNIX_EPOCH,
-                },
-                at: UNIX_EPOCH,
-                unless_ours: None,
-            },
+    /// Gives UIDs to messages of ours that have just come.
+    fn number(
+        &mut self,
+        maildir: &Maildir,
+        names: &[FileName],
+    ) -> Result<Vec<NonZeroU32>, StoreError> {
+        let before = self.ledger.state();
+        let (validity, numbers) = maildir.number(names)?;
+        let uids = numbers.into_iter().filter_map(NonZeroU32::new);
+        let uids: Vec<NonZeroU32> = uids.collect();
+        // Others may have numbered messages, which come first then.
+        let is_next = uids.first() == Some(&before.uid_next);
+        if !is_next || NonZeroU32::new(validity) != Some(before.uid_validity) {
+            *self = Self::read(maildir)?;
+            return Ok(uids);
         }
-    }
-
-    /// The same folder, read whatever the times of its directories are.
-    fn read_again(mut self, maildir: &Maildir) -> Result<Self, StoreError> {
-        self.seen = Self::empty(maildir).seen;
-        self.synced(maildir)
+        let keywords = maildir.keywords()?;
+        for (uid, name) in uids.iter().zip(names) {
+            let place = match name.letters().is_empty() {
+                true => Place::New,
+                false => Place::Cur,
+            };
+            let entry = Entry::new(place, name.clone());
+            let Some((internal_date, size)) = look_at(maildir, &entry) else {
+                continue;
+            };
+            let info = Info {
+                uid: *uid,
+                flags: flags_of(name.letters(), &keywords),
+                mod_seq: self.ledger.next_mod_seq(),
+                internal_date,
+                size,
+            };
+            self.log.changed(*uid, info.mod_seq, name.letters());
+            self.ledger.insert(info, entry);
+        }
+        self.is_ours(maildir);
+        Ok(uids)
     }
 }
 

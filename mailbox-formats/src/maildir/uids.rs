@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::error::MailboxError;
 use crate::maildir::listing::Listing;
-use crate::maildir::{Entry, Maildir, UidList};
+use crate::maildir::{Entry, FileName, Maildir, UidList};
 use crate::side_file::SideFile;
 
 /// The messages of a Maildir with their numbers.
@@ -71,6 +71,32 @@ impl Maildir {
                 .and_then(|()| number(&list, entries))
                 .map(|uids| (Some(list.to_bytes()), uids))
                 .ok_or_else(|| MailboxError::NoNumber(self.path.to_path_buf()))
+        })
+    }
+
+    /// Gives numbers to messages that have just been put here, in this order, and returns the
+    /// UIDVALIDITY with them. The others are not looked at, which takes no time then; so this is for
+    /// those who have listed them before.
+    ///
+    /// # Errors
+    /// The list cannot be locked or replaced, or no number is left.
+    pub fn number(&self, names: &[FileName]) -> Result<(u32, Vec<u32>), MailboxError> {
+        let file = SideFile::new(&self.effects, self.path.join("dovecot-uidlist"));
+        file.update(|content| {
+            let list = content.and_then(UidList::parse);
+            let mut list = list.unwrap_or_else(|| self.first_list());
+            let numbers = names.iter().map(|name| {
+                // Somebody else may have seen it already.
+                let known = list
+                    .iter()
+                    .rev()
+                    .find(|(_, unique)| *unique == name.unique());
+                let known = known.map(|(number, _)| number);
+                known.or_else(|| list.add(name.unique()))
+            });
+            let numbers: Option<Vec<u32>> = numbers.collect();
+            let numbers = numbers.ok_or_else(|| MailboxError::NoNumber(self.path.to_path_buf()))?;
+            Ok((Some(list.to_bytes()), (list.validity(), numbers)))
         })
     }
 
