@@ -24,8 +24,9 @@ pub enum Event {
         /// What it is. The [mailbox](super::Client::mailbox) has taken note of it.
         data: Data,
     },
-    /// A part of a message begins, whose octets follow as [`Body`](Self::Body). When all of its response is there, it
-    /// is told as [`Data`](Self::Data) too, without these octets.
+    /// A part of a message begins that has more than [`FrameLimits::kept_literal`](crate::FrameLimits::kept_literal)
+    /// octets. They follow as [`Body`](Self::Body). When all of its response is there, it is told as
+    /// [`Data`](Self::Data) too, without these octets; smaller parts are told there with theirs.
     Content {
         /// Which command asked for it.
         command: Option<CommandId>,

@@ -214,7 +214,7 @@ impl Client {
 
     /// Selects a mailbox of which something is known, to be told what has changed (RFC 7162 section 3.2.5): enables QRESYNC
     /// first if that is not done. What is gone comes as [`Vanished`](Data::Vanished), what has changed as
-    /// [`Fetch`](Data::Fetch). Compare the UIDVALIDITY of the [mailbox](Self::mailbox) before anything is believed.
+    /// [`Fetch`](Data::Fetch). Only for servers that have `QRESYNC`. Compare the UIDVALIDITY of the [mailbox](Self::mailbox) before anything is believed.
     ///
     /// # Errors
     ///
