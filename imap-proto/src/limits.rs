@@ -196,3 +196,9 @@ pub(crate) const GONE_AT_ONCE: usize = 500;
 
 /// Compressed octets that were received and not inflated yet. More wait in the network.
 pub(crate) const DEFLATED_INPUT: usize = 16 * 1024;
+
+/// Numbers of a search's result that are written in one go, before it is looked whether the output is full.
+pub(crate) const NUMBERS_AT_ONCE: u32 = 1000;
+
+/// Octets of a message that are taken at least while the output is not over its mark, however close it is.
+pub(crate) const LEAST_PIECE: usize = 64;

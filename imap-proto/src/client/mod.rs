@@ -9,30 +9,30 @@ pub use event::{CommandId, Event, Refused};
 mod mailbox;
 pub use mailbox::Mailbox;
 
+mod commands;
+
+mod sending;
+
+mod receiving;
+
 mod rules;
 
 mod solicited;
 
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
-use mailwire::{FlushTimer, Input, Machine, Output, Secret, Step, Timer, TlsInfo, auth};
+use mailwire::{FlushTimer, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 
-use self::rules::Traits;
 use crate::capability::{Capability, Extension};
-use crate::command::{Command, CommandBody, QResync, Select};
+use crate::command::CommandBody;
 use crate::deflate::{Damaged, Layer};
-use crate::encode::{Encoder, Encoding, Literals, Next};
+use crate::encode::{Encoder, Encoding};
 use crate::error::{Error, SyntaxError};
-use crate::frame::{Announcement, Found, Frame, Framer, Why};
-use crate::mailbox::MailboxName;
+use crate::frame::{Found, Framer, Why};
 use crate::quirks::Quirks;
 use crate::reader::Reader;
-use crate::response::{Code, CodeWord, Continuation, Data, Response, Status, StatusKind};
-use crate::string::Content;
 use crate::tag::Tag;
 
 /// A client session: one connection, from greeting to LOGOUT.
@@ -180,124 +180,6 @@ impl Client {
         }
     }
 
-    /// Gives a command. It is sent when its turn has come.
-    ///
-    /// A message to be added may be [streamed](Content::Streamed): it is [wanted](Event::Wanted) when the server is ready
-    /// for it. IDLE ends with [`done`](Self::done), and nothing behind it is sent before.
-    ///
-    /// # Errors
-    ///
-    /// If the command cannot be queued. A password is refused where the server is known to take none, or there is no TLS
-    /// although STARTTLS was tried.
-    pub fn send(&mut self, body: CommandBody) -> Result<CommandId, Refused> {
-        if self.ending || self.state == State::Closing {
-            return Err(Refused::Ending);
-        }
-        if self.queue.len() >= self.config.limits.pipeline {
-            return Err(Refused::Busy);
-        }
-        // What waits for TLS is looked at when its turn has come.
-        let changes_tls = |pending: &Pending| matches!(pending.body, CommandBody::StartTls);
-        if let (Some(why), false) = (self.withholds(&body), self.queue.iter().any(changes_tls)) {
-            return Err(why);
-        }
-        if matches!(body, CommandBody::StartTls) && self.tls.is_some() {
-            return Err(Refused::TlsAlready);
-        }
-        let id = CommandId(self.next_id);
-        let tag = Tag::new(format!("A{}", self.next_id)).expect("a letter and digits are a tag");
-        self.next_id += 1;
-        self.ending |= matches!(body, CommandBody::Logout);
-        self.queue.push_back(Pending { id, tag, body });
-        Ok(id)
-    }
-
-    /// Selects a mailbox of which something is known, to be told what has changed (RFC 7162 section 3.2.5): enables QRESYNC
-    /// first if that is not done. What is gone comes as [`Vanished`](Data::Vanished), what has changed as
-    /// [`Fetch`](Data::Fetch). Only for servers that have `QRESYNC`. Compare the UIDVALIDITY of the [mailbox](Self::mailbox) before anything is believed.
-    ///
-    /// # Errors
-    ///
-    /// If the commands cannot be queued.
-    pub fn resynchronise(
-        &mut self,
-        mailbox: MailboxName,
-        known: QResync,
-    ) -> Result<CommandId, Refused> {
-        let qresync = Capability::Known(Extension::QResync);
-        let asked = |pending: &Pending| matches!(&pending.body, CommandBody::Enable(wanted) if wanted.contains(&qresync));
-        if !self.enabled.contains(&qresync) && !self.queue.iter().any(asked) {
-            self.send(CommandBody::Enable(vec![qresync]))?;
-        }
-        let mut select = Select::new(mailbox);
-        select.qresync = Some(known);
-        self.send(CommandBody::Select(Box::new(select)))
-    }
-
-    /// Responds to the challenge.
-    ///
-    /// # Errors
-    ///
-    /// If none waits.
-    pub fn respond(&mut self, response: &[u8]) -> Result<(), Refused> {
-        self.challenged()?;
-        self.send_response(response);
-        Ok(())
-    }
-
-    /// Gives up the authentication instead of responding. The server's refusal follows.
-    ///
-    /// # Errors
-    ///
-    /// If no challenge waits.
-    pub fn cancel(&mut self) -> Result<(), Refused> {
-        self.challenged()?;
-        self.output.push(b"*\r\n");
-        self.sending = Sending::Asking(None);
-        Ok(())
-    }
-
-    /// Ends IDLE. Its completion follows.
-    ///
-    /// # Errors
-    ///
-    /// If none goes on.
-    pub fn done(&mut self) -> Result<(), Refused> {
-        match self.sending {
-            Sending::Idling => {
-                self.output.push(b"DONE\r\n");
-                self.sending = Sending::Free;
-                Ok(())
-            }
-            _ => Err(Refused::NotIdling),
-        }
-    }
-
-    /// Sends the next octets of the message that is [wanted](Event::Wanted), as far as there is room for them: what stays in
-    /// the piece is offered again when the machine has been flushed, or does not belong there.
-    ///
-    /// # Errors
-    ///
-    /// If none are wanted.
-    pub fn write_body(&mut self, piece: &mut Bytes) -> Result<(), Refused> {
-        let Sending::Wanted(left) = &mut self.sending else {
-            return Err(Refused::NothingWanted);
-        };
-        if self.output.is_over() {
-            return Ok(());
-        }
-        let most = self.output.room().max(LEAST);
-        let most = most.min(usize::try_from(*left).unwrap_or(usize::MAX));
-        let taken = piece.split_to(most.min(piece.len()));
-        *left -= taken.len() as u64;
-        let all = *left == 0;
-        self.output.push_bytes(taken);
-        if all {
-            self.transfer();
-        }
-        Ok(())
-    }
-
     /// What the server can do, if that is known by now.
     pub fn capabilities(&self) -> Option<&[Capability]> {
         self.capabilities.as_deref()
@@ -334,18 +216,6 @@ impl Client {
         self.reader.fired()
     }
 
-    fn challenged(&self) -> Result<(), Refused> {
-        match self.sending {
-            Sending::Challenged => Ok(()),
-            _ => Err(Refused::NoChallenge),
-        }
-    }
-
-    fn send_response(&mut self, response: &[u8]) {
-        write!(self.output, "{}\r\n", auth::encode(response)).expect("writing to memory");
-        self.sending = Sending::Asking(None);
-    }
-
     /// Ends the session, for the first reason that there is.
     fn fail(&mut self, error: Error) {
         if self.failed.is_none() {
@@ -355,122 +225,9 @@ impl Client {
         }
     }
 
-    // What is sent.
-
-    /// Sends the commands that may be sent now. Says whether the application has to know something of it.
-    fn send_commands(&mut self) -> Option<Event> {
-        while matches!(self.sending, Sending::Free) && !self.output.is_over() {
-            let next = self.queue.get(self.sent)?;
-            let traits = Traits::of(&next.body);
-            let mut running = self.queue.range(..self.sent);
-            let pipelining = self.config.pipelining || self.sent == 0;
-            if !pipelining || !running.all(|it| traits.may_follow(Traits::of(&it.body))) {
-                return None;
-            }
-            if let Some(why) = self.withholds(&next.body) {
-                let withheld = self.queue.remove(self.sent)?;
-                return Some(Event::Withheld(withheld.id, why));
-            }
-            self.begin_next();
-            if let Sending::Wanted(length) = self.sending {
-                return Some(Event::Wanted(self.queue[self.sent - 1].id, length));
-            }
-        }
-        None
-    }
-
-    /// Why a password must not be sent, if so.
-    fn withholds(&self, body: &CommandBody) -> Option<Refused> {
-        match body {
-            CommandBody::Login(_) | CommandBody::Authenticate(_) if self.tls_failed => {
-                Some(Refused::NoTls)
-            }
-            CommandBody::Login(_) if self.has(Extension::LoginDisabled) => {
-                Some(Refused::LoginDisabled)
-            }
-            _ => None,
-        }
-    }
-
-    fn begin_next(&mut self) {
-        self.set_encoding();
-        let no_initial = !self.has(Extension::SaslIr) && !self.has(Extension::Imap4Rev2);
-        let closes = [
-            Extension::CondStore,
-            Extension::QResync,
-            Extension::Imap4Rev2,
-        ];
-        let tells_closed = closes.iter().any(|extension| self.has(*extension));
-        let next = &mut self.queue[self.sent];
-        self.sent += 1;
-        let mut withheld = None;
-        if let CommandBody::Authenticate(authenticate) = &mut next.body {
-            if no_initial {
-                withheld = authenticate.initial_response.take();
-            }
-        }
-        if matches!(
-            next.body,
-            CommandBody::Login(_) | CommandBody::Authenticate(_)
-        ) {
-            self.capabilities_are_new = false;
-        }
-        if let (CommandBody::Select(_), false) = (&next.body, tells_closed) {
-            // What follows is about the new one; others say CLOSED.
-            self.mailbox = None;
-        }
-        let body = std::mem::replace(&mut next.body, CommandBody::Noop);
-        let command = Command::new(next.tag.clone(), body);
-        self.encoder.command(&command);
-        next.body = command.body;
-        let after = match next.body {
-            CommandBody::Authenticate(_) => Sending::Asking(withheld),
-            CommandBody::Idle => Sending::Entering,
-            _ => Sending::Free,
-        };
-        self.transfer();
-        if matches!(self.sending, Sending::Free) {
-            self.sending = after;
-        }
-    }
-
-    /// Sends what may be sent of the command that is on its way.
-    fn transfer(&mut self) {
-        loop {
-            self.sending = match self.encoder.transfer(&mut self.output) {
-                Next::Done => Sending::Free,
-                Next::Continuation => Sending::Literal,
-                Next::Stream(0) => continue,
-                Next::Stream(length) => Sending::Wanted(length),
-            };
-            return;
-        }
-    }
-
-    /// Writes in the way that the server is known to read.
-    fn set_encoding(&mut self) {
-        let mut encoding = Encoding::commands();
-        encoding.literals = if self.has(Extension::LiteralPlus) {
-            Literals::Plus
-        } else if self.has(Extension::LiteralMinus) || self.has(Extension::Imap4Rev2) {
-            Literals::Minus
-        } else {
-            Literals::Synchronising
-        };
-        encoding.binary = self.has(Extension::Binary);
-        encoding.utf8 = self.is_utf8();
-        self.encoder.set_encoding(encoding);
-    }
-
-    fn is_utf8(&self) -> bool {
-        let utf8 = [Extension::Utf8Accept, Extension::Imap4Rev2];
-        utf8.iter()
-            .any(|extension| self.enabled.contains(&Capability::Known(*extension)))
-    }
-
     // What comes.
 
-    /// One transition. Nothing but this and the responses above changes the state.
+    /// One transition. Nothing but this and what is received within it changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         match self.state {
             // Whatever the server says meanwhile: what was announced has to come, and comes first.
@@ -533,210 +290,6 @@ impl Client {
                 })))
             }
         }
-    }
-
-    /// A literal that is not small is announced.
-    fn content(&mut self, announced: Announcement) -> Turn {
-        let head = self.framer.head(&self.input);
-        let response = self.reader.response(&head);
-        if let (State::Open, Ok(Response::Untagged(Data::Fetch(fetched)))) = (self.state, response)
-        {
-            let streamed = fetched.items.last().and_then(|item| item.content());
-            if matches!(streamed, Some(Content::Streamed(_))) {
-                self.framer.stream(&mut self.input);
-                self.state = State::Content;
-                return Turn::Step(Step::Event(Event::Content {
-                    command: self.fetching(&fetched),
-                    fetched,
-                    length: announced.length,
-                }));
-            }
-        }
-        match announced.fits {
-            true => self.framer.keep(),
-            // It is told as unreadable when it has passed.
-            false => self.framer.refuse(&mut self.input),
-        }
-        Turn::Go
-    }
-
-    fn frame(&mut self, frame: &Frame) -> Turn {
-        let response = match self.reader.response(frame) {
-            Ok(response) => response,
-            Err(_) if self.state == State::Greeting => {
-                self.fail(Error::NotAGreeting);
-                return Turn::Go;
-            }
-            Err(error) => return Turn::Step(Step::Event(Event::Unreadable(error))),
-        };
-        match (self.state, response) {
-            (State::Greeting, Response::Untagged(Data::Status(status))) => self.greeting(status),
-            (State::Greeting, _) => {
-                self.fail(Error::NotAGreeting);
-                Turn::Go
-            }
-            (_, Response::Continuation(continuation)) => self.continuation(continuation),
-            (_, Response::Tagged { tag, status }) => self.tagged(tag, status),
-            (_, Response::Untagged(data)) => self.untagged(data),
-        }
-    }
-
-    fn greeting(&mut self, status: Status) -> Turn {
-        self.state = match status.kind {
-            StatusKind::Ok | StatusKind::PreAuth => State::Open,
-            StatusKind::Bye => State::Closing,
-            _ => {
-                self.fail(Error::NotAGreeting);
-                return Turn::Go;
-            }
-        };
-        self.note(status.code.as_ref());
-        Turn::Step(Step::Event(Event::Greeting(status)))
-    }
-
-    /// `+`: what it means is told by what was sent last.
-    fn continuation(&mut self, continuation: Continuation) -> Turn {
-        let Some(last) = self.sent.checked_sub(1).map(|last| self.queue[last].id) else {
-            return unexpected(Response::Continuation(continuation));
-        };
-        match std::mem::replace(&mut self.sending, Sending::Free) {
-            Sending::Literal => {
-                self.transfer();
-                match self.sending {
-                    Sending::Wanted(length) => Turn::Step(Step::Event(Event::Wanted(last, length))),
-                    _ => Turn::Go,
-                }
-            }
-            Sending::Asking(Some(withheld)) => {
-                self.send_response(withheld.expose());
-                Turn::Go
-            }
-            Sending::Asking(None) => match continuation.challenge() {
-                Ok(challenge) => {
-                    self.sending = Sending::Challenged;
-                    Turn::Step(Step::Event(Event::Challenge(last, challenge)))
-                }
-                // What cannot be understood is cancelled; the server's answer to that ends it.
-                Err(_) => {
-                    self.output.push(b"*\r\n");
-                    self.sending = Sending::Asking(None);
-                    Turn::Go
-                }
-            },
-            Sending::Entering => {
-                self.sending = Sending::Idling;
-                Turn::Step(Step::Event(Event::Idling(last)))
-            }
-            other => {
-                self.sending = other;
-                unexpected(Response::Continuation(continuation))
-            }
-        }
-    }
-
-    /// The answer to a command.
-    fn tagged(&mut self, tag: Tag, status: Status) -> Turn {
-        let at = self
-            .queue
-            .range(..self.sent)
-            .position(|pending| pending.tag == tag);
-        let Some(at) = at else {
-            return unexpected(Response::Tagged { tag, status });
-        };
-        let Some(answered) = self.queue.remove(at) else {
-            unreachable!("it was found there");
-        };
-        if at + 1 == self.sent && !matches!(self.sending, Sending::Free) {
-            // What was not sent of it must not be sent (RFC 9051 section 4.3).
-            self.encoder.clear();
-            self.sending = Sending::Free;
-        }
-        self.sent -= 1;
-        self.answered(&answered.body, &status);
-        Turn::Step(Step::Event(Event::Completed(answered.id, status)))
-    }
-
-    /// What the answer to a command changes.
-    fn answered(&mut self, body: &CommandBody, status: &Status) {
-        let well = status.kind == StatusKind::Ok;
-        match body {
-            CommandBody::StartTls if well => {
-                self.forget_capabilities();
-                self.state = State::StartingTls;
-            }
-            CommandBody::StartTls => self.tls_failed = true,
-            // Some servers tell them before their answer, others in it.
-            CommandBody::Login(_) | CommandBody::Authenticate(_)
-                if well && !self.capabilities_are_new =>
-            {
-                self.forget_capabilities();
-            }
-            CommandBody::Unauthenticate if well => {
-                self.forget_capabilities();
-                self.enabled.clear();
-                self.mailbox = None;
-            }
-            CommandBody::Compress(_) if well => {
-                self.layer.begin(&mut self.input, &mut self.output);
-            }
-            CommandBody::Logout => self.state = State::Closing,
-            CommandBody::Close | CommandBody::Unselect if well => self.mailbox = None,
-            // Whatever was selected before is not any more (RFC 9051 section 6.3.2).
-            CommandBody::Select(_) if status.kind == StatusKind::No => self.mailbox = None,
-            _ => {}
-        }
-        self.reader.set_utf8(self.is_utf8());
-        self.note(status.code.as_ref());
-    }
-
-    fn untagged(&mut self, data: Data) -> Turn {
-        match &data {
-            Data::Capability(known) => {
-                self.capabilities = Some(known.clone());
-                self.capabilities_are_new = true;
-            }
-            Data::Enabled(enabled) => {
-                self.enabled.extend(enabled.iter().cloned());
-                self.reader.set_utf8(self.is_utf8());
-            }
-            Data::Status(status) => {
-                if status.kind == StatusKind::Bye {
-                    self.ending = true;
-                }
-                let code = status.code.clone();
-                if code == Some(CodeWord::Closed.into()) {
-                    self.mailbox = None;
-                }
-                self.note(code.as_ref());
-            }
-            _ => {}
-        }
-        let selecting = || {
-            let mut sent = self.queue.range(..self.sent);
-            sent.any(|pending| matches!(pending.body, CommandBody::Select(_)))
-        };
-        let selected = matches!(data, Data::Flags(_) | Data::Exists(_) | Data::Status(_));
-        if self.mailbox.is_none() && selected && selecting() {
-            self.mailbox = Some(Box::default());
-        }
-        if let Some(mailbox) = &mut self.mailbox {
-            mailbox.hear(&data, self.config.limits.messages);
-        }
-        let command = self.asked_for(&data);
-        Turn::Step(Step::Event(Event::Data { command, data }))
-    }
-
-    /// Takes note of a response code.
-    fn note(&mut self, code: Option<&Code>) {
-        match (code, &mut self.mailbox) {
-            (Some(Code::Capability(known)), _) => self.capabilities = Some(known.clone()),
-            (Some(code), Some(mailbox)) => mailbox.note(code),
-            _ => {}
-        }
-    }
-
-    fn forget_capabilities(&mut self) {
-        self.capabilities = None;
     }
 
     /// Nothing complete is there: wait, but not for ever; or it is over.
@@ -871,10 +424,3 @@ impl Machine for Client {
         let _ = self.send(CommandBody::Logout);
     }
 }
-
-fn unexpected(response: Response) -> Turn {
-    Turn::Step(Step::Event(Event::Unexpected(Box::new(response))))
-}
-
-/// What is taken of a message at least while the output is not over its mark, however close it is.
-const LEAST: usize = 64;

@@ -2,11 +2,19 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::time::Instant;
+
+use mailwire::Step;
 
 use super::event::NewMessage;
-use crate::command::{AppendData, AppendMessage, CatenatePart};
-use crate::frame::Announcement;
+use super::question::Question;
+use super::replies::{self, bad, completed, no};
+use super::session::Enabled;
+use super::{Event, Refusal, Server, State, Turn, literals, offers, uid_required};
+use crate::command::{AppendData, AppendMessage, By, CatenatePart, Command, CommandBody};
+use crate::frame::{Announcement, Found, Frame};
 use crate::mailbox::MailboxName;
+use crate::response::{Code, CodeWord, Status, StatusKind};
 use crate::string::Octets;
 use crate::tag::Tag;
 
@@ -124,6 +132,203 @@ pub(super) fn is_append(start: &[u8]) -> bool {
     is(command, "APPEND")
         || is(command, "REPLACE")
         || (is(command, "UID") && is(words.next(), "REPLACE"))
+}
+
+impl Server {
+    pub(super) fn begin_append(&mut self, command: Command, literal: Option<Announcement>) -> Turn {
+        let Command { tag, body } = command;
+        let reject = |server: &mut Self, status| match literal {
+            Some(_) => server.refuse_literal(status),
+            None => server.reject(Some(tag.clone()), status),
+        };
+        if let Some(status) = self.objection(&body) {
+            return reject(self, status);
+        }
+        let mut replaces = None;
+        if let CommandBody::Replace(replace) = &body {
+            if self.session.enabled.contains(Enabled::UIDONLY) && replace.by == By::Sequence {
+                return reject(self, uid_required());
+            }
+            if self.is_read_only() {
+                return reject(self, no("Mailbox is read-only"));
+            }
+            let Ok(named) = self.named(replace.by, &replace.old) else {
+                return reject(self, bad("No such message"));
+            };
+            replaces = named.uids.first();
+            if replaces.is_none() {
+                let mut status = no("No such message");
+                if !named.gone.is_empty() {
+                    status = status.with_code(CodeWord::ExpungeIssued);
+                }
+                return reject(self, status);
+            }
+        }
+        self.session.errors = 0;
+        self.timer.disarm();
+        let mut appending = Appending::new(tag, body.name(), replaces);
+        go_on(&mut appending, &body, literal);
+        self.state = State::Appending(Box::new(appending));
+        Turn::Go
+    }
+
+    pub(super) fn append(&mut self, now: Instant) -> Turn {
+        let State::Appending(appending) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        if let Some(piece) = appending.next() {
+            return self.append_piece(piece);
+        }
+        let found = match self.framer.next(&mut self.input) {
+            Ok(found) => found,
+            Err(error) => return self.break_off(error.into()),
+        };
+        let (frame, literal) = match found {
+            Found::Incomplete => return self.need_octets(now),
+            Found::Piece { octets, .. } => {
+                self.timer.disarm();
+                let nul = !appending.binary && memchr::memchr(0, &octets).is_some();
+                appending.has_nul |= nul;
+                return match octets.is_empty() {
+                    true => Turn::Go,
+                    false => Turn::Step(Step::Event(Event::Body(octets))),
+                };
+            }
+            Found::Refused(refused) => {
+                // Ours are refused where nothing is appended any more.
+                let status = literals::refusal(refused.why);
+                return self.give_up_append(status.unwrap_or_else(literals::too_large));
+            }
+            Found::Literal(announced) => {
+                appending.decides = true;
+                (self.framer.head(&self.input), Some(announced))
+            }
+            Found::Frame(frame) => (frame, None),
+        };
+        self.timer.disarm();
+        self.append_more(&frame, literal)
+    }
+
+    /// More of the command has come, up to a literal or to its end.
+    pub(super) fn append_more(&mut self, frame: &Frame, literal: Option<Announcement>) -> Turn {
+        let State::Appending(appending) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        if appending.has_nul {
+            return self.give_up_append(bad("NUL in a literal"));
+        }
+        let body = match self.reader.command(frame) {
+            Ok(command) => command.body,
+            Err(error) => return self.give_up_append(replies::syntax(&error)),
+        };
+        if let Some(text) = offers::lacking(&body, &self.config) {
+            return self.give_up_append(bad(text));
+        }
+        go_on(appending, &body, literal);
+        Turn::Go
+    }
+
+    pub(super) fn append_piece(&mut self, piece: Piece) -> Turn {
+        let State::Appending(appending) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        let limit = self.config.append_limit.unwrap_or(u64::MAX);
+        let too_big = || Refusal::from(CodeWord::TooBig).into_status(StatusKind::No);
+        match piece {
+            Piece::Message(message) => {
+                appending.length = 0;
+                match message.length {
+                    // RFC 3502 section 6.3.11
+                    Some(0) => self.give_up_append(no("A message of nothing is not added")),
+                    Some(length) if length > limit => self.give_up_append(too_big()),
+                    _ => self.ask_append(Event::Append(message)),
+                }
+            }
+            Piece::Url(url) => self.ask_append(Event::AppendUrl(url)),
+            Piece::Literal(announced) => {
+                appending.length = appending.length.saturating_add(announced.length);
+                if appending.length > limit {
+                    return self.give_up_append(too_big());
+                }
+                appending.binary = announced.binary;
+                appending.decides = false;
+                if announced.synchronising {
+                    self.speaker.proceed("OK");
+                }
+                self.framer.stream(&mut self.input);
+                Turn::Go
+            }
+            // All literals are announced, so that it was dealt with.
+            Piece::Past => Turn::Go,
+            Piece::End => self.ask_append(Event::AppendEnd),
+        }
+    }
+
+    pub(super) fn ask_append(&mut self, event: Event) -> Turn {
+        let State::Appending(appending) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("called in this state alone");
+        };
+        let (tag, name) = (appending.tag.clone(), appending.name);
+        self.ask(tag, name, Question::Append(appending), event)
+    }
+
+    /// The application has taken a step; behind the last one the command is done.
+    pub(super) fn append_accepted(&mut self, mut appending: Appending, code: Option<Code>) {
+        let over = appending.pieces.is_empty() && !appending.decides;
+        if !over {
+            appending.begun = true;
+            self.state = State::Appending(Box::new(appending));
+            return;
+        }
+        let mut status = completed(appending.name);
+        match (appending.replaces, code) {
+            // RFC 8508 section 3.4: the new UID is told before the old one is gone.
+            (Some(_), Some(code)) => self.speaker.note(code, "Replaced"),
+            (_, code) => status.code = code,
+        }
+        self.end(appending.tag, status, true);
+    }
+
+    /// The application wants none of it. What comes of it is counted off.
+    pub(super) fn drop_append(&mut self, appending: Appending, status: Status) {
+        if appending.decides {
+            self.framer.refuse(&mut self.input);
+        }
+        self.end(appending.tag, status, true);
+    }
+
+    /// No message is added, since the client did something wrong.
+    pub(super) fn give_up_append(&mut self, status: Status) -> Turn {
+        let State::Appending(appending) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("called in this state alone");
+        };
+        if appending.decides {
+            self.framer.refuse(&mut self.input);
+        }
+        if !appending.begun {
+            return self.reject(Some(appending.tag), status);
+        }
+        let bad = status.kind == StatusKind::Bad;
+        self.speaker.answer(Some(appending.tag), status);
+        if bad {
+            self.count_error();
+        }
+        Turn::Step(Step::Event(Event::AppendAborted))
+    }
+}
+
+/// More of a command that adds messages is known.
+fn go_on(appending: &mut Appending, body: &CommandBody, literal: Option<Announcement>) {
+    match body {
+        CommandBody::Append(append) => {
+            appending.go_on(&append.mailbox, &append.messages, literal);
+        }
+        CommandBody::Replace(replace) => {
+            let message = std::slice::from_ref(&replace.message);
+            appending.go_on(&replace.mailbox, message, literal);
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -46,22 +46,21 @@ use std::time::Instant;
 use mailwire::auth::MechanismName;
 use mailwire::{ApiMisuse, FlushTimer, Input, Machine, Output, Step, Timer, TlsInfo};
 
-use self::append::{Appending, Piece};
+use self::append::Appending;
 use self::news::Told;
 use self::offers::Place;
 use self::question::{Back, Ending, Question, Running};
-use self::replies::{Speaker, bad, completed, no, ok};
+use self::replies::{Speaker, bad, completed, ok};
 use self::search::Listing;
-use self::session::{Enabled, Session, Standing};
-use crate::command::{self, Authenticate, By, Command, CommandBody};
+use self::session::{Session, Standing};
+use crate::command::{Authenticate, Command, CommandBody};
 use crate::deflate::{Damaged, Layer};
 use crate::encode::{Encoder, Encoding, Next};
 use crate::error::Error;
-use crate::frame::{Announcement, Found, Frame, Framer, Refused};
+use crate::frame::{Announcement, Found, Framer, Refused};
 use crate::lex::AT_HAND;
 use crate::reader::Reader;
 use crate::response::{Code, CodeWord, Data, Status, StatusKind};
-use crate::set::NumberSet;
 use crate::tag::Tag;
 
 /// A server session: one connection, from greeting to farewell.
@@ -356,7 +355,7 @@ impl Server {
 
     // Transitions.
 
-    /// One transition. Nothing but this and the methods above and below changes the state.
+    /// One transition. Nothing but this, what it calls, and the answers of the application changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         match &mut self.state {
             State::Greeting(_) => {
@@ -537,313 +536,6 @@ impl Server {
         self.speaker.answer(Some(tag), status);
         self.count_error();
         Turn::Step(Step::Event(Event::AuthCancelled))
-    }
-
-    // Messages that come.
-
-    fn begin_append(&mut self, command: Command, literal: Option<Announcement>) -> Turn {
-        let Command { tag, body } = command;
-        let reject = |server: &mut Self, status| match literal {
-            Some(_) => server.refuse_literal(status),
-            None => server.reject(Some(tag.clone()), status),
-        };
-        if let Some(status) = self.objection(&body) {
-            return reject(self, status);
-        }
-        let mut replaces = None;
-        if let CommandBody::Replace(replace) = &body {
-            if self.session.enabled.contains(Enabled::UIDONLY) && replace.by == By::Sequence {
-                return reject(self, uid_required());
-            }
-            if self.is_read_only() {
-                return reject(self, no("Mailbox is read-only"));
-            }
-            let Ok(named) = self.named(replace.by, &replace.old) else {
-                return reject(self, bad("No such message"));
-            };
-            replaces = named.uids.first();
-            if replaces.is_none() {
-                let mut status = no("No such message");
-                if !named.gone.is_empty() {
-                    status = status.with_code(CodeWord::ExpungeIssued);
-                }
-                return reject(self, status);
-            }
-        }
-        self.session.errors = 0;
-        self.timer.disarm();
-        let mut appending = Appending::new(tag, body.name(), replaces);
-        go_on(&mut appending, &body, literal);
-        self.state = State::Appending(Box::new(appending));
-        Turn::Go
-    }
-
-    fn append(&mut self, now: Instant) -> Turn {
-        let State::Appending(appending) = &mut self.state else {
-            unreachable!("called in this state alone");
-        };
-        if let Some(piece) = appending.next() {
-            return self.append_piece(piece);
-        }
-        let found = match self.framer.next(&mut self.input) {
-            Ok(found) => found,
-            Err(error) => return self.break_off(error.into()),
-        };
-        let (frame, literal) = match found {
-            Found::Incomplete => return self.need_octets(now),
-            Found::Piece { octets, .. } => {
-                self.timer.disarm();
-                let nul = !appending.binary && memchr::memchr(0, &octets).is_some();
-                appending.has_nul |= nul;
-                return match octets.is_empty() {
-                    true => Turn::Go,
-                    false => Turn::Step(Step::Event(Event::Body(octets))),
-                };
-            }
-            Found::Refused(refused) => {
-                // Ours are refused where nothing is appended any more.
-                let status = literals::refusal(refused.why);
-                return self.give_up_append(status.unwrap_or_else(literals::too_large));
-            }
-            Found::Literal(announced) => {
-                appending.decides = true;
-                (self.framer.head(&self.input), Some(announced))
-            }
-            Found::Frame(frame) => (frame, None),
-        };
-        self.timer.disarm();
-        self.append_more(&frame, literal)
-    }
-
-    /// More of the command has come, up to a literal or to its end.
-    fn append_more(&mut self, frame: &Frame, literal: Option<Announcement>) -> Turn {
-        let State::Appending(appending) = &mut self.state else {
-            unreachable!("called in this state alone");
-        };
-        if appending.has_nul {
-            return self.give_up_append(bad("NUL in a literal"));
-        }
-        let body = match self.reader.command(frame) {
-            Ok(command) => command.body,
-            Err(error) => return self.give_up_append(replies::syntax(&error)),
-        };
-        if let Some(text) = offers::lacking(&body, &self.config) {
-            return self.give_up_append(bad(text));
-        }
-        go_on(appending, &body, literal);
-        Turn::Go
-    }
-
-    fn append_piece(&mut self, piece: Piece) -> Turn {
-        let State::Appending(appending) = &mut self.state else {
-            unreachable!("called in this state alone");
-        };
-        let limit = self.config.append_limit.unwrap_or(u64::MAX);
-        let too_big = || Refusal::from(CodeWord::TooBig).into_status(StatusKind::No);
-        match piece {
-            Piece::Message(message) => {
-                appending.length = 0;
-                match message.length {
-                    // RFC 3502 section 6.3.11
-                    Some(0) => self.give_up_append(no("A message of nothing is not added")),
-                    Some(length) if length > limit => self.give_up_append(too_big()),
-                    _ => self.ask_append(Event::Append(message)),
-                }
-            }
-            Piece::Url(url) => self.ask_append(Event::AppendUrl(url)),
-            Piece::Literal(announced) => {
-                appending.length = appending.length.saturating_add(announced.length);
-                if appending.length > limit {
-                    return self.give_up_append(too_big());
-                }
-                appending.binary = announced.binary;
-                appending.decides = false;
-                if announced.synchronising {
-                    self.speaker.proceed("OK");
-                }
-                self.framer.stream(&mut self.input);
-                Turn::Go
-            }
-            // All literals are announced, so that it was dealt with.
-            Piece::Past => Turn::Go,
-            Piece::End => self.ask_append(Event::AppendEnd),
-        }
-    }
-
-    fn ask_append(&mut self, event: Event) -> Turn {
-        let State::Appending(appending) = std::mem::replace(&mut self.state, State::Command) else {
-            unreachable!("called in this state alone");
-        };
-        let (tag, name) = (appending.tag.clone(), appending.name);
-        self.ask(tag, name, Question::Append(appending), event)
-    }
-
-    /// The application has taken a step; behind the last one the command is done.
-    fn append_accepted(&mut self, mut appending: Appending, code: Option<Code>) {
-        let over = appending.pieces.is_empty() && !appending.decides;
-        if !over {
-            appending.begun = true;
-            self.state = State::Appending(Box::new(appending));
-            return;
-        }
-        let mut status = completed(appending.name);
-        match (appending.replaces, code) {
-            // RFC 8508 section 3.4: the new UID is told before the old one is gone.
-            (Some(_), Some(code)) => self.speaker.note(code, "Replaced"),
-            (_, code) => status.code = code,
-        }
-        self.end(appending.tag, status, true);
-    }
-
-    /// The application wants none of it. What comes of it is counted off.
-    fn drop_append(&mut self, appending: Appending, status: Status) {
-        if appending.decides {
-            self.framer.refuse(&mut self.input);
-        }
-        self.end(appending.tag, status, true);
-    }
-
-    /// No message is added, since the client did something wrong.
-    fn give_up_append(&mut self, status: Status) -> Turn {
-        let State::Appending(appending) = std::mem::replace(&mut self.state, State::Command) else {
-            unreachable!("called in this state alone");
-        };
-        if appending.decides {
-            self.framer.refuse(&mut self.input);
-        }
-        if !appending.begun {
-            return self.reject(Some(appending.tag), status);
-        }
-        let bad = status.kind == StatusKind::Bad;
-        self.speaker.answer(Some(appending.tag), status);
-        if bad {
-            self.count_error();
-        }
-        Turn::Step(Step::Event(Event::AppendAborted))
-    }
-
-    // News.
-
-    fn idle(&mut self, now: Instant) -> Turn {
-        let State::Idling(tag) = &self.state else {
-            unreachable!("called in this state alone");
-        };
-        let tag = tag.clone();
-        match self.tell(true) {
-            Told::Nothing => {}
-            Told::Some => return Turn::Go,
-            Told::Stale(uids) => return self.refresh(uids, Back::Idle(tag)),
-        }
-        if self.stopping {
-            return self.stop();
-        }
-        let found = match self.framer.next(&mut self.input) {
-            Ok(found) => found,
-            Err(error) => return self.break_off(error.into()),
-        };
-        match found {
-            Found::Incomplete => {
-                if self.keepalive.has_expired(now) {
-                    self.speaker.untagged(Data::Status(ok("Still here")));
-                    self.keepalive.disarm();
-                }
-                if let Some(time) = self.config.keepalive {
-                    self.keepalive.arm_if_idle(now, time);
-                }
-                let turn = self.need_input(now);
-                if !matches!(self.state, State::Idling(_)) {
-                    self.keepalive.disarm();
-                }
-                return turn;
-            }
-            Found::Frame(frame) if command::is_idle_done(frame.octets()) => {
-                self.end(tag, completed("IDLE"), true);
-            }
-            _ => {
-                // What came in its place is not done.
-                self.speaker
-                    .answer(Some(tag), bad("DONE is what ends IDLE"));
-                self.state = State::Command;
-                self.count_error();
-            }
-        }
-        self.timer.disarm();
-        self.keepalive.disarm();
-        Turn::Go
-    }
-
-    fn tell_before_the_end(&mut self) -> Turn {
-        let State::Telling(ending) = &self.state else {
-            unreachable!("called in this state alone");
-        };
-        let gone = ending.gone;
-        match self.tell(gone) {
-            Told::Some => return Turn::Go,
-            Told::Nothing => {}
-            Told::Stale(uids) => {
-                let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command)
-                else {
-                    unreachable!("it was looked at above");
-                };
-                return self.refresh(uids, Back::Ending(*ending));
-            }
-        }
-        let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command) else {
-            unreachable!("it was looked at above");
-        };
-        let qresync = self.session.enabled.contains(Enabled::QRESYNC);
-        if let (true, Some(view)) = (qresync, self.session.view()) {
-            if let Some(safe) = view.safe_mod_seq() {
-                // RFC 7162 section 3.2: what is gone has a higher one, and is not told yet.
-                let note = Code::HighestModSeq(safe);
-                self.speaker.note(note, "Some messages are gone");
-            }
-        }
-        self.speaker.answer(Some(ending.tag), ending.status);
-        Turn::Go
-    }
-
-    fn refresh(&mut self, uids: NumberSet, back: Back) -> Turn {
-        let tag = match &back {
-            Back::Ending(ending) => ending.tag.clone(),
-            Back::Idle(tag) => tag.clone(),
-            Back::Command => Tag::new("x").expect("a letter is a tag"),
-        };
-        self.keepalive.disarm();
-        self.timer.disarm();
-        let question = Question::Refresh(Box::new(back));
-        self.ask(tag, "", question, Event::Refresh(uids))
-    }
-
-    /// The next numbers of an answer, as many as the output should hold.
-    fn list(&mut self) -> Turn {
-        let State::Listing(listing, _) = &mut self.state else {
-            unreachable!("called in this state alone");
-        };
-        let output = &mut self.speaker.output;
-        while !output.is_over() {
-            let some = listing.take(NUMBERS_AT_ONCE);
-            for number in &some {
-                output.push(b" ");
-                output.push_number(number.get().into());
-            }
-            if !some.is_empty() {
-                continue;
-            }
-            if let Some(mod_seq) = listing.mod_seq {
-                output.push(b" (MODSEQ ");
-                output.push_number(mod_seq.value());
-                output.push(b")");
-            }
-            output.push(b"\r\n");
-            let State::Listing(_, ending) = std::mem::replace(&mut self.state, State::Command)
-            else {
-                unreachable!("it was looked at above");
-            };
-            self.state = State::Telling(ending);
-            break;
-        }
-        Turn::Go
     }
 
     // The rest.
@@ -1051,20 +743,6 @@ impl Machine for Server {
     }
 }
 
-/// More of a command that adds messages is known.
-fn go_on(appending: &mut Appending, body: &CommandBody, literal: Option<Announcement>) {
-    match body {
-        CommandBody::Append(append) => {
-            appending.go_on(&append.mailbox, &append.messages, literal);
-        }
-        CommandBody::Replace(replace) => {
-            let message = std::slice::from_ref(&replace.message);
-            appending.go_on(&replace.mailbox, message, literal);
-        }
-        _ => {}
-    }
-}
-
 fn uid_required() -> Status {
     bad("Messages have to be named by UID").with_code(CodeWord::UidRequired)
 }
@@ -1072,6 +750,3 @@ fn uid_required() -> Status {
 fn misuse(call: &'static str, state: &'static str) -> ApiMisuse {
     ApiMisuse { call, state }
 }
-
-/// Numbers that are written in one go, before it is looked whether the output is full.
-const NUMBERS_AT_ONCE: u32 = 1000;

@@ -1,18 +1,23 @@
 //! What happens to the selected mailbox, and how the client is told.
 
 use std::num::NonZeroU32;
+use std::time::Instant;
 
 use mailwire::ApiMisuse;
 
 use super::message::{Message, mod_seq_item};
-use super::question::Question;
+use super::question::{Back, Question};
+use super::replies::{bad, completed, ok};
 use super::session::Enabled;
-use super::{Server, State, misuse};
+use super::{Event, Server, State, Turn, misuse};
+use crate::command;
 use crate::flag::Flags;
+use crate::frame::Found;
 use crate::limits::GONE_AT_ONCE;
 use crate::number::ModSeq;
-use crate::response::{Data, FetchItem};
+use crate::response::{Code, Data, FetchItem};
 use crate::set::NumberSet;
+use crate::tag::Tag;
 
 /// What telling news came to.
 pub(super) enum Told {
@@ -139,5 +144,98 @@ impl Server {
             number: view.number_of(uid)?,
             recent: view.is_recent(uid),
         })
+    }
+}
+
+impl Server {
+    pub(super) fn idle(&mut self, now: Instant) -> Turn {
+        let State::Idling(tag) = &self.state else {
+            unreachable!("called in this state alone");
+        };
+        let tag = tag.clone();
+        match self.tell(true) {
+            Told::Nothing => {}
+            Told::Some => return Turn::Go,
+            Told::Stale(uids) => return self.refresh(uids, Back::Idle(tag)),
+        }
+        if self.stopping {
+            return self.stop();
+        }
+        let found = match self.framer.next(&mut self.input) {
+            Ok(found) => found,
+            Err(error) => return self.break_off(error.into()),
+        };
+        match found {
+            Found::Incomplete => {
+                if self.keepalive.has_expired(now) {
+                    self.speaker.untagged(Data::Status(ok("Still here")));
+                    self.keepalive.disarm();
+                }
+                if let Some(time) = self.config.keepalive {
+                    self.keepalive.arm_if_idle(now, time);
+                }
+                let turn = self.need_input(now);
+                if !matches!(self.state, State::Idling(_)) {
+                    self.keepalive.disarm();
+                }
+                return turn;
+            }
+            Found::Frame(frame) if command::is_idle_done(frame.octets()) => {
+                self.end(tag, completed("IDLE"), true);
+            }
+            _ => {
+                // What came in its place is not done.
+                self.speaker
+                    .answer(Some(tag), bad("DONE is what ends IDLE"));
+                self.state = State::Command;
+                self.count_error();
+            }
+        }
+        self.timer.disarm();
+        self.keepalive.disarm();
+        Turn::Go
+    }
+
+    pub(super) fn tell_before_the_end(&mut self) -> Turn {
+        let State::Telling(ending) = &self.state else {
+            unreachable!("called in this state alone");
+        };
+        let gone = ending.gone;
+        match self.tell(gone) {
+            Told::Some => return Turn::Go,
+            Told::Nothing => {}
+            Told::Stale(uids) => {
+                let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command)
+                else {
+                    unreachable!("it was looked at above");
+                };
+                return self.refresh(uids, Back::Ending(*ending));
+            }
+        }
+        let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command) else {
+            unreachable!("it was looked at above");
+        };
+        let qresync = self.session.enabled.contains(Enabled::QRESYNC);
+        if let (true, Some(view)) = (qresync, self.session.view()) {
+            if let Some(safe) = view.safe_mod_seq() {
+                // RFC 7162 section 3.2: what is gone has a higher one, and is not told yet.
+                let note = Code::HighestModSeq(safe);
+                self.speaker.note(note, "Some messages are gone");
+            }
+        }
+        self.speaker.answer(Some(ending.tag), ending.status);
+        Turn::Go
+    }
+
+    pub(super) fn refresh(&mut self, uids: NumberSet, back: Back) -> Turn {
+        let tag = match &back {
+            Back::Ending(ending) => ending.tag.clone(),
+            Back::Idle(tag) => tag.clone(),
+            Back::Command => Tag::new("x").expect("a letter is a tag"),
+        };
+        self.keepalive.disarm();
+        self.timer.disarm();
+        let question = Question::Refresh(Box::new(back));
+        self.ask(tag, "", question, Event::Refresh(uids))
     }
 }

@@ -14,6 +14,7 @@ use crate::command::By;
 use crate::encode::Next;
 use crate::error::Error;
 use crate::flag::Flags;
+use crate::limits::LEAST_PIECE;
 use crate::number::ModSeq;
 use crate::response::{CodeWord, Data, FetchItem, MessageThread, Response};
 use crate::set::{NumberSet, OrderedSet};
@@ -157,7 +158,7 @@ impl Server {
         if output.is_over() {
             return Ok(());
         }
-        let most = output.room().max(LEAST).min(owed);
+        let most = output.room().max(LEAST_PIECE).min(owed);
         let taken = piece.split_to(most.min(piece.len()));
         let count = taken.len() as u64;
         output.push_bytes(taken);
@@ -272,6 +273,3 @@ impl Server {
         Ok(())
     }
 }
-
-/// What is taken of a message at least while the output is not over its mark, however close it is.
-const LEAST: usize = 64;

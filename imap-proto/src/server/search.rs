@@ -5,7 +5,9 @@ use std::slice::from_ref;
 
 use super::replies::bad;
 use super::view::View;
+use super::{Server, State, Turn};
 use crate::command::{By, IsKey, SearchKey, SearchReturn, SearchReturnOptions};
+use crate::limits::NUMBERS_AT_ONCE;
 use crate::number::ModSeq;
 use crate::response::{ESearchFound, ESearchResult, Status};
 use crate::set::{NumberSet, OrderedSet, ResultRange, Run};
@@ -207,6 +209,39 @@ impl Listing {
         let some: Vec<_> = partial(&self.numbers, &range).numbers().collect();
         self.written += some.len() as u64;
         some
+    }
+}
+
+impl Server {
+    /// The next numbers of an answer, as many as the output should hold.
+    pub(super) fn list(&mut self) -> Turn {
+        let State::Listing(listing, _) = &mut self.state else {
+            unreachable!("called in this state alone");
+        };
+        let output = &mut self.speaker.output;
+        while !output.is_over() {
+            let some = listing.take(NUMBERS_AT_ONCE);
+            for number in &some {
+                output.push(b" ");
+                output.push_number(number.get().into());
+            }
+            if !some.is_empty() {
+                continue;
+            }
+            if let Some(mod_seq) = listing.mod_seq {
+                output.push(b" (MODSEQ ");
+                output.push_number(mod_seq.value());
+                output.push(b")");
+            }
+            output.push(b"\r\n");
+            let State::Listing(_, ending) = std::mem::replace(&mut self.state, State::Command)
+            else {
+                unreachable!("it was looked at above");
+            };
+            self.state = State::Telling(ending);
+            break;
+        }
+        Turn::Go
     }
 }
 
