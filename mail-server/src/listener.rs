@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailwire::TlsInfo;
 use mailwire::auth::MechanismName;
 use mailwire::drive::DriveError;
+use mailwire::{Machine, TlsInfo};
 use sasl::Mechanism;
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
@@ -313,6 +313,32 @@ impl<P: Protocol> Shared<P> {
         }
         Some(login.allow_clear_passwords(P::allows_clear_passwords(&self.config)))
     }
+}
+
+/// Tells a machine that has said nothing yet what it has to know: of the TLS that is there, and
+/// whether it may greet. Says whether it is to stop.
+pub(crate) fn begin(
+    machine: &mut impl Machine,
+    login: Option<&mut Login>,
+    tls: Option<&TlsInfo>,
+    stop: &Stop,
+) -> bool {
+    if let Some(tls) = tls {
+        tls_started(machine, login, tls);
+    }
+    let stopping = stop.is_stopped();
+    if stopping {
+        machine.shutdown();
+    }
+    stopping
+}
+
+/// The channel is TLS from now on.
+pub(crate) fn tls_started(machine: &mut impl Machine, login: Option<&mut Login>, tls: &TlsInfo) {
+    if let Some(login) = login {
+        login.tls_started(tls);
+    }
+    machine.tls_started(tls.clone());
 }
 
 /// Tells the log how a session ended.

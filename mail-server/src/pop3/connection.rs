@@ -16,7 +16,7 @@ use tracing::{Instrument, error, info, info_span};
 use super::Pop3;
 use super::service::{Service, Session, refusal};
 use crate::auth::{Login, Turn};
-use crate::listener::{Entered, Peer, Shared, Stop, Transport, log_end};
+use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
@@ -53,17 +53,7 @@ async fn serve<S: Service>(
         Ok(()) => greet(shared, &session, login.as_ref(), &mut service),
         Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
     };
-    if let Some(tls) = &session.tls {
-        machine.tls_started(tls.clone());
-        if let Some(login) = &mut login {
-            login.tls_started(tls);
-        }
-    }
-    let mut stopping = stop.is_stopped();
-    if stopping {
-        // Before it greets.
-        machine.shutdown();
-    }
+    let mut stopping = begin(&mut machine, login.as_mut(), session.tls.as_ref(), &stop);
     let mut connection = Connection {
         driver: Driver::new(machine, transport),
         session,
@@ -101,11 +91,8 @@ async fn serve<S: Service>(
             Next::StartTls => {
                 let (mut machine, transport) = connection.driver.into_parts();
                 let (transport, info) = shared.upgrade(transport, &stop).await?;
-                if let Some(login) = &mut connection.login {
-                    login.tls_started(&info);
-                }
-                connection.session.tls = Some(info.clone());
-                machine.tls_started(info);
+                tls_started(&mut machine, connection.login.as_mut(), &info);
+                connection.session.tls = Some(info);
                 connection.driver = Driver::new(machine, transport);
                 connection.offer_mechanisms();
             }

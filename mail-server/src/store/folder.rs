@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -254,6 +255,14 @@ pub struct NewMessage {
     pub flags: Flags,
     /// When it was received, if that is not now.
     pub internal_date: Option<DateTime>,
+}
+
+/// A time as clocks in Greenwich show it; of what lies before 1970 or far ahead, the beginning of 1970.
+pub(super) fn date_time(time: SystemTime) -> DateTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
+    DateTime::from_unix_seconds(seconds, 0)
+        .unwrap_or_else(|_| DateTime::from_unix_seconds(0, 0).expect("there was a year 1970"))
 }
 
 /// What becomes of the flags of messages.

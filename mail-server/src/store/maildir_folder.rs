@@ -17,7 +17,7 @@ use mailbox_formats::maildir::{
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::folder::{Changes, FlagChange, Folder, FolderState, Info, NewMessage};
+use super::folder::{Changes, FlagChange, Folder, FolderState, Info, NewMessage, date_time};
 use super::ledger::Ledger;
 use super::maildir_inbox::count;
 use super::mod_seqs::{self, Log};
@@ -578,15 +578,6 @@ fn look_at(maildir: &Maildir, entry: &Entry) -> Option<(DateTime, u64)> {
         None => count(maildir, entry).ok()?,
     };
     Some((date_time(modified), size))
-}
-
-fn date_time(time: SystemTime) -> DateTime {
-    let seconds = match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_secs()).unwrap_or(0),
-        Err(_) => 0,
-    };
-    DateTime::from_unix_seconds(seconds, 0)
-        .unwrap_or_else(|_| DateTime::from_unix_seconds(0, 0).expect("there was a year 1970"))
 }
 
 fn system_time(date: DateTime) -> Option<SystemTime> {

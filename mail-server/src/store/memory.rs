@@ -3,18 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use imap_proto::{
-    DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeqOrZero, NumberSet, Run,
-};
+use imap_proto::{DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeqOrZero, NumberSet};
 use pop3_proto::Maildrop;
 use tokio::sync::watch;
 
 use super::folder::{
-    Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage,
+    Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage, date_time,
 };
 use super::ledger::Ledger;
 use super::sessions::{Held, Sessions};
@@ -148,25 +146,20 @@ impl Delivery for Pending {
     }
 
     async fn commit(self: Box<Self>) -> Vec<Result<(), StoreError>> {
-        for copy in &self.copies {
+        let added = self.copies.iter().map(|copy| {
             let stored = Stored {
                 sender: self.sender.clone(),
                 bytes: [copy.header.as_bytes(), &self.bytes].concat().into(),
             };
             let tree = self.store.account(&copy.account);
-            tree.inbox.add([(stored, Flags::new(), now())]);
-        }
-        self.copies.iter().map(|_| Ok(())).collect()
+            tree.inbox.add([(stored, Flags::new(), now())]).map(drop)
+        });
+        added.collect()
     }
 }
 
 fn now() -> DateTime {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    DateTime::from_unix_seconds(seconds, 0)
-        .unwrap_or_else(|_| DateTime::from_unix_seconds(0, 0).expect("there was a year 1970"))
+    date_time(SystemTime::now())
 }
 
 /// The folders of an account.
@@ -274,7 +267,7 @@ impl Folders for Tree {
         }
         if from.is_inbox() {
             let made = others.make();
-            made.add(self.inbox.take_all());
+            made.add(self.inbox.take_all())?;
             others
                 .folders
                 .insert(new.into_owned(), (made, MailboxAttributes::empty()));
@@ -359,9 +352,8 @@ impl MemoryFolder {
     }
 
     fn stored(&self) -> (Vec<NonZeroU32>, Vec<Stored>) {
-        let all = NumberSet::from(Run::new(NonZeroU32::MIN, NonZeroU32::MAX));
         let found = self.with(|ledger| {
-            let entries = ledger.among(&all);
+            let entries = ledger.entries();
             entries
                 .map(|entry| (entry.info.uid, entry.place.clone()))
                 .unzip()
@@ -372,22 +364,20 @@ impl MemoryFolder {
     fn add(
         &self,
         messages: impl IntoIterator<Item = (Stored, Flags, DateTime)>,
-    ) -> Vec<NonZeroU32> {
-        let added = self.with(|ledger| {
+    ) -> Result<Vec<NonZeroU32>, StoreError> {
+        self.with(|ledger| {
             let messages = messages.into_iter();
             let added = messages.map(|(stored, flags, date)| {
                 let size = stored.bytes.len() as u64;
                 ledger.add(flags, date, size, stored)
             });
             added.collect()
-        });
-        added.unwrap_or_default()
+        })
     }
 
     fn take_all(&self) -> Vec<(Stored, Flags, DateTime)> {
-        let all = NumberSet::from(Run::new(NonZeroU32::MIN, NonZeroU32::MAX));
         let taken = self.with(|ledger| {
-            let infos = ledger.among(&all).map(|entry| entry.info.clone());
+            let infos = ledger.entries().map(|entry| entry.info.clone());
             let infos: Vec<_> = infos.collect();
             let taken = infos.into_iter().filter_map(|info| {
                 Some((ledger.remove(info.uid)?, info.flags, info.internal_date))
@@ -430,8 +420,7 @@ impl Folder for MemoryFolder {
             let flags = FlagChange::Replace(message.flags).apply(&Flags::new());
             (stored, flags, message.internal_date.unwrap_or_else(now))
         });
-        self.with(|_| ())?;
-        Ok(self.add(messages))
+        self.add(messages)
     }
 
     async fn change(
