@@ -34,6 +34,7 @@ mod offer;
 pub use offer::config;
 
 mod connection;
+pub use connection::Answers;
 
 mod selected;
 
