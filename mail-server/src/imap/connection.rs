@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tracing::{Instrument, error, info, info_span, warn};
 
 use super::append::Appending;
-use super::fetch::Fetching;
+use super::fetch::{Fetching, Progress};
 use super::selected::Selected;
 use super::service::{Service, Session};
 use super::{Imap, find, listing, refusals, selected};
@@ -253,7 +253,7 @@ impl Answers {
             }
             Event::Body(octets) => {
                 if let Some(Work::Append(appending)) = &mut self.work {
-                    appending.body(&octets);
+                    appending.body(octets).await;
                 }
                 Ok(())
             }
@@ -336,11 +336,12 @@ impl Answers {
                 tell(machine, [status.map_err(failed)?]);
             }
             Event::Append(message) => {
-                let appending = match self.work.take() {
+                let mut appending = match self.work.take() {
                     Some(Work::Append(appending)) => appending,
                     _ => Box::new(Appending::begin(&*folders, &message).await?),
                 };
-                self.work = Some(Work::Append(appending.message(*message)));
+                appending.message(*message).await?;
+                self.work = Some(Work::Append(appending));
             }
             Event::AppendUrl(_) => return Err(CodeWord::Cannot.into()),
             Event::AppendEnd => return self.append_end(machine).await,
@@ -432,8 +433,9 @@ impl Answers {
     async fn work(&mut self, machine: &mut Server, work: Work) {
         match work {
             Work::Fetch(mut fetching) => match fetching.go_on(machine).await {
-                Ok(true) => check(machine.ok()),
-                Ok(false) => self.work = Some(Work::Fetch(fetching)),
+                Ok(Progress::Done) => check(machine.ok()),
+                Ok(Progress::Full) => self.work = Some(Work::Fetch(fetching)),
+                Ok(Progress::Broken) => {}
                 Err(error) => check(machine.no(refusals::of_store(error))),
             },
             Work::Append(_) => error!("a message that is appended waits for nobody"),
