@@ -99,8 +99,9 @@ pub(crate) const THREAD_DEPTH: usize = 100;
 /// How large a message may be that a client puts into a folder, in octets, unless the configuration says otherwise.
 pub(crate) const APPEND_OCTETS: u64 = 50 << 20;
 
-/// How many octets the messages of one APPEND may have together: they are held until all are there.
-pub(crate) const APPEND_TOGETHER: u64 = 100 << 20;
+/// How many octets the messages have together that are added to a folder in memory at once: they are held until
+/// all of them are there.
+pub(crate) const ADDED_IN_MEMORY: usize = 100 << 20;
 
 /// How many messages are looked into at a time, in so far as they have no more than
 /// [`FETCHED_OCTETS`] together.
@@ -108,6 +109,25 @@ pub(crate) const FETCHED_MESSAGES: usize = 64;
 
 /// How many octets of messages are read before some of them are told of, the last message's not counted.
 pub(crate) const FETCHED_OCTETS: u64 = 1 << 20;
+
+/// How many octets a message may have that is read whole in order to tell something of it. What is larger is told
+/// piece by piece.
+pub(crate) const READ_WHOLE: u64 = 1 << 20;
+
+/// How many octets a message may have that is looked into for its parts and texts. One that is larger is told as a
+/// single part that programs know nothing of, and searched in its header alone.
+pub(crate) const LOOKED_INTO: u64 = 64 << 20;
+
+/// How many messages larger than [`READ_WHOLE`] are looked into at a time, by all sessions: they are held whole
+/// meanwhile.
+pub(crate) const LARGE_AT_ONCE: usize = 2;
+
+/// How many octets of a large message are taken for its header, at most.
+pub(crate) const HEADER_OCTETS: usize = 1 << 20;
+
+/// How many octets a store keeps of what was found in messages, in all folders together: the envelopes of some
+/// ten thousand.
+pub(crate) const RECALLED_OCTETS: usize = 64 << 20;
 
 /// How long the preview of a message is at most, in characters (RFC 8970 section 3.1: 256, of which 200 should be
 /// enough).

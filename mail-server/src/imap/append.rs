@@ -1,24 +1,21 @@
 //! Messages on their way into a folder.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
-use imap_proto::response::{Code, CodeWord};
+use bytes::Bytes;
+use imap_proto::response::Code;
 use imap_proto::server::{self, Refusal};
 
 use super::refusals;
-use crate::limits::APPEND_TOGETHER;
-use crate::store::{Folder, Folders, NewMessage};
+use crate::store::{Adding, Folders, StoreError};
 
 /// The messages of one command, which are added together.
 pub(super) struct Appending {
-    folder: Arc<dyn Folder>,
+    adding: Box<dyn Adding>,
     uid_validity: NonZeroU32,
-    messages: Vec<NewMessage>,
-    /// The octets of the last one, so far.
-    octets: Vec<u8>,
-    total: u64,
     replaces: Option<NonZeroU32>,
+    /// Why there will be none, which is told when the command may be answered.
+    failed: Option<StoreError>,
 }
 
 impl Appending {
@@ -30,49 +27,37 @@ impl Appending {
         let folder = folders.open(&message.mailbox).await;
         let folder = folder.map_err(refusals::of_target)?;
         let state = folder.state().await.map_err(refusals::of_store)?;
+        let adding = folder.add().await.map_err(refusals::of_target)?;
         Ok(Self {
-            folder,
+            adding,
             uid_validity: state.uid_validity,
-            messages: Vec::new(),
-            octets: Vec::new(),
-            total: 0,
             replaces: message.replaces,
+            failed: None,
         })
     }
 
     /// Another message comes.
-    pub(super) fn message(mut self: Box<Self>, message: server::NewMessage) -> Box<Self> {
-        self.end_last();
-        self.messages.push(NewMessage {
-            octets: bytes::Bytes::new(),
-            flags: message.flags,
-            internal_date: message.date,
-        });
-        self
+    pub(super) async fn message(&mut self, message: server::NewMessage) -> Result<(), Refusal> {
+        if let Some(error) = self.failed.take() {
+            return Err(refusals::of_target(error));
+        }
+        let begun = self.adding.message(message.flags, message.date).await;
+        begun.map_err(refusals::of_target)
     }
 
     /// More of it.
-    pub(super) fn body(&mut self, octets: &[u8]) {
-        self.total += octets.len() as u64;
-        if self.total <= APPEND_TOGETHER {
-            self.octets.extend_from_slice(octets);
-        }
-    }
-
-    fn end_last(&mut self) {
-        if let Some(last) = self.messages.last_mut() {
-            last.octets = std::mem::take(&mut self.octets).into();
+    pub(super) async fn body(&mut self, octets: Bytes) {
+        if self.failed.is_none() {
+            self.failed = self.adding.write(octets).await.err();
         }
     }
 
     /// Adds them, and gives what programs should know, and the message that was replaced.
-    pub(super) async fn end(mut self: Box<Self>) -> Result<(Code, Option<NonZeroU32>), Refusal> {
-        if self.total > APPEND_TOGETHER {
-            return Err(CodeWord::TooBig.into());
+    pub(super) async fn end(self) -> Result<(Code, Option<NonZeroU32>), Refusal> {
+        if let Some(error) = self.failed {
+            return Err(refusals::of_target(error));
         }
-        self.end_last();
-        let added = self.folder.append(self.messages).await;
-        let uids = added.map_err(refusals::of_target)?;
+        let uids = self.adding.commit().await.map_err(refusals::of_target)?;
         let code = Code::AppendUid {
             uid_validity: self.uid_validity,
             uids: uids.into_iter().collect(),

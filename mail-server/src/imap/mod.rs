@@ -22,7 +22,9 @@
 //! # }
 //! ```
 //!
-//! Messages are held whole while something of them is told, and while they are appended.
+//! Messages go to the store and come from it as fast as the client sends or takes them, and are not held whole, except for
+//! small ones, and for a look at the parts of larger ones, of which few are held at a time. What has more
+//! than 64 MiB is told as one part that programs know nothing of, and searched in its header alone.
 
 mod service;
 pub use service::{Service, Session};
@@ -34,6 +36,7 @@ mod offer;
 pub use offer::config;
 
 mod connection;
+pub use connection::Answers;
 
 mod selected;
 
@@ -42,6 +45,12 @@ mod listing;
 mod append;
 
 mod fetch;
+
+mod describe;
+
+mod large;
+
+mod streaming;
 
 mod find;
 

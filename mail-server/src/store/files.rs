@@ -156,7 +156,7 @@ enum Open {
 }
 
 enum Staged {
-    Maildir(maildir::Staged),
+    Maildir(Box<maildir::Staged>),
     Mbox(Box<mbox::Staged>),
 }
 
@@ -210,7 +210,7 @@ impl Open {
 
     fn stage(self) -> Result<Staged, DeliveryError> {
         Ok(match self {
-            Self::Maildir(delivery) => Staged::Maildir(delivery.stage()?),
+            Self::Maildir(delivery) => Staged::Maildir(Box::new(delivery.stage()?)),
             Self::Mbox(delivery) => Staged::Mbox(Box::new(delivery.stage()?)),
         })
     }

@@ -14,30 +14,34 @@ use tokio::time::sleep;
 
 use super::folder::{Folder, FolderEntry, Folders};
 use super::maildir_folder::MaildirFolder;
+use super::recall::Recall;
 use super::replace::replace;
 use super::{StoreError, lost};
 use crate::limits::MAILDIR_LOOK;
 
 /// The Maildirs that sessions have open, by their paths.
 #[derive(Debug, Clone, Default)]
-pub(super) struct OpenMaildirs(Arc<Mutex<HashMap<PathBuf, MaildirFolder>>>);
+pub(super) struct OpenMaildirs {
+    by_path: Arc<Mutex<HashMap<PathBuf, MaildirFolder>>>,
+    recall: Recall,
+}
 
 impl OpenMaildirs {
     /// The one that all share. Nobody waits for news of one that is given back.
     fn share(&self, maildir: Maildir) -> MaildirFolder {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = open.get(maildir.path()) {
             return folder.clone();
         }
         open.retain(|_, folder| folder.is_watched());
         let path = maildir.path().to_owned();
-        let folder = MaildirFolder::new(maildir);
+        let folder = MaildirFolder::new(maildir, self.recall.clone());
         open.insert(path, folder.clone());
         folder
     }
 
     fn forget(&self, path: &Path) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = open.remove(path) {
             folder.poke();
         }
@@ -45,7 +49,7 @@ impl OpenMaildirs {
 
     /// Something was delivered to a Maildir.
     pub(super) fn delivered(&self, path: &Path) {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = open.get(path) {
             folder.poke();
         }

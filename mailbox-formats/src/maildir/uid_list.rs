@@ -108,11 +108,19 @@ impl UidList {
         let mut bytes = format!("3 V{} N{}", self.validity, self.next).into_bytes();
         bytes.extend_from_slice(&self.fields);
         bytes.push(b'\n');
+        bytes.extend(self.lines_from(0));
+        bytes
+    }
+
+    /// The lines of the messages whose numbers begin here.
+    pub(super) fn lines_from(&self, first: u32) -> Vec<u8> {
+        let start = self.messages.partition_point(|message| message.uid < first);
+        let mut bytes = Vec::new();
         for Numbered {
             uid,
             fields,
             unique,
-        } in &self.messages
+        } in &self.messages[start..]
         {
             write!(Text(&mut bytes), "{uid}").expect("a buffer takes all");
             for part in [fields, &b" :"[..], unique, b"\n"] {

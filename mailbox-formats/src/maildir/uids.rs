@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::error::MailboxError;
 use crate::maildir::listing::Listing;
 use crate::maildir::{Entry, FileName, Maildir, UidList};
-use crate::side_file::SideFile;
+use crate::side_file::{Edit, SideFile};
 
 /// The messages of a Maildir with their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,22 +69,26 @@ impl Maildir {
             }
             add_new(&mut list, &entries)
                 .and_then(|()| number(&list, entries))
-                .map(|uids| (Some(list.to_bytes()), uids))
+                .map(|uids| (Edit::All(list.to_bytes()), uids))
                 .ok_or_else(|| MailboxError::NoNumber(self.path.to_path_buf()))
         })
     }
 
     /// Gives numbers to messages that have just been put here, in this order, and returns the
     /// UIDVALIDITY with them. The others are not looked at, which takes no time then; so this is for
-    /// those who have listed them before.
+    /// those who have listed them before. The list only grows by their lines, as Dovecot has it too, and
+    /// is on disk before this returns.
     ///
     /// # Errors
     /// The list cannot be locked or replaced, or no number is left.
     pub fn number(&self, names: &[FileName]) -> Result<(u32, Vec<u32>), MailboxError> {
         let file = SideFile::new(&self.effects, self.path.join("dovecot-uidlist"));
         file.update(|content| {
-            let list = content.and_then(UidList::parse);
-            let mut list = list.unwrap_or_else(|| self.first_list());
+            let known = content.and_then(UidList::parse);
+            // A line without an end is one that somebody did not live to write.
+            let can_grow = known.is_some() && content.is_some_and(|list| list.ends_with(b"\n"));
+            let mut list = known.unwrap_or_else(|| self.first_list());
+            let first = list.next();
             let numbers = names.iter().map(|name| {
                 // Somebody else may have seen it already.
                 let known = list
@@ -96,7 +100,12 @@ impl Maildir {
             });
             let numbers: Option<Vec<u32>> = numbers.collect();
             let numbers = numbers.ok_or_else(|| MailboxError::NoNumber(self.path.to_path_buf()))?;
-            Ok((Some(list.to_bytes()), (list.validity(), numbers)))
+            let edit = match can_grow {
+                true if list.next() == first => Edit::None,
+                true => Edit::End(list.lines_from(first)),
+                false => Edit::All(list.to_bytes()),
+            };
+            Ok((edit, (list.validity(), numbers)))
         })
     }
 
