@@ -134,11 +134,15 @@ pub(crate) const RECALLED_OCTETS: usize = 64 << 20;
 pub(crate) const PREVIEW_CHARACTERS: usize = 200;
 
 /// How coarse the times of directories may be: one that has changed so shortly before it was read is read again.
-pub(crate) const MAILDIR_TICK: Duration = Duration::from_millis(20);
+pub(crate) const FOLDER_TICK: Duration = Duration::from_millis(20);
 
 /// How long it is believed that only we change a Maildir, once we have. Reading it after each change of ours
 /// would take as long as there are messages.
 pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 
 /// How often a Maildir that somebody waits for is looked at, for what other programs do to it.
-pub(crate) const MAILDIR_LOOK: Duration = Duration::from_secs(2);
+pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
+
+/// How long the name of an mbox's file may be without its ending, in octets: lock files and new versions beside it
+/// have longer names, and file systems take 255.
+pub(crate) const FOLDER_FILE: usize = 200;

@@ -42,13 +42,15 @@ fn message(text: &str, names: &str) -> NewMessage {
 
 /// Each store, with the folder that it needs.
 fn stores() -> Vec<(Arc<dyn Mailstore>, Option<TempDir>)> {
-    let maildirs = tempfile::tempdir().expect("a folder");
+    let (maildirs, mboxes) = (tempfile::tempdir(), tempfile::tempdir());
+    let (maildirs, mboxes) = (maildirs.expect("a folder"), mboxes.expect("a folder"));
     vec![
         (Arc::new(MemoryStore::new()), None),
         (
             Arc::new(FileStore::maildir(maildirs.path())),
             Some(maildirs),
         ),
+        (Arc::new(FileStore::mbox(mboxes.path())), Some(mboxes)),
     ]
 }
 
@@ -388,11 +390,4 @@ async fn there_are_26_keywords_and_no_more() {
         .change(&set("1"), &add, None)
         .await
         .expect("so many there are");
-}
-
-#[tokio::test]
-async fn an_mbox_has_no_folders_yet() {
-    let root = tempfile::tempdir().expect("a folder");
-    let folders = FileStore::mbox(root.path()).folders(&alice()).await;
-    assert!(matches!(folders, Err(StoreError::Unsupported)));
 }

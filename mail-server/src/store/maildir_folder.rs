@@ -16,15 +16,18 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading, date_time};
+use super::gathering::Gathering;
 use super::ledger::Ledger;
-use super::maildir_adding::MaildirAdding;
+use super::maildir_adding::MaildirPlacing;
 use super::maildir_flags::{flags_of, letters_of, ours};
 use super::maildir_inbox::count;
-use super::maildir_reading::{self, MaildirReading};
+use super::maildir_reading;
 use super::mod_seqs::{self, Log};
+use super::open_folders::Shareable;
+use super::pieces::Pieces;
 use super::recall::Recall;
 use super::{StoreError, lost};
-use crate::limits::{MAILDIR_TICK, MAILDIR_TRUST};
+use crate::limits::{FOLDER_TICK, MAILDIR_TRUST};
 
 /// A folder that all sessions share.
 #[derive(Debug, Clone)]
@@ -90,22 +93,6 @@ impl MaildirFolder {
         }))
     }
 
-    /// Lets those who wait look: something was delivered.
-    pub(super) fn poke(&self) {
-        self.0.news.send_modify(|_| {});
-    }
-
-    /// Whether anybody waits for news.
-    pub(super) fn is_watched(&self) -> bool {
-        self.0.news.receiver_count() > 0
-    }
-
-    /// Looks whether others have changed it, and tells those who wait.
-    pub(super) async fn look(&self) {
-        // Whoever needs the folder is told what is wrong with it.
-        let _ = self.with(|_, _| Ok(())).await;
-    }
-
     /// The Maildir itself.
     pub(super) fn maildir(&self) -> &Maildir {
         &self.0.maildir
@@ -127,6 +114,18 @@ impl MaildirFolder {
         let shared = Arc::clone(&self.0);
         let done = spawn_blocking(move || shared.with(work));
         done.await.map_err(|_| lost())?
+    }
+}
+
+#[async_trait]
+impl Shareable for MaildirFolder {
+    async fn look(&self) {
+        // Whoever needs the folder is told what is wrong with it.
+        let _ = self.with(|_, _| Ok(())).await;
+    }
+
+    fn waiting(&self) -> &watch::Sender<u64> {
+        &self.0.news
     }
 }
 
@@ -345,7 +344,7 @@ impl Seen {
         let settled = |time: SystemTime| {
             self.at
                 .duration_since(time)
-                .is_ok_and(|age| age > MAILDIR_TICK)
+                .is_ok_and(|age| age > FOLDER_TICK)
         };
         match self.unless_ours {
             Some(since) => self.stamp == now.stamp && since.elapsed() < MAILDIR_TRUST,
@@ -419,13 +418,17 @@ impl Folder for MaildirFolder {
         let opened = spawn_blocking(move || {
             let entries = shared.entries(&[uid])?;
             let (_, entry) = entries.first().ok_or(StoreError::Gone)?;
-            MaildirReading::open(&shared.maildir, entry, from)
+            match shared.maildir.open_message(entry) {
+                Err(MailboxError::Vanished(_)) => Err(StoreError::Gone),
+                opened => Ok(opened?.file),
+            }
         });
-        Ok(Box::new(opened.await.map_err(|_| lost())??))
+        let file = opened.await.map_err(|_| lost())??;
+        Ok(Box::new(Pieces::new(file, from)))
     }
 
     async fn add(&self) -> Result<Box<dyn Adding>, StoreError> {
-        Ok(Box::new(MaildirAdding::new(self.clone())))
+        Ok(Box::new(Gathering::new(MaildirPlacing::new(self.clone()))))
     }
 
     async fn change(

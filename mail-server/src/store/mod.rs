@@ -33,6 +33,20 @@ mod maildir_reading;
 
 mod maildir_adding;
 
+mod gathering;
+
+mod pieces;
+
+mod open_folders;
+
+mod lists;
+
+mod mbox_tree;
+
+mod mbox_folder;
+
+mod mbox_adding;
+
 mod maildir_flags;
 
 mod mod_seqs;
