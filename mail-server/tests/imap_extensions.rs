@@ -141,3 +141,71 @@ async fn an_envelope_is_told_whatever_else_is_asked_for() {
         running.end().await;
     }
 }
+
+#[tokio::test]
+async fn messages_are_made_of_parts_of_others() {
+    for (store, _kept) in stores() {
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        append(&mut client, "INBOX", "Subject: one\r\n\r\nbody of one\r\n").await;
+        client.say("SELECT INBOX").await;
+        let made = client
+            .say("APPEND INBOX CATENATE (URL \"/INBOX/;UID=1/;SECTION=HEADER\" TEXT {6+}\r\nnew, b URL \";UID=1/;SECTION=TEXT/;PARTIAL=1.100\")")
+            .await;
+        assert!(
+            made[0].contains("EXISTS") || made[0].contains("[APPENDUID "),
+            "{made:?}"
+        );
+        client.say("NOOP").await;
+        let fetched = client.say("FETCH 2 (BODY.PEEK[])").await;
+        let text = "Subject: one\r\n\r\nnew, body of one\r\n";
+        let expected = format!("* 2 FETCH (BODY[] {{{}}}\r\n{text})", text.len());
+        assert_eq!(fetched[0], expected);
+        for url in [
+            "/INBOX/;UID=9",
+            "/Nowhere/;UID=1",
+            "/INBOX;UIDVALIDITY=7777777/;UID=1",
+            "/INBOX/;UID=1/;SECTION=7",
+            "rubbish",
+        ] {
+            let command = format!("APPEND INBOX CATENATE (TEXT {{1+}}\r\nx URL \"{url}\")");
+            let answer = client.say(&command).await;
+            let expected = format!("t NO [BADURL {url}]");
+            let quoted = format!("t NO [BADURL \"{url}\"]");
+            let last = &answer[answer.len() - 1];
+            assert!(
+                last.starts_with(&expected) || last.starts_with(&quoted),
+                "{answer:?}"
+            );
+        }
+        let status = client.say("STATUS INBOX (MESSAGES)").await;
+        assert_eq!(status[0], "* STATUS INBOX (MESSAGES 2)");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn names_and_headers_are_in_utf8_for_those_who_want_it() {
+    for (store, _kept) in stores() {
+        let running = Running::start(&store).await;
+        let (mut new, mut old) = (running.client().await, running.client().await);
+        let enabled = new.say("ENABLE UTF8=ACCEPT").await;
+        assert_eq!(enabled[0], "* ENABLED UTF8=ACCEPT");
+        assert!(new.say("CREATE \"Entwürfe\"").await[0].starts_with("t OK"));
+        let listed = new.say("LIST \"\" Entw*").await;
+        assert!(listed[0].ends_with("\"Entwürfe\""), "{listed:?}");
+        let listed = old.say("LIST \"\" Entw*").await;
+        assert!(listed[0].contains("Entw&APw-rfe"), "{listed:?}");
+        let text = "Subject: Grüße\r\n\r\nhallo\r\n";
+        let command = format!("APPEND \"Entwürfe\" UTF8 (~{{{}+}}\r\n{text})", text.len());
+        let added = new.say(&command).await;
+        assert!(added[0].contains("[APPENDUID "), "{added:?}");
+        new.say("SELECT \"Entwürfe\"").await;
+        let fetched = new.say("FETCH 1 (ENVELOPE BODY.PEEK[])").await;
+        assert!(fetched[0].contains("(NIL \"Grüße\" "), "{fetched:?}");
+        assert!(fetched[0].contains(text), "{fetched:?}");
+        assert_eq!(new.say("SEARCH SUBJECT \"GRÜSSE\"").await[0], "* SEARCH");
+        assert_eq!(new.say("SEARCH SUBJECT \"GRÜ\"").await[0], "* SEARCH 1");
+        running.end().await;
+    }
+}

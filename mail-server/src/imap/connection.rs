@@ -345,12 +345,22 @@ impl Answers {
             Event::Append(message) => {
                 let mut appending = match self.work.take() {
                     Some(Work::Append(appending)) => appending,
-                    _ => Box::new(Appending::begin(&*folders, &message).await?),
+                    _ => {
+                        let most = machine.config().append_limit;
+                        Box::new(Appending::begin(&*folders, &message, most).await?)
+                    }
                 };
                 appending.message(*message).await?;
                 self.work = Some(Work::Append(appending));
             }
-            Event::AppendUrl(_) => return Err(CodeWord::Cannot.into()),
+            Event::AppendUrl(url) => {
+                let Some(Work::Append(appending)) = &mut self.work else {
+                    return Err(CodeWord::ServerBug.into());
+                };
+                appending
+                    .url(&*folders, self.selected.as_ref(), &url)
+                    .await?;
+            }
             Event::AppendEnd => return self.append_end(machine).await,
             Event::Refresh(uids) => {
                 let selected = self.selected.as_ref().ok_or(CodeWord::ServerBug)?;

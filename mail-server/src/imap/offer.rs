@@ -7,7 +7,7 @@ use crate::limits::APPEND_OCTETS;
 
 /// A configuration with both protocol versions and all extensions that the listener serves, whatever the store.
 ///
-/// Not served yet: ACL, CATENATE, FILTERS, METADATA, MULTISEARCH, NOTIFY, QUOTA, SORT=DISPLAY, UTF8=ACCEPT and what is
+/// Not served yet: ACL, FILTERS, METADATA, MULTISEARCH, NOTIFY, QUOTA, SORT=DISPLAY and what is
 /// Gmail's own. Of OBJECTID there are no ids of threads.
 pub fn config() -> Config {
     let mut config = Config::new();
@@ -37,6 +37,8 @@ pub fn config() -> Config {
         Extension::UidOnly,
         Extension::ObjectId,
         Extension::SaveDate,
+        Extension::Catenate,
+        Extension::Utf8Accept,
     ];
     config.extensions.extend(served.map(Capability::from));
     let threads = ["ORDEREDSUBJECT", "REFERENCES"]
