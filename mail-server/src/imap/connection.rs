@@ -4,9 +4,9 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
-use imap_proto::response::{CodeWord, Data, Namespace, Namespaces};
+use imap_proto::response::{Code, CodeWord, Data, Namespace, Namespaces};
 use imap_proto::server::{Event, Refusal, Server};
-use imap_proto::{Error, MailboxName};
+use imap_proto::{Error, Extension, MailboxName};
 use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use mailwire::{ApiMisuse, Machine};
@@ -310,6 +310,13 @@ impl Answers {
                     .create(&create.mailbox, uses)
                     .await
                     .map_err(failed)?;
+                if machine.config().serves(Extension::ObjectId) {
+                    // RFC 8474 section 4.1
+                    let folder = folders.open(&create.mailbox).await.map_err(failed)?;
+                    let id = folder.state().await.map_err(failed)?.id;
+                    check(machine.ok_with(Code::MailboxId(id)));
+                    return Ok(());
+                }
             }
             Event::Delete(name) => folders.delete(&name).await.map_err(failed)?,
             Event::Rename(rename) => {
@@ -338,12 +345,22 @@ impl Answers {
             Event::Append(message) => {
                 let mut appending = match self.work.take() {
                     Some(Work::Append(appending)) => appending,
-                    _ => Box::new(Appending::begin(&*folders, &message).await?),
+                    _ => {
+                        let most = machine.config().append_limit;
+                        Box::new(Appending::begin(&*folders, &message, most).await?)
+                    }
                 };
                 appending.message(*message).await?;
                 self.work = Some(Work::Append(appending));
             }
-            Event::AppendUrl(_) => return Err(CodeWord::Cannot.into()),
+            Event::AppendUrl(url) => {
+                let Some(Work::Append(appending)) = &mut self.work else {
+                    return Err(CodeWord::ServerBug.into());
+                };
+                appending
+                    .url(&*folders, self.selected.as_ref(), &url)
+                    .await?;
+            }
             Event::AppendEnd => return self.append_end(machine).await,
             Event::Refresh(uids) => {
                 let selected = self.selected.as_ref().ok_or(CodeWord::ServerBug)?;
@@ -392,7 +409,7 @@ impl Answers {
             }
             Event::Store(store) => match selected.store(&store, machine).await? {
                 modified if modified.is_empty() => machine.ok(),
-                modified => machine.ok_with(imap_proto::response::Code::Modified(modified)),
+                modified => machine.ok_with(Code::Modified(modified)),
             },
             Event::Copy(copy) => match selected.copy(folders, &copy).await? {
                 Some(code) => machine.ok_with(code),
@@ -435,6 +452,8 @@ impl Answers {
             Work::Fetch(mut fetching) => match fetching.go_on(machine).await {
                 Ok(Progress::Done) => check(machine.ok()),
                 Ok(Progress::Full) => self.work = Some(Work::Fetch(fetching)),
+                // RFC 3516 section 4.3
+                Ok(Progress::Undecodable) => check(machine.no(CodeWord::UnknownCte)),
                 Ok(Progress::Broken) => {}
                 Err(error) => check(machine.no(refusals::of_store(error))),
             },

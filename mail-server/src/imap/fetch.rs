@@ -36,7 +36,7 @@ pub(super) struct Fetching {
 }
 
 /// What attributes take.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
     /// What the folder knows.
     Info,
@@ -48,12 +48,25 @@ enum Needs {
     Parsed,
 }
 
+impl Needs {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Info, needs) | (needs, Self::Info) => needs,
+            (one, other) if one == other => one,
+            // An envelope, too, is found by a look at the octets that are there.
+            _ => Self::Parsed,
+        }
+    }
+}
+
 /// How far it has come.
 pub(super) enum Progress {
     /// All is told.
     Done,
     /// The client has to read first.
     Full,
+    /// A part was to be decoded that cannot be.
+    Undecodable,
     /// The session is over: what was promised cannot be had.
     Broken,
 }
@@ -81,7 +94,7 @@ impl Fetching {
         }
         Ok(Self {
             folder: Arc::clone(&selected.folder),
-            needs: attributes.iter().map(needs).max().unwrap_or(Needs::Info),
+            needs: attributes.iter().map(needs).fold(Needs::Info, Needs::and),
             attributes: attributes.into(),
             left: left.into(),
             ready: VecDeque::new(),
@@ -107,7 +120,13 @@ impl Fetching {
             if self.ready.is_empty() && !self.prepare().await? {
                 return Ok(Progress::Done);
             }
-            if let Some(Described { uid, items, owed }) = self.ready.pop_front() {
+            if let Some(described) = self.ready.pop_front() {
+                if described.undecodable {
+                    return Ok(Progress::Undecodable);
+                }
+                let Described {
+                    uid, items, owed, ..
+                } = described;
                 check(machine.fetch(uid, items));
                 if machine.owed() > 0 {
                     self.streaming = Some(Streaming::new(&self.folder, uid, owed));
@@ -256,9 +275,15 @@ async fn headers(folder: &dyn Folder, batch: Vec<Info>) -> Result<Vec<(Info, Byt
 fn needs(attribute: &FetchAttribute) -> Needs {
     use FetchAttribute as A;
     match attribute {
-        A::Flags | A::InternalDate | A::Rfc822Size | A::Uid | A::ModSeq => Needs::Info,
+        A::Flags
+        | A::InternalDate
+        | A::Rfc822Size
+        | A::Uid
+        | A::ModSeq
+        | A::SaveDate
+        | A::ThreadId => Needs::Info,
         A::Envelope => Needs::Envelope,
-        A::Rfc822 | A::Rfc822Peek => Needs::Octets,
+        A::Rfc822 | A::Rfc822Peek | A::EmailId => Needs::Octets,
         A::Section { section, .. } if *section == Section::whole() => Needs::Octets,
         _ => Needs::Parsed,
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use imap_proto::command::FetchAttribute;
-use imap_proto::response::{BodyPart, BodyStructure, FetchItem, FetchedBinary, FetchedSection};
-use imap_proto::{Content, Partial, Section, SectionText};
+use imap_proto::response::{BodyPart, BodyStructure, FetchItem, FetchedSection};
+use imap_proto::{Atom, Content, Partial, Section, SectionText};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::spawn_blocking;
 
-use super::describe::{self, Described, Known};
+use super::describe::{self, Described, EmailId, Known};
 use super::fetch::read_batch;
 use super::mime::Parsed;
 use crate::limits::{HEADER_OCTETS, LARGE_AT_ONCE, LOOKED_INTO, READ_WHOLE};
@@ -29,8 +29,14 @@ pub(super) async fn describe(
     let Some(header) = header(&**folder, info.uid).await? else {
         return Ok(None);
     };
-    if attributes.iter().all(is_shallow) || info.size > LOOKED_INTO {
-        return Ok(Some(shallow(attributes, info, &header)));
+    let is_shallow = attributes.iter().all(is_shallow);
+    if is_shallow || info.size > LOOKED_INTO {
+        let mut described = shallow(attributes, info, &header);
+        if attributes.contains(&FetchAttribute::EmailId) {
+            let id = email_id(&**folder, info.uid).await?;
+            described.items.push(FetchItem::EmailId(id));
+        }
+        return Ok(Some(described));
     }
     let Ok(_held) = HELD.acquire().await else {
         return Ok(None);
@@ -71,6 +77,19 @@ pub(super) async fn read_or_header(
         }
     }
     Ok((read_batch(folder, batch).await?, held))
+}
+
+/// What tells a message from others, which takes all of it.
+async fn email_id(folder: &dyn Folder, uid: NonZeroU32) -> Result<Atom, StoreError> {
+    let mut reading = folder.read_from(uid, 0).await?;
+    let mut id = EmailId::default();
+    loop {
+        let piece = reading.next().await?;
+        if piece.is_empty() {
+            return Ok(id.finish());
+        }
+        id.push(&piece);
+    }
 }
 
 /// The header of a message, with the empty line, and perhaps something behind it; `None` if it is gone.
@@ -152,11 +171,8 @@ fn shallow(attributes: &[FetchAttribute], info: &Info, read: &Bytes) -> Describe
             }
             A::Body => FetchItem::Body(structure()),
             A::BodyStructure => FetchItem::BodyStructure(structure()),
-            A::Binary { part, partial, .. } => {
-                let origin = partial.map(|partial| partial.offset);
-                FetchItem::Binary(Box::new(FetchedBinary::new(part.clone(), origin, None)))
-            }
-            A::BinarySize(part) => FetchItem::BinarySize(part.clone(), 0),
+            // What the whole of it says is found apart.
+            A::EmailId | A::Binary { .. } | A::BinarySize(_) => return None,
             A::Preview { .. } => FetchItem::Preview(None),
             _ => {
                 let known = Known::Parsed(&parsed);
@@ -166,10 +182,12 @@ fn shallow(attributes: &[FetchAttribute], info: &Info, read: &Bytes) -> Describe
         })
     });
     let items = items.collect();
+    let decodes = |attribute: &A| matches!(attribute, A::Binary { .. } | A::BinarySize(_));
     Described {
         uid: info.uid,
         items,
         owed,
+        undecodable: attributes.iter().any(decodes),
     }
 }
 

@@ -44,6 +44,8 @@ mod listing;
 
 mod append;
 
+mod url;
+
 mod fetch;
 
 mod describe;

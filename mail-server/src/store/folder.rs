@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use imap_proto::{
-    DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeq, ModSeqOrZero, NumberSet,
+    Atom, DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeq, ModSeqOrZero, NumberSet,
 };
 use tokio::sync::watch;
 
@@ -282,6 +282,8 @@ pub trait Adding: Send {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderState {
+    /// What tells the folder from all others for ever, whatever it is called (RFC 8474 section 4).
+    pub id: Atom,
     /// Of the same value as long as UIDs mean the same messages.
     pub uid_validity: NonZeroU32,
     /// The UID that the next message will have, or a lower one.
@@ -314,6 +316,8 @@ pub struct Info {
     pub mod_seq: ModSeq,
     /// When it was received.
     pub internal_date: DateTime,
+    /// When it came into this folder (RFC 8514), if that is known.
+    pub saved: Option<DateTime>,
     /// How many octets it has with CRLF line ends.
     pub size: u64,
 }

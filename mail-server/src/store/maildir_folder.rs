@@ -5,7 +5,7 @@ use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -184,14 +184,16 @@ impl State {
         let log = Log::new(maildir.path());
         let past = log.read(validity);
         let now = mod_seqs::of_now();
-        let mut ledger = Ledger::new(validity);
+        let id = format!("F{}", uids.identity).parse();
+        let id = id.map_err(|_| StoreError::Failed("a folder without an identity".into()))?;
+        let mut ledger = Ledger::new(id, validity);
         let last = past.as_ref().map_or(now, |past| past.last);
         let mut fresh = Vec::new();
         for (uid, entry) in uids.messages {
             let uid = number(uid);
             let known = past.as_ref().and_then(|past| past.messages.get(&uid));
             let known = known.filter(|(_, letters)| *letters == entry.letters());
-            let Some((date, size)) = look_at(maildir, &entry) else {
+            let Some((internal_date, size)) = look_at(maildir, &entry) else {
                 continue;
             };
             let mod_seq = known.map(|(mod_seq, _)| *mod_seq);
@@ -202,7 +204,8 @@ impl State {
                 uid,
                 flags: flags_of(entry.letters(), &keywords),
                 mod_seq: mod_seq.unwrap_or_else(|| now.max(last)),
-                internal_date: date,
+                internal_date,
+                saved: saved(&entry),
                 size,
             };
             ledger.insert(info, entry);
@@ -296,6 +299,7 @@ impl State {
                     flags,
                     mod_seq,
                     internal_date,
+                    saved: saved(&entry),
                     size,
                 };
                 self.ledger.insert(info, entry);
@@ -534,6 +538,7 @@ impl State {
                 flags: flags_of(name.letters(), &keywords),
                 mod_seq: self.ledger.next_mod_seq(),
                 internal_date,
+                saved: saved(&entry),
                 size,
             };
             self.log.changed(*uid, info.mod_seq, name.letters());
@@ -569,3 +574,16 @@ fn look_at(maildir: &Maildir, entry: &Entry) -> Option<(DateTime, u64)> {
     };
     Some((date_time(modified), size))
 }
+
+/// When a message was put here, as the name of its file tells: it begins with the second of its delivery or of its
+/// copy, whoever wrote it.
+fn saved(entry: &Entry) -> Option<DateTime> {
+    let digits = entry.unique().split(|octet| *octet == b'.').next()?;
+    let seconds: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let is_a_time = (LEAST_TIME..=MOST_TIME).contains(&seconds);
+    is_a_time.then(|| date_time(UNIX_EPOCH + Duration::from_secs(seconds)))
+}
+
+/// The years from 1990 to 2200. What lies before or behind is no time.
+const LEAST_TIME: u64 = 631_152_000;
+const MOST_TIME: u64 = 7_258_118_400;

@@ -331,9 +331,11 @@ struct MemoryFolder {
 }
 
 impl MemoryFolder {
+    /// UIDVALIDITY is another one for each folder.
     fn new(uid_validity: NonZeroU32) -> Self {
+        let id = format!("F{uid_validity}").parse().expect("an atom");
         Self {
-            ledger: Arc::new(Mutex::new(Some(Ledger::new(uid_validity)))),
+            ledger: Arc::new(Mutex::new(Some(Ledger::new(id, uid_validity)))),
             news: watch::Sender::new(0),
         }
     }

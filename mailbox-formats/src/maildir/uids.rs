@@ -14,6 +14,9 @@ pub struct Uids {
     pub validity: u32,
     /// The number of the next new message.
     pub next: u32,
+    /// What tells the mailbox from all others, whatever it is called: letters and digits. It is Dovecot's
+    /// `GUID`.
+    pub identity: String,
     /// Number and message, in ascending order of the numbers.
     pub messages: Vec<(u32, Entry)>,
 }
@@ -62,6 +65,8 @@ impl Maildir {
         file.update(|content| {
             let list = content.and_then(UidList::parse);
             let mut list = list.unwrap_or_else(|| self.first_list());
+            let system = self.effects.system();
+            list.identify(system.tick(), &system.identity());
             let Listing { entries, is_quiet } = self.nameable()?;
             if is_quiet {
                 let present: HashSet<&[u8]> = entries.iter().map(Entry::unique).collect();
@@ -133,7 +138,7 @@ fn add_new(list: &mut UidList, entries: &[Entry]) -> Option<()> {
         .try_for_each(|entry| list.add(entry.unique()).map(drop))
 }
 
-/// Puts numbers and messages together; `None` if a message has no number.
+/// Puts numbers and messages together; `None` if a message has no number, or the mailbox no identity.
 fn number(list: &UidList, entries: Vec<Entry>) -> Option<Uids> {
     // The last of several numbers is the one that counts.
     let numbers: HashMap<&[u8], u32> = list.iter().map(|(uid, unique)| (unique, uid)).collect();
@@ -142,6 +147,7 @@ fn number(list: &UidList, entries: Vec<Entry>) -> Option<Uids> {
         entries.into_iter().map(numbered).collect::<Option<_>>()?;
     messages.sort_unstable_by_key(|(uid, _)| *uid);
     Some(Uids {
+        identity: list.identity()?.to_owned(),
         validity: list.validity(),
         next: list.next(),
         messages,
