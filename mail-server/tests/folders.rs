@@ -395,6 +395,25 @@ async fn there_are_26_keywords_and_no_more() {
         .expect("so many there are");
 }
 
+#[tokio::test]
+async fn a_folder_keeps_its_id_under_another_name() {
+    for (store, _folder) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        let none = MailboxAttributes::empty();
+        let mut ids = Vec::new();
+        for at in ["Old", "Other"] {
+            folders.create(&name(at), none).await.expect("made");
+            let folder = folders.open(&name(at)).await.expect("opened");
+            ids.push(folder.state().await.expect("a state").id);
+        }
+        assert_ne!(ids[0], ids[1]);
+        let renamed = folders.rename(&name("Old"), &name("New")).await;
+        renamed.expect("renamed");
+        let folder = folders.open(&name("New")).await.expect("opened");
+        assert_eq!(folder.state().await.expect("a state").id, ids[0]);
+    }
+}
+
 async fn mbox_inbox(root: &TempDir) -> Arc<dyn Folder> {
     let folders = FileStore::mbox(root.path()).folders(&alice()).await;
     let inbox = folders.expect("folders").open(&name("INBOX")).await;
@@ -446,6 +465,7 @@ async fn what_others_do_to_an_mbox_is_seen_and_outlives_a_restart() {
     let state = folder.state().await.expect("a state");
     assert_eq!(state.uid_validity, before.uid_validity);
     assert_eq!(state.uid_next.get(), 4);
+    assert_eq!(state.id, before.id);
     let (lines, _) = told(&folder, ModSeqOrZero::ZERO).await;
     assert_eq!(lines, ["1 \\Flagged $Work", "3"]);
     let uid = NonZeroU32::MIN;

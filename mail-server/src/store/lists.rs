@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use imap_proto::{MailboxAttributes, MailboxName};
+use imap_proto::{Atom, MailboxAttributes, MailboxName};
 
 use super::StoreError;
 use super::folder::FolderEntry;
@@ -18,6 +18,9 @@ const SUBSCRIPTIONS_HEAD: &str = "V\t2\n\n";
 
 /// The special uses of folders: lines of attributes, a tab and a name. A file of ours.
 const SPECIAL_USES: &str = "mailwire-special-uses";
+
+/// The ids of folders (RFC 8474) that have no place for one: lines of an id, a tab and a name. A file of ours.
+const IDS: &str = "mailwire-folder-ids";
 
 /// The lists in a directory.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +87,10 @@ impl<'a> Lists<'a> {
 
     /// A folder is no more.
     pub(super) fn deleted(self, name: &str) -> Result<(), StoreError> {
+        let mut ids = self.ids()?;
+        if ids.remove(name).is_some() {
+            self.write_ids(&ids)?;
+        }
         let mut uses = self.special_uses()?;
         match uses.remove(name) {
             Some(_) => self.write_special_uses(&uses),
@@ -93,17 +100,47 @@ impl<'a> Lists<'a> {
 
     /// Folders have other names now.
     pub(super) fn renamed(self, names: &[(String, String)]) -> Result<(), StoreError> {
-        let before = self.special_uses()?;
-        let mut uses = before.clone();
-        for (old, new) in names {
-            if let Some(known) = uses.remove(old) {
-                uses.insert(new.clone(), known);
-            }
+        let mut ids = self.ids()?;
+        if rename(&mut ids, names) {
+            self.write_ids(&ids)?;
         }
-        match uses == before {
-            true => Ok(()),
-            false => self.write_special_uses(&uses),
+        let mut uses = self.special_uses()?;
+        match rename(&mut uses, names) {
+            true => self.write_special_uses(&uses),
+            false => Ok(()),
         }
+    }
+
+    /// The id of a folder, which gets one if it has none yet.
+    pub(super) fn id_of(self, name: &str) -> Result<Atom, StoreError> {
+        let mut ids = self.ids()?;
+        if let Some(id) = ids.get(name) {
+            return Ok(id.clone());
+        }
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| StoreError::Failed(error.to_string()))?;
+        let digits: String = random.iter().map(|octet| format!("{octet:02x}")).collect();
+        let id: Atom = format!("F{digits}").parse().expect("letters and digits");
+        ids.insert(name.to_owned(), id.clone());
+        self.write_ids(&ids)?;
+        Ok(id)
+    }
+
+    fn ids(self) -> Result<BTreeMap<String, Atom>, StoreError> {
+        let content = read(&self.directory.join(IDS))?;
+        let ids = content.lines().filter_map(|line| {
+            let (id, folder) = line.split_once('\t')?;
+            Some((folder.to_owned(), id.parse().ok()?))
+        });
+        Ok(ids.collect())
+    }
+
+    fn write_ids(self, ids: &BTreeMap<String, Atom>) -> Result<(), StoreError> {
+        let lines = ids.iter().map(|(folder, id)| format!("{id}\t{folder}\n"));
+        Ok(replace(
+            &self.directory.join(IDS),
+            &lines.collect::<String>(),
+        )?)
     }
 
     fn subscriptions(self) -> Result<BTreeSet<String>, StoreError> {
@@ -149,6 +186,17 @@ impl<'a> Lists<'a> {
         let path = self.directory.join(SPECIAL_USES);
         Ok(replace(&path, &lines.collect::<String>())?)
     }
+}
+
+/// Gives what is known of folders to their new names. Says whether there was any.
+fn rename<T>(known: &mut BTreeMap<String, T>, names: &[(String, String)]) -> bool {
+    let moved = names
+        .iter()
+        .filter_map(|(old, new)| Some((new.clone(), known.remove(old)?)));
+    let moved: Vec<_> = moved.collect();
+    let any = !moved.is_empty();
+    known.extend(moved);
+    any
 }
 
 /// A small file; an empty one if it is not there.

@@ -209,8 +209,8 @@ impl Folders for MaildirTree {
                 }
             };
             let path = maildir.path().to_owned();
-            let make = |recall| MaildirFolder::new(maildir, recall);
-            Ok(tree.open.share(&path, make))
+            let make = |recall| Ok(MaildirFolder::new(maildir, recall));
+            tree.open.share(&path, make)
         });
         let folder = folder.await?;
         watch(&folder);

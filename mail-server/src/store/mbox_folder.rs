@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use imap_proto::{Flag, Flags, ModSeqOrZero, NumberSet};
+use imap_proto::{Atom, Flag, Flags, ModSeq, ModSeqOrZero, NumberSet};
 use mailbox_formats::mbox::{self, Access, Content, List, Listed, Mbox, Rules, Variant};
 use mailbox_formats::{Flags as Marks, MailboxError};
 use tokio::sync::watch;
@@ -39,6 +39,7 @@ struct Shared {
     mbox: Mbox,
     /// Where large messages wait until they are complete.
     staging: PathBuf,
+    id: Atom,
     /// `None` before it was read.
     state: Mutex<Option<State>>,
     recall: Recall,
@@ -85,10 +86,11 @@ impl Stamp {
 }
 
 impl MboxFolder {
-    pub(super) fn new(path: PathBuf, staging: PathBuf, recall: Recall) -> Self {
+    pub(super) fn new(path: PathBuf, staging: PathBuf, id: Atom, recall: Recall) -> Self {
         Self(Arc::new(Shared {
             mbox: Mbox::new(path),
             staging,
+            id,
             state: Mutex::new(None),
             recall,
             news: watch::Sender::new(0),
@@ -145,7 +147,10 @@ impl Shared {
                 state.sync(&self.mbox)?;
                 state
             }
-            none => none.insert(State::read(&self.mbox, self.recall.another())?),
+            none => {
+                let id = self.id.clone();
+                none.insert(State::read(&self.mbox, id, self.recall.another())?)
+            }
         };
         let done = work(&self.mbox, state);
         let mod_seq = state.ledger.state().mod_seq.value();
@@ -181,18 +186,18 @@ impl Shared {
 
 impl State {
     /// Reads a folder for the first time.
-    fn read(mbox: &Mbox, recall: Recall) -> Result<Self, StoreError> {
+    fn read(mbox: &Mbox, id: Atom, recall: Recall) -> Result<Self, StoreError> {
         Stamp::of(mbox.path())?;
         let at = SystemTime::now();
         let list = mbox.list(&access())?;
-        let mut state = Self::of(list, recall);
+        let mut state = Self::of(list, id, recall);
         state.look_again_unless(mbox, at);
         Ok(state)
     }
 
-    fn of(list: List, recall: Recall) -> Self {
+    fn of(list: List, id: Atom, recall: Recall) -> Self {
         let now = mod_seqs::of_now();
-        let mut ledger = Ledger::new(number(list.validity()));
+        let mut ledger = Ledger::new(id, number(list.validity()));
         for message in list.messages() {
             ledger.insert(info(message, now), ());
         }
@@ -237,7 +242,8 @@ impl State {
     /// The messages are these now.
     fn take(&mut self, list: List) {
         if number(list.validity()) != self.ledger.state().uid_validity {
-            *self = Self::of(list, self.recall.another());
+            let id = self.ledger.state().id;
+            *self = Self::of(list, id, self.recall.another());
             return;
         }
         for message in list.messages() {
@@ -411,13 +417,14 @@ fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
-fn info(message: &Listed, mod_seq: imap_proto::ModSeq) -> Info {
+fn info(message: &Listed, mod_seq: ModSeq) -> Info {
     let received = message.postmark().time();
     Info {
         uid: number(message.uid()),
         flags: flags_of(message),
         mod_seq,
         internal_date: date_time(received.unwrap_or(UNIX_EPOCH)),
+        saved: None,
         size: message.sizes().wire.unwrap_or(0),
     }
 }

@@ -148,12 +148,16 @@ impl MboxTree {
         self.lists().renamed(&renames)
     }
 
-    fn folder(&self, path: &Path) -> Result<MboxFolder, StoreError> {
+    fn folder(&self, name: &str, path: &Path) -> Result<MboxFolder, StoreError> {
         if !path.is_file() {
             return Err(StoreError::NoFolder);
         }
-        let make = |recall| MboxFolder::new(path.to_owned(), self.staging.clone(), recall);
-        Ok(self.open.share(path, make))
+        let make = |recall| {
+            let (path, staging) = (path.to_owned(), self.staging.clone());
+            let id = self.lists().id_of(name)?;
+            Ok(MboxFolder::new(path, staging, id, recall))
+        };
+        self.open.share(path, make)
     }
 
     /// The messages of INBOX go to a new folder. After a crash some may be in both.
@@ -224,10 +228,11 @@ impl Folders for MboxTree {
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {
         let name = name.clone();
         let folder = self.with(move |tree| match name.is_inbox() {
-            true => tree.folder(&tree.inbox),
+            true => tree.folder(&name.to_text(), &tree.inbox),
             false => {
-                let name = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
-                tree.folder(&tree.path_of(&name)?)
+                let text = name.to_text();
+                let name = folder_name(&text).map_err(|_| StoreError::NoFolder)?;
+                tree.folder(&text, &tree.path_of(&name)?)
             }
         });
         let folder = folder.await?;

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::StoreError;
 use super::recall::Recall;
 use crate::limits::FOLDER_LOOK;
 
@@ -58,15 +59,23 @@ impl<F> Default for OpenFolders<F> {
 
 impl<F: Shareable> OpenFolders<F> {
     /// The one that all share, made if there is none yet. Nobody waits for news of one that is given back.
-    pub(super) fn share(&self, path: &Path, make: impl FnOnce(Recall) -> F) -> F {
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`, which nobody else does meanwhile.
+    pub(super) fn share(
+        &self,
+        path: &Path,
+        make: impl FnOnce(Recall) -> Result<F, StoreError>,
+    ) -> Result<F, StoreError> {
         let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = open.get(path) {
-            return folder.clone();
+            return Ok(folder.clone());
         }
         open.retain(|_, folder| folder.is_watched());
-        let folder = make(self.recall.clone());
+        let folder = make(self.recall.clone())?;
         open.insert(path.to_owned(), folder.clone());
-        folder
+        Ok(folder)
     }
 
     /// A folder is no more, or has another name.
