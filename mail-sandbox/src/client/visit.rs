@@ -13,7 +13,8 @@ use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Action, Armed, Hit, Meeting, Place, Side};
 use crate::limits::ANSWER;
-use crate::session::{Command, Pop3, Protocol as _, Smtp};
+use crate::session::imap::literal;
+use crate::session::{Command, Imap, Pop3, Protocol as _, Smtp};
 use crate::trust;
 
 /// A connection, and what its client knows of the server's mind.
@@ -34,11 +35,14 @@ pub(super) struct Visit {
     accepted: usize,
     /// The last answer.
     answer: Vec<u8>,
+    /// How many commands have had a tag.
+    tags: u32,
 }
 
 /// An answer that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Owed {
+    Greeting,
     Line,
     /// One that ends with a dot, unless it refuses (RFC 1939 section 3).
     Listing,
@@ -72,6 +76,7 @@ impl Visit {
             owed_later: Vec::new(),
             accepted: 0,
             answer: Vec::new(),
+            tags: 0,
         })
     }
 
@@ -89,13 +94,14 @@ impl Visit {
         for unit in units {
             match unit {
                 Unit::Line(line) => self.command(&line).await?,
-                Unit::Response(response) if self.expects(&["334", "+ "]) => {
+                Unit::Response(response) if self.expects(&["334", "+"]) => {
                     self.response(&response).await?;
                 }
                 Unit::Message(message) if self.expects(&["354"]) => self.message(&message).await?,
                 Unit::Chunk { octets, is_last } => self.chunk(octets, is_last).await?,
-                Unit::Handshake if self.expects(&["220", "+OK"]) => self.handshake().await?,
-                Unit::Response(_) | Unit::Message(_) | Unit::Handshake => {}
+                Unit::Literal(octets) if self.expects(&["+"]) => self.literal(octets).await?,
+                Unit::Handshake if self.expects(&["220", "+OK", "OK"]) => self.handshake().await?,
+                Unit::Response(_) | Unit::Message(_) | Unit::Literal(_) | Unit::Handshake => {}
             }
         }
         match self.connection.is_deaf {
@@ -107,13 +113,13 @@ impl Visit {
 
     /// What a client does before it is greeted.
     async fn greeting(&mut self) -> Result<(), Ended> {
-        self.owed.push_back(Owed::Line);
+        self.owed.push_back(Owed::Greeting);
         let hits = self.meet(Place::Greeting, b"", &[]);
         self.say(Words::default(), None, hits).await
     }
 
     async fn command(&mut self, line: &str) -> Result<(), Ended> {
-        let octets = [line.as_bytes(), b"\r\n"].concat();
+        let octets = [self.tag(line).as_bytes(), line.as_bytes(), b"\r\n"].concat();
         let command = self.read(&octets);
         let hits = self.meet_command(&command, &octets);
         let owed = self.owed_for(&command, line);
@@ -143,6 +149,17 @@ impl Visit {
         }
     }
 
+    /// What a command begins with.
+    fn tag(&mut self, line: &str) -> String {
+        match self.is_imap() && !line.eq_ignore_ascii_case("DONE") {
+            true => {
+                self.tags += 1;
+                format!("C{} ", self.tags)
+            }
+            false => String::new(),
+        }
+    }
+
     async fn response(&mut self, response: &str) -> Result<(), Ended> {
         let hits = self.meet(Place::Response, response.as_bytes(), &[]);
         let words = Words {
@@ -164,6 +181,15 @@ impl Visit {
             false => b"\r\n.\r\n",
         };
         self.say(Words::new(end), Some(Owed::Message), hits).await
+    }
+
+    /// A message of which the server knows how long it is, and the end of its command.
+    async fn literal(&mut self, octets: Bytes) -> Result<(), Ended> {
+        let hits = self.meet(Place::Body, b"", &self.addresses);
+        self.say(Words::new(octets), None, hits).await?;
+        let hits = self.meet(Place::End, b"", &self.addresses);
+        self.say(Words::new("\r\n"), Some(Owed::Message), hits)
+            .await
     }
 
     async fn chunk(&mut self, octets: Bytes, is_last: bool) -> Result<(), Ended> {
@@ -243,7 +269,7 @@ impl Visit {
                 _ => 1,
             };
             for _ in 0..answers {
-                let answer = self.hear(owed == Owed::Listing).await;
+                let answer = self.hear(owed).await;
                 self.answer = answer?;
             }
             if owed == Owed::Recipient && self.answer.starts_with(b"2") {
@@ -254,26 +280,15 @@ impl Visit {
     }
 
     /// One answer.
-    async fn hear(&mut self, is_listing: bool) -> Result<Vec<u8>, Ended> {
+    async fn hear(&mut self, owed: Owed) -> Result<Vec<u8>, Ended> {
         let mut answer = BytesMut::new();
         let ended = loop {
-            let line = match self.line().await {
-                Ok(line) => line,
-                Err(ended) => {
-                    answer.unsplit(self.connection.transport.buffer.split());
-                    break Some(ended);
-                }
-            };
-            let is_first = answer.is_empty();
-            answer.unsplit(line.clone());
-            let is_last = match self.endpoint {
-                Endpoint::Pop3 | Endpoint::Pop3s => {
-                    let is_refused = is_first && !line.starts_with(b"+OK");
-                    !is_listing || is_refused || (!is_first && &line[..] == b".\r\n")
-                }
-                _ => line.get(3) != Some(&b'-'),
-            };
-            if is_last {
+            let begin = answer.len();
+            if let Err(ended) = self.line(&mut answer).await {
+                answer.unsplit(self.connection.transport.buffer.split());
+                break Some(ended);
+            }
+            if self.is_last(owed, begin == 0, &answer[begin..]) {
                 break None;
             }
             if answer.len() > ANSWER {
@@ -285,7 +300,43 @@ impl Visit {
         ended.map_or_else(|| Ok(answer.to_vec()), Err)
     }
 
-    async fn line(&mut self) -> Result<BytesMut, Ended> {
+    /// Whether a line of an answer is the last.
+    fn is_last(&self, owed: Owed, is_first: bool, line: &[u8]) -> bool {
+        match self.endpoint {
+            Endpoint::Pop3 | Endpoint::Pop3s => {
+                let is_refused = is_first && !line.starts_with(b"+OK");
+                owed != Owed::Listing || is_refused || (!is_first && line == b".\r\n")
+            }
+            Endpoint::Imap | Endpoint::Imaps => {
+                // Nothing else follows what has a tag, or what lets the client go on.
+                owed == Owed::Greeting || !line.starts_with(b"* ") || line.starts_with(b"* BAD")
+            }
+            _ => line.get(3) != Some(&b'-'),
+        }
+    }
+
+    /// Reads a line, in IMAP with the literals that are in it.
+    async fn line(&mut self, answer: &mut BytesMut) -> Result<(), Ended> {
+        loop {
+            let begin = answer.len();
+            let line = self.short_line().await?;
+            answer.unsplit(line);
+            let announced = self.is_imap().then(|| literal(&answer[begin..]));
+            let Some(literal) = announced.flatten() else {
+                return Ok(());
+            };
+            let octets = usize::try_from(literal.octets).unwrap_or(usize::MAX);
+            while self.connection.transport.buffer.len() < octets {
+                if self.connection.transport.buffer.len() > ANSWER {
+                    return Err(Ended::GaveUp);
+                }
+                self.connection.read().await?;
+            }
+            answer.unsplit(self.connection.transport.buffer.split_to(octets));
+        }
+    }
+
+    async fn short_line(&mut self) -> Result<BytesMut, Ended> {
         let mut searched = 0;
         loop {
             let buffer = &mut self.connection.transport.buffer;
@@ -305,12 +356,30 @@ impl Visit {
         let mut answers = answers.iter();
         !self.owed.is_empty()
             || self.connection.is_deaf
-            || answers.any(|start| self.answer.starts_with(start.as_bytes()))
+            || answers.any(|start| self.status().starts_with(start.as_bytes()))
+    }
+
+    /// What the last answer begins with; of IMAP, its last line behind the tag.
+    fn status(&self) -> &[u8] {
+        if !self.is_imap() {
+            return &self.answer;
+        }
+        let answer = self.answer.strip_suffix(b"\r\n").unwrap_or(&self.answer);
+        let last = memchr::memrchr(b'\n', answer).map_or(answer, |end| &answer[end + 1..]);
+        match last.starts_with(b"+") {
+            true => last,
+            false => memchr::memchr(b' ', last).map_or(last, |space| &last[space + 1..]),
+        }
+    }
+
+    fn is_imap(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Imap | Endpoint::Imaps)
     }
 
     fn read(&self, line: &[u8]) -> Command {
         match self.endpoint {
             Endpoint::Pop3 | Endpoint::Pop3s => Pop3::command(line),
+            Endpoint::Imap | Endpoint::Imaps => Imap::command(line),
             _ => Smtp::command(line),
         }
     }

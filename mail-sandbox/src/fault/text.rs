@@ -373,8 +373,8 @@ mod tests {
             ("-> drop", "a place is missing"),
             ("nowhere -> drop", "no such place: nowhere"),
             (
-                "imap: greeting -> drop",
-                "imap: not smtp, submission, smtps, lmtp, pop3 or pop3s",
+                "jmap: greeting -> drop",
+                "jmap: not smtp, submission, smtps, lmtp, pop3, pop3s, imap or imaps",
             ),
             ("command -> drop", "the command is missing"),
             ("greeting twice -> drop", "no such filter: twice"),

@@ -121,6 +121,7 @@ impl Smtp {
                 envelope,
                 hello: self.hello.clone(),
                 user: self.user.clone(),
+                folder: None,
                 tls: self.tls.clone(),
                 raw: Bytes::from(std::mem::take(&mut self.body)),
                 conversation: self.conversation.clone(),
@@ -146,7 +147,7 @@ impl Protocol for Smtp {
         &mut self.machine
     }
 
-    fn answer(&mut self, event: Event) {
+    async fn answer(&mut self, event: Event) {
         let told = match event {
             Event::Hello(hello) => {
                 self.hello = Some(hello.name.as_str().to_owned());
@@ -182,7 +183,7 @@ impl Protocol for Smtp {
         told.expect("the event waits for its answer");
     }
 
-    fn go_on(&mut self) -> bool {
+    async fn go_on(&mut self) -> bool {
         false
     }
 
