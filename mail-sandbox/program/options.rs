@@ -72,7 +72,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     fault: Vec<PathBuf>,
     /// Misbehave in a way that is common: greylisting, messages-per-connection, rate-limit, tarpit,
-    /// disk-full, lost-acknowledgements or stripped-tls.
+    /// disk-full, lost-acknowledgements, stripped-tls, exchange-imap, exchange-not-connected, gmail-imap or yandex-imap.
     #[arg(long, value_name = "NAME")]
     preset: Vec<Preset>,
     /// Say what a transcript says instead of serving.

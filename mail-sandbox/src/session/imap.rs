@@ -10,7 +10,7 @@ use mail_server::imap::{self, Answers};
 use mailwire::TlsInfo;
 use sasl::server::Failure;
 
-use super::protocol::{Capability, Command, Expects, Literal, Protocol, words};
+use super::protocol::{Capability, Command, Expects, Literal, Protocol, is_among, words};
 use crate::accounts::{Login, Turn};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
@@ -328,6 +328,10 @@ impl Protocol for Imap {
             Capability::With(words) => format!("{list} {words}"),
             Capability::Without(words) => {
                 let left = list.split(' ').filter(|one| !is_meant(one, words));
+                left.collect::<Vec<_>>().join(" ")
+            }
+            Capability::Only(words) => {
+                let left = list.split(' ').filter(|one| is_among(one, words));
                 left.collect::<Vec<_>>().join(" ")
             }
         };

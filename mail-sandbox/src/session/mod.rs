@@ -151,7 +151,9 @@ impl<P: Protocol> Session<P> {
             self.protocol.refuse_greeting(text);
         }
         self.settle().await;
-        self.meet_announcement(&mut hits);
+        if verdict.is_none() {
+            self.meet_announcement(&mut hits);
+        }
         self.answer(hits, verdict.as_deref()).await
     }
 
@@ -199,7 +201,7 @@ impl<P: Protocol> Session<P> {
                 return Ok(Expects::Command);
             }
         }
-        if !command.announces {
+        if !command.announces && verdict.is_none() {
             self.meet_announcement(&mut hits);
         }
         self.answer(hits, verdict.as_deref()).await?;
@@ -236,6 +238,7 @@ impl<P: Protocol> Session<P> {
             match &hit.action {
                 Action::With(words) => P::announce(&mut answer, Capability::With(words)),
                 Action::Without(words) => P::announce(&mut answer, Capability::Without(words)),
+                Action::Only(words) => P::announce(&mut answer, Capability::Only(words)),
                 _ => {}
             }
         }

@@ -9,7 +9,7 @@ use pop3_proto::server::{Config, Event, Server};
 use pop3_proto::{Refusal, ResponseCode};
 use sasl::server::Failure;
 
-use super::protocol::{Capability, Command, Expects, Protocol, words};
+use super::protocol::{Capability, Command, Expects, Protocol, is_among, words};
 use super::smtp::withdraw;
 use crate::accounts::{Login, Turn};
 use crate::fault::Place;
@@ -243,6 +243,13 @@ impl Protocol for Pop3 {
                 lines.retain_mut(|line| {
                     index += 1;
                     index == 1 || withdraw(line, words)
+                });
+            }
+            Capability::Only(words) => {
+                let mut index = 0;
+                lines.retain(|line| {
+                    index += 1;
+                    index == 1 || line == "." || is_among(line, words)
                 });
             }
         }

@@ -84,6 +84,7 @@ pub(crate) trait Protocol: Send {
 pub(crate) enum Capability<'a> {
     With(&'a str),
     Without(&'a str),
+    Only(&'a str),
 }
 
 /// A command, as far as faults need to know.
@@ -172,6 +173,13 @@ impl Command {
             _ => Bytes::copy_from_slice(line),
         }
     }
+}
+
+/// Whether an announcement's keyword is among these words.
+pub(crate) fn is_among(line: &str, words: &str) -> bool {
+    let keyword = line.split([' ', '=']).next().unwrap_or_default();
+    let mut words = words.split_whitespace();
+    words.any(|word| word.eq_ignore_ascii_case(keyword))
 }
 
 /// The words of a line, without its end.

@@ -9,7 +9,7 @@ use smtp_proto::command::{Auth, Mail, Rcpt};
 use smtp_proto::server::{Config, Event, Protocol as Dialect, Server};
 use smtp_proto::{Extension, ForwardPath, Reply, ReversePath};
 
-use super::protocol::{Capability, Chunk, Command, Expects, Protocol, take_words, words};
+use super::protocol::{Capability, Chunk, Command, Expects, Protocol, is_among, take_words, words};
 use crate::accounts::{Login, Turn};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
@@ -304,6 +304,13 @@ impl Protocol for Smtp {
                 lines.retain_mut(|line| {
                     index += 1;
                     index == 1 || withdraw(line, words)
+                });
+            }
+            Capability::Only(words) => {
+                let mut index = 0;
+                lines.retain(|line| {
+                    index += 1;
+                    index == 1 || is_among(line, words)
                 });
             }
         }

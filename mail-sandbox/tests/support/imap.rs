@@ -15,8 +15,15 @@ pub(crate) type Session = async_imap::Session<TcpStream>;
 
 /// A client that has not read the greeting.
 pub(crate) async fn connect(sandbox: &Sandbox) -> Client {
-    let stream = TcpStream::connect(sandbox.address(Endpoint::Imap)).await;
+    let stream = stream(sandbox, Endpoint::Imap).await;
     async_imap::Client::new(stream.expect("a connection"))
+}
+
+/// A connection on which nothing waits for company.
+pub(crate) async fn stream(sandbox: &Sandbox, endpoint: Endpoint) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(sandbox.address(endpoint)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 pub(crate) async fn login(sandbox: &Sandbox, user: &str) -> Session {
@@ -28,7 +35,7 @@ pub(crate) async fn secured(
     sandbox: &Sandbox,
     endpoint: Endpoint,
 ) -> async_imap::Client<TlsStream<TcpStream>> {
-    let stream = TcpStream::connect(sandbox.address(endpoint)).await;
+    let stream = stream(sandbox, endpoint).await;
     let stream = handshake(sandbox, stream.expect("a connection")).await;
     async_imap::Client::new(stream.expect("a handshake"))
 }
