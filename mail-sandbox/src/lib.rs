@@ -58,8 +58,9 @@
 //!
 //! For tests of servers there is the reverse: a [`MisbehavingClient`] has the same faults.
 //!
-//! The program `mail-sandbox`, a sandbox with a web inbox and an HTTP API, is behind the feature
-//! `program`, which is off: tests do not need what it is built with.
+//! The program `mail-sandbox`, a sandbox with a web inbox and an HTTP API, is behind the feature `program`. It is on
+//! by default for the sake of `cargo install mailwire-sandbox`; tests do not need what it is built with, and add
+//! the crate by `cargo add --dev mailwire-sandbox --no-default-features`.
 //!
 //! Not supported: APOP, and of IMAP what [`mail_server::imap::config`] does not name, and COMPRESS, in which
 //! no fault could find its place.

@@ -2,6 +2,8 @@
 
 mod visit;
 
+mod answer;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 

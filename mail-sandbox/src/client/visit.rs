@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::{MisbehavingClient, Unit, VisitError};
@@ -12,16 +12,14 @@ use crate::connection::{Connection, Ended, Hits, Words, lines};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Action, Armed, Hit, Meeting, Place, Side};
-use crate::limits::ANSWER;
-use crate::session::imap::literal;
 use crate::session::{Command, Imap, Pop3, Protocol as _, Smtp};
 use crate::trust;
 
 /// A connection, and what its client knows of the server's mind.
 pub(super) struct Visit {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     server_name: String,
-    connection: Connection,
+    pub(super) connection: Connection,
     conversation: Conversation,
     clock: Clock,
     faults: Arc<Armed>,
@@ -34,14 +32,14 @@ pub(super) struct Visit {
     /// Recipients that were accepted.
     accepted: usize,
     /// The last answer.
-    answer: Vec<u8>,
+    pub(super) answer: Vec<u8>,
     /// How many commands have had a tag.
     tags: u32,
 }
 
 /// An answer that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owed {
+pub(super) enum Owed {
     Greeting,
     Line,
     /// One that ends with a dot, unless it refuses (RFC 1939 section 3).
@@ -279,78 +277,6 @@ impl Visit {
         Ok(())
     }
 
-    /// One answer.
-    async fn hear(&mut self, owed: Owed) -> Result<Vec<u8>, Ended> {
-        let mut answer = BytesMut::new();
-        let ended = loop {
-            let begin = answer.len();
-            if let Err(ended) = self.line(&mut answer).await {
-                answer.unsplit(self.connection.transport.buffer.split());
-                break Some(ended);
-            }
-            if self.is_last(owed, begin == 0, &answer[begin..]) {
-                break None;
-            }
-            if answer.len() > ANSWER {
-                break Some(Ended::GaveUp);
-            }
-        };
-        let answer = answer.freeze();
-        self.connection.hear(answer.clone());
-        ended.map_or_else(|| Ok(answer.to_vec()), Err)
-    }
-
-    /// Whether a line of an answer is the last.
-    fn is_last(&self, owed: Owed, is_first: bool, line: &[u8]) -> bool {
-        match self.endpoint {
-            Endpoint::Pop3 | Endpoint::Pop3s => {
-                let is_refused = is_first && !line.starts_with(b"+OK");
-                owed != Owed::Listing || is_refused || (!is_first && line == b".\r\n")
-            }
-            Endpoint::Imap | Endpoint::Imaps => {
-                // Nothing else follows what has a tag, or what lets the client go on.
-                owed == Owed::Greeting || !line.starts_with(b"* ") || line.starts_with(b"* BAD")
-            }
-            _ => line.get(3) != Some(&b'-'),
-        }
-    }
-
-    /// Reads a line, in IMAP with the literals that are in it.
-    async fn line(&mut self, answer: &mut BytesMut) -> Result<(), Ended> {
-        loop {
-            let begin = answer.len();
-            let line = self.short_line().await?;
-            answer.unsplit(line);
-            let announced = self.is_imap().then(|| literal(&answer[begin..]));
-            let Some(literal) = announced.flatten() else {
-                return Ok(());
-            };
-            let octets = usize::try_from(literal.octets).unwrap_or(usize::MAX);
-            while self.connection.transport.buffer.len() < octets {
-                if self.connection.transport.buffer.len() > ANSWER {
-                    return Err(Ended::GaveUp);
-                }
-                self.connection.read().await?;
-            }
-            answer.unsplit(self.connection.transport.buffer.split_to(octets));
-        }
-    }
-
-    async fn short_line(&mut self) -> Result<BytesMut, Ended> {
-        let mut searched = 0;
-        loop {
-            let buffer = &mut self.connection.transport.buffer;
-            if let Some(end) = memchr::memchr(b'\n', &buffer[searched..]) {
-                return Ok(buffer.split_to(searched + end + 1));
-            }
-            if buffer.len() > ANSWER {
-                return Err(Ended::GaveUp);
-            }
-            searched = buffer.len();
-            self.connection.read().await?;
-        }
-    }
-
     /// Whether the server waits for what comes next. A client that has not listened has to hope so.
     fn expects(&self, answers: &[&str]) -> bool {
         let mut answers = answers.iter();
@@ -359,20 +285,7 @@ impl Visit {
             || answers.any(|start| self.status().starts_with(start.as_bytes()))
     }
 
-    /// What the last answer begins with; of IMAP, its last line behind the tag.
-    fn status(&self) -> &[u8] {
-        if !self.is_imap() {
-            return &self.answer;
-        }
-        let answer = self.answer.strip_suffix(b"\r\n").unwrap_or(&self.answer);
-        let last = memchr::memrchr(b'\n', answer).map_or(answer, |end| &answer[end + 1..]);
-        match last.starts_with(b"+") {
-            true => last,
-            false => memchr::memchr(b' ', last).map_or(last, |space| &last[space + 1..]),
-        }
-    }
-
-    fn is_imap(&self) -> bool {
+    pub(super) fn is_imap(&self) -> bool {
         matches!(self.endpoint, Endpoint::Imap | Endpoint::Imaps)
     }
 

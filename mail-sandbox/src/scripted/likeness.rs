@@ -2,7 +2,7 @@
 
 use super::units::Unit;
 use crate::fault::Place;
-use crate::session::imap;
+use crate::session::imap_lines;
 
 /// Whether what is said is like what is written, in any case of letters. `***` stands for anything, and what
 /// belongs to a message or to the client's host is its own affair: sizes, and the name in EHLO. So are IMAP's
@@ -62,7 +62,7 @@ fn matches(written: &[u8], said: &[u8]) -> bool {
 
 /// A line in lower case, without its end and without how large a message is.
 fn without_sizes(line: &[u8]) -> String {
-    let literal = imap::literal(line);
+    let literal = imap_lines::literal(line);
     let line = String::from_utf8_lossy(line).to_lowercase();
     let line = line.trim_end();
     let line = match literal {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::session::imap;
+use crate::session::imap_lines;
 
 /// What a server says, with the client's tags in place of those that are written.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Tags {
                 }
                 None => translated.extend_from_slice(line),
             }
-            let announced = imap::literal(line).filter(|_| line.ends_with(b"\n"));
+            let announced = imap_lines::literal(line).filter(|_| line.ends_with(b"\n"));
             self.literal = announced.map_or(0, |literal| literal.octets);
             rest = behind;
         }

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use crate::endpoint::Endpoint;
 use crate::fault::Place;
 use crate::limits::LINE;
-use crate::session::{Command, EndOfMessage, Expects, Imap, Pop3, Protocol as _, Smtp, imap};
+use crate::session::{Command, EndOfMessage, Expects, Imap, Pop3, Protocol as _, Smtp, imap_lines};
 
 /// Splits what a client says.
 #[derive(Debug)]
@@ -130,7 +130,7 @@ impl Units {
             Some(behind) => {
                 self.announce(&line, behind.is_secret);
                 Some(Unit::Rest(match behind.is_secret {
-                    true => imap::redacted(&line),
+                    true => imap_lines::redacted(&line),
                     false => line,
                 }))
             }
@@ -161,7 +161,7 @@ impl Units {
 
     /// A line of IMAP may announce a literal.
     fn announce(&mut self, line: &[u8], is_secret: bool) {
-        self.behind = imap::literal(line).map(|literal| {
+        self.behind = imap_lines::literal(line).map(|literal| {
             let is_asked_for = literal.is_asked_for;
             if !is_asked_for {
                 self.chunk = literal.octets;

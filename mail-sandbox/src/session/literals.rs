@@ -1,7 +1,7 @@
 //! Commands that go on behind their first line, with octets that were counted beforehand (RFC 9051 section 4.3).
 
 use super::Session;
-use super::imap::{literal, proceeds, redacted};
+use super::imap_lines::{literal, proceeds, redacted};
 use super::protocol::{Command, Literal, Protocol};
 use crate::connection::{Ended, Hits};
 use crate::fault::Place;

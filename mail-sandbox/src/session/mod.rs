@@ -14,8 +14,10 @@ pub(crate) use smtp::Smtp;
 mod pop3;
 pub(crate) use pop3::Pop3;
 
-pub(crate) mod imap;
+mod imap;
 pub(crate) use imap::Imap;
+
+pub(crate) mod imap_lines;
 
 mod message;
 pub(crate) use message::EndOfMessage;
@@ -194,7 +196,7 @@ impl<P: Protocol> Session<P> {
                 self.literals(&command, literal, hits, verdict).await?;
                 return Ok(Expects::Command);
             }
-            if imap::proceeds(&self.output) {
+            if imap_lines::proceeds(&self.output) {
                 self.answer(hits, verdict.as_deref()).await?;
                 let (hits, verdict) = (Hits::default(), None);
                 self.literals(&command, literal, hits, verdict).await?;
