@@ -144,7 +144,8 @@ impl Builder {
     /// [transcripts](crate::Conversation::transcript). TLS ends here and begins anew towards the
     /// server, whose certificate is not checked. Faults do not happen here.
     ///
-    /// Up to 64 MiB are kept of a connection.
+    /// Up to 64 MiB are kept of a connection, and 256 MiB of all that have ended. What is beyond is passed on all the
+    /// same; the conversation, and its transcript, say where they end, and the oldest ones make room.
     #[must_use]
     pub fn record(mut self, endpoint: Endpoint, server: impl Into<String>) -> Self {
         self.recorded.push((endpoint, server.into()));

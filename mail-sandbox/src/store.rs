@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use crate::conversation::Conversation;
 use crate::feed::{Feed, News};
-use crate::limits::CONVERSATIONS;
+use crate::limits::{CONVERSATIONS, CONVERSATIONS_OCTETS};
 use crate::mailboxes::{Door, Mailboxes};
 use crate::message::{Arrived, Message};
 
@@ -102,8 +102,12 @@ impl Store {
 
     pub(crate) fn begin(&self, conversation: Conversation) {
         let mut held = self.lock();
-        if held.conversations.len() == CONVERSATIONS {
-            held.conversations.pop_front();
+        let mut octets: usize = held.conversations.iter().map(Conversation::octets).sum();
+        while held.conversations.len() >= CONVERSATIONS || octets > CONVERSATIONS_OCTETS {
+            let Some(gone) = held.conversations.pop_front() else {
+                break;
+            };
+            octets = octets.saturating_sub(gone.octets());
         }
         held.conversations.push_back(conversation);
     }
@@ -133,5 +137,29 @@ impl Held {
     fn tell(&mut self, news: &News) {
         self.followers
             .retain(|follower| follower.send(news.clone()).is_ok());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::conversation::Speaker;
+
+    #[test]
+    fn old_conversations_make_room() {
+        let store = Store::new(1);
+        let (now, piece) = (Instant::now(), bytes::Bytes::from(vec![b'x'; 60 << 20]));
+        for number in 0..6 {
+            let conversation = Conversation::whole(None, None, now);
+            store.begin(conversation.clone());
+            conversation.add(now, Speaker::Server, piece.clone());
+            assert_eq!(store.conversations().len(), 5.min(number + 1), "{number}");
+        }
+        for _ in 0..CONVERSATIONS + 1 {
+            store.begin(Conversation::new(None, None, now));
+        }
+        assert_eq!(store.conversations().len(), CONVERSATIONS);
     }
 }
