@@ -56,7 +56,21 @@ impl Tags {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// However the words come, and whatever they are: nothing but known tags is changed.
+        #[test]
+        fn other_words_stay(words in proptest::collection::vec("[a-c0-9 {}+*\r\n]{0,12}\r?\n?", 0..6)) {
+            let mut tags = Tags::default();
+            tags.learn("tag", "other");
+            for words in &words {
+                prop_assert_eq!(tags.translate(words.as_bytes()), words.as_bytes());
+            }
+        }
+    }
 
     #[test]
     fn tags_are_those_of_the_client() {

@@ -201,3 +201,84 @@ fn last_line(words: &[u8]) -> &[u8] {
     let line = words.strip_suffix(b"\n").unwrap_or(words);
     memchr::memrchr(b'\n', line).map_or(line, |end| &line[end + 1..])
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All units of what a client says, with what the server says in between, split somewhere.
+    fn units(octets: &[u8], split: usize, answers: &[&[u8]]) -> Vec<Unit> {
+        let mut units = Units::new(Endpoint::Imap);
+        let (one, two) = octets.split_at(split.min(octets.len()));
+        let mut found = Vec::new();
+        for (piece, answer) in [one, two].into_iter().zip(answers) {
+            units.buffer.extend_from_slice(piece);
+            found.extend(std::iter::from_fn(|| units.next()));
+            units.hear_server(answer);
+        }
+        found.extend(std::iter::from_fn(|| units.next()));
+        found.push(Unit::Piece(units.buffer.split().freeze()));
+        found
+    }
+
+    fn shown(units: &[Unit]) -> Vec<u8> {
+        let shown = units.iter().map(|unit| match unit {
+            Unit::Line { shown, .. } | Unit::Rest(shown) | Unit::Piece(shown) => &shown[..],
+        });
+        shown.collect::<Vec<_>>().concat()
+    }
+
+    #[test]
+    fn secrets_are_left_out_however_they_are_sent() {
+        for (octets, expected) in [
+            ("a LOGIN bob secret\r\n", "a LOGIN bob ***\r\n"),
+            (
+                "a LOGIN bob {6+}\r\nsecret\r\nb NOOP\r\n",
+                "a LOGIN bob {6+}\r\n******\r\nb NOOP\r\n",
+            ),
+            (
+                "a LOGIN {3+}\r\nbob {6+}\r\nsecret\r\n",
+                "a LOGIN {3+}\r\n*** *** {6+}\r\n******\r\n",
+            ),
+            (
+                "a LOGIN {3+}\r\nbob \"secret\"\r\n",
+                "a LOGIN {3+}\r\n*** ***\r\n",
+            ),
+            (
+                "a AUTHENTICATE PLAIN c2VjcmV0\r\n",
+                "a AUTHENTICATE PLAIN ***\r\n",
+            ),
+        ] {
+            for split in 0..octets.len() {
+                let found = units(octets.as_bytes(), split, &[b"", b""]);
+                assert_eq!(
+                    String::from_utf8_lossy(&shown(&found)),
+                    expected,
+                    "{octets} {split}"
+                );
+            }
+        }
+        let found = units(
+            b"a AUTHENTICATE PLAIN\r\nc2VjcmV0\r\n",
+            22,
+            &[b"+ \r\n", b""],
+        );
+        assert_eq!(shown(&found), b"a AUTHENTICATE PLAIN\r\n***\r\n");
+    }
+
+    proptest! {
+        /// Nothing that is no secret is lost, and no octet is taken twice.
+        #[test]
+        fn everything_is_shown(
+            octets in "([a-c]{1,2} (NOOP|APPEND x|UID FETCH) ?(\\{[0-9]{1,2}\\+?\\})?\r?\n|[a-c{}+ 0-9]{0,9}\r?\n){0,6}",
+            split in 0..80_usize,
+            answer in "(\\+ go|\\* OK|a NO)\r\n",
+        ) {
+            let found = units(octets.as_bytes(), split, &[answer.as_bytes(), b"+ \r\n"]);
+            let shown = shown(&found);
+            prop_assert_eq!(String::from_utf8_lossy(&shown), octets);
+        }
+    }
+}

@@ -33,8 +33,11 @@ pub(crate) fn command(line: &[u8]) -> Command {
             command.address = first.map(|user| user.trim_matches('"').to_owned());
             command.hide_behind(3, line);
             if command.literal.is_some() {
-                // The password is in what follows.
-                command.shown.get_or_insert(line.len());
+                // The password is in what follows, and an announcement alone is no secret.
+                let hidden = command.shown.and_then(|shown| line.get(shown));
+                if hidden.is_none_or(|&octet| octet == b'{') {
+                    command.shown = Some(line.len());
+                }
             }
         }
         "AUTHENTICATE" => {
@@ -180,7 +183,7 @@ mod tests {
                 "command LOGIN",
                 "x",
                 Some((6, false)),
-                "x LOGIN bob ***\r\n",
+                "x LOGIN bob {6+}\r\n",
             ),
             (
                 "x AUTHENTICATE PLAIN AGE=\r\n",
