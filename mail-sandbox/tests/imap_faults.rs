@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use mail_sandbox::fault::{Fault, Preset};
 use mail_sandbox::{Clock, Endpoint, Sandbox};
+use support::Typist;
 use support::imap::{handshake, login, secured, stream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -446,4 +447,87 @@ async fn a_client_library_meets_presets() {
     fetched.expect_err("a part that is nothing");
     let seen = shown(&sandbox);
     assert!(seen.contains("S: * 1 FETCH (BODY[2] )\n"), "{seen}");
+}
+
+/// What a client types, line by line, and what it hears last.
+async fn typed(fault: &str, lines: &[(&str, &str)]) -> String {
+    let sandbox = with(fault).await;
+    let address = sandbox.address(Endpoint::Imap);
+    let lines: Vec<_> = lines
+        .iter()
+        .map(|(line, answer)| ((*line).to_owned(), (*answer).to_owned()))
+        .collect();
+    let typing = tokio::task::spawn_blocking(move || {
+        let mut client = Typist::connect_to(address);
+        client.hear();
+        for (line, answer) in lines {
+            let heard = client.ask(&line);
+            assert!(heard.starts_with(&answer), "{line}: {heard}");
+        }
+    });
+    typing.await.expect("what is expected");
+    shown(&sandbox)
+}
+
+#[tokio::test]
+async fn commands_with_literals_are_refused_as_a_whole() {
+    // The octets of a refused command are none of another.
+    let seen = typed(
+        "command LOGIN first 1 -> refuse",
+        &[
+            (
+                "a LOGIN {10+}\r\nbob@x.test {6+}\r\nsecret",
+                "a NO [NOPERM] Refused",
+            ),
+            (
+                "b LOGIN {10+}\r\nbob@x.test {6+}\r\nsecret",
+                "b OK [CAPABILITY ",
+            ),
+            ("c NOOP", "c OK NOOP completed"),
+        ],
+    )
+    .await;
+    assert!(!seen.contains("secret"), "{seen}");
+    // Those that are asked for are not sent.
+    typed(
+        "command APPEND first 1 -> disk-full",
+        &[
+            ("a LOGIN bob@x.test {6}", "+ OK"),
+            ("secret", "a OK [CAPABILITY "),
+            ("b APPEND INBOX {5}", "b NO [OVERQUOTA] No space left"),
+            (
+                "c APPEND INBOX {5+}\r\na:b\r\n",
+                "c OK [APPENDUID 1 2] APPEND completed",
+            ),
+            ("d APPEND INBOX {5+}\r\na:b\r\n {5}", "+ OK"),
+            ("a:b\r\n", "d OK [APPENDUID 1 3:4] APPEND completed"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_idle_that_is_not_let_go_is_over_all_the_same() {
+    typed(
+        "command DONE -> reply NO Not yet",
+        &[
+            ("a LOGIN bob@x.test secret", "a OK "),
+            ("b IDLE", "+ idling"),
+            ("DONE", "b NO Not yet"),
+            ("c NOOP", "c OK NOOP completed"),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn answers_come_out_of_order() {
+    typed(
+        "command NOOP first 1 -> later",
+        &[
+            ("a NOOP\r\nb NOOP", "b OK NOOP completed"),
+            ("c NOOP", "a OK NOOP completed"),
+        ],
+    )
+    .await;
 }
