@@ -211,6 +211,11 @@ impl Client {
         self.queue.len()
     }
 
+    /// How many octets of the protocol have come, inflated if they were compressed.
+    pub fn octets_received(&self) -> u64 {
+        self.input.octets_received()
+    }
+
     /// Which mistakes of the server had to be forgiven so far.
     pub fn fired(&self) -> Quirks {
         self.reader.fired()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use imap_proto::client::{Client, CommandId, Config, Event};
-use imap_proto::command::{Append, CommandBody, QResync};
+use imap_proto::command::{Append, CommandBody, QResync, Select};
 use imap_proto::response::{Data, Response, Status};
 use imap_proto::{Content, Frame, MailboxName, ModSeq, Quirks, Reader};
 use mailwire::testing::laws::Answers;
@@ -113,7 +113,11 @@ impl Stage for ClientStage {
                     ModSeq::new(90).expect("not 0"),
                 );
                 let mailbox = MailboxName::new(rest).map_err(|_| "a mailbox")?;
-                client.resynchronise(mailbox, known).map(|_| ())
+                let mut select = Select::new(mailbox);
+                select.qresync = Some(known);
+                client
+                    .send(CommandBody::Select(Box::new(select)))
+                    .map(|_| ())
             }
             "knows" => {
                 let mailbox = client.mailbox().ok_or("nothing is selected")?;
