@@ -122,3 +122,13 @@ pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 
 /// How often a Maildir that somebody waits for is looked at, for what other programs do to it.
 pub(crate) const MAILDIR_LOOK: Duration = Duration::from_secs(2);
+
+/// How large the answer to a command of our IMAP client may be, in octets, that is gathered in memory. Stops a server that does not
+/// come to its end.
+pub(crate) const ANSWER_OCTETS: u64 = 64 << 20;
+
+/// How many responses that nobody has asked for are kept for an application that does not look at them.
+pub(crate) const NEWS: usize = 1000;
+
+/// How long our IMAP client stays in IDLE at a time: RFC 2177 section 3 has it end after 29 minutes at the latest.
+pub(crate) const IDLE_RENEWAL: Duration = Duration::from_secs(28 * 60);

@@ -22,6 +22,8 @@
 //! # }
 //! ```
 //!
+//! [`Client`] is the other side.
+//!
 //! Messages are held whole while something of them is told, and while they are appended.
 
 mod service;
@@ -56,6 +58,9 @@ mod thread;
 mod mime;
 
 mod refusals;
+
+mod client;
+pub use client::{Answer, Client, ClientError, Idle, Message, Messages};
 
 pub use imap_proto::server::Config;
 
