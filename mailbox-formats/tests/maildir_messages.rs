@@ -371,3 +371,32 @@ fn keywords_get_letters_that_stay() {
     let left: Vec<PathBuf> = files(maildir.path());
     assert_eq!(left.len(), 4, "no lock stays behind: {left:?}");
 }
+
+#[test]
+fn a_copy_tells_the_uid_that_it_was_made_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let maildir = Maildir::create(directory.path().join("maildir")).unwrap();
+    for options in [
+        Options::default().uid(4_294_967_295),
+        Options::default().uid(7).letters(Letters::SEEN),
+        Options::default(),
+    ] {
+        let mut delivery = maildir.deliver(options).unwrap();
+        delivery.write_all(b"Subject: x\n\n").unwrap();
+        delivery.commit().unwrap();
+    }
+    let mut uids: Vec<_> = maildir
+        .list()
+        .unwrap()
+        .iter()
+        .map(|it| it.name().uid())
+        .collect();
+    uids.sort();
+    assert_eq!(uids, [None, Some(7), Some(4_294_967_295)]);
+    let seen = maildir.list().unwrap();
+    let seen = seen.iter().find(|it| it.name().uid() == Some(7)).unwrap();
+    assert_eq!(
+        (seen.letters(), seen.name().sizes().stored),
+        (Letters::SEEN, Some(12))
+    );
+}

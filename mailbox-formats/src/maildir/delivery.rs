@@ -88,6 +88,7 @@ impl Delivery {
             maildir,
             durability: options.durability,
             letters: options.letters,
+            uid: options.uid,
             sizes,
             temporary,
         })
@@ -126,6 +127,7 @@ pub struct Staged {
     durability: Durability,
     /// For `cur/`; without them it goes to `new/`.
     letters: Option<Letters>,
+    uid: Option<u32>,
     sizes: Sizes,
     temporary: Temporary,
 }
@@ -164,6 +166,9 @@ impl Staged {
         for _ in 0..limits::NAME_TRIES {
             let name = format!("{}{}", self.temporary.name, self.sizes);
             let mut name = FileName::new(name.as_bytes());
+            if let Some(uid) = self.uid {
+                name = name.with_uid(uid);
+            }
             if let Some(letters) = self.letters {
                 name = name.with_letters(letters, self.maildir.separator);
             }

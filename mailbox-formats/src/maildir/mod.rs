@@ -171,6 +171,7 @@ pub struct Options {
     mode: u32,
     letters: Option<Letters>,
     received: Option<SystemTime>,
+    uid: Option<u32>,
 }
 
 impl Options {
@@ -201,6 +202,13 @@ impl Options {
         let received = Some(received);
         Self { received, ..self }
     }
+
+    /// Which UID the message has where it is copied from: its name [tells](FileName::uid) it, so that what has been
+    /// copied is known for as long as it is there.
+    pub fn uid(self, uid: u32) -> Self {
+        let uid = Some(uid);
+        Self { uid, ..self }
+    }
 }
 
 impl Default for Options {
@@ -211,6 +219,7 @@ impl Default for Options {
             mode: 0o600,
             letters: None,
             received: None,
+            uid: None,
         }
     }
 }
