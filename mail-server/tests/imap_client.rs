@@ -20,7 +20,7 @@ use mail_server::store::MemoryStore;
 use mail_server::{ClientTls, Security, Stop};
 use sasl::client::Credentials;
 use support::{authentication, certified};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -120,13 +120,14 @@ async fn messages_are_added_fetched_found_and_moved() {
     let mut client = running.client().await;
     client.command(Select::new(inbox())).await.expect("INBOX");
 
-    // Two in one go, the second of which is streamed.
-    let mut append = Append::new(inbox(), SMALL);
+    // Two in one go, both streamed.
+    let mut append = Append::new(inbox(), Content::Streamed(SMALL.len() as u64));
     let large = large();
     let mut second = AppendMessage::new(Content::Streamed(large.len() as u64));
     second.flags.insert(Flag::Flagged);
     append.messages.push(second);
-    let appended = client.append(append, &large[..]).await.expect("room");
+    let both = SMALL.chain(&large[..]);
+    let appended = client.append(append, both).await.expect("room");
     assert_eq!(
         appended.appended().map(ToString::to_string).as_deref(),
         Some("1:2")
