@@ -5,6 +5,7 @@ mod common;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -376,9 +377,10 @@ fn keywords_get_letters_that_stay() {
 fn a_copy_tells_the_uid_that_it_was_made_of() {
     let directory = tempfile::tempdir().unwrap();
     let maildir = Maildir::create(directory.path().join("maildir")).unwrap();
+    let seven = NonZeroU32::new(7).unwrap();
     for options in [
-        Options::default().uid(4_294_967_295),
-        Options::default().uid(7).letters(Letters::SEEN),
+        Options::default().uid(NonZeroU32::MAX),
+        Options::default().uid(seven).letters(Letters::SEEN),
         Options::default(),
     ] {
         let mut delivery = maildir.deliver(options).unwrap();
@@ -392,9 +394,12 @@ fn a_copy_tells_the_uid_that_it_was_made_of() {
         .map(|it| it.name().uid())
         .collect();
     uids.sort();
-    assert_eq!(uids, [None, Some(7), Some(4_294_967_295)]);
+    assert_eq!(uids, [None, Some(seven), Some(NonZeroU32::MAX)]);
     let seen = maildir.list().unwrap();
-    let seen = seen.iter().find(|it| it.name().uid() == Some(7)).unwrap();
+    let seen = seen
+        .iter()
+        .find(|it| it.name().uid() == Some(seven))
+        .unwrap();
     assert_eq!(
         (seen.letters(), seen.name().sizes().stored),
         (Letters::SEEN, Some(12))

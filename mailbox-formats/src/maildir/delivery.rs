@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::hash::Hash;
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -127,7 +128,7 @@ pub struct Staged {
     durability: Durability,
     /// For `cur/`; without them it goes to `new/`.
     letters: Option<Letters>,
-    uid: Option<u32>,
+    uid: Option<NonZeroU32>,
     sizes: Sizes,
     temporary: Temporary,
 }

@@ -25,6 +25,7 @@ mod watch;
 
 use std::fs::{DirBuilder, File};
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -171,7 +172,7 @@ pub struct Options {
     mode: u32,
     letters: Option<Letters>,
     received: Option<SystemTime>,
-    uid: Option<u32>,
+    uid: Option<NonZeroU32>,
 }
 
 impl Options {
@@ -205,7 +206,7 @@ impl Options {
 
     /// Which UID the message has where it is copied from: its name [tells](FileName::uid) it, so that what has been
     /// copied is known for as long as it is there.
-    pub fn uid(self, uid: u32) -> Self {
+    pub fn uid(self, uid: NonZeroU32) -> Self {
         let uid = Some(uid);
         Self { uid, ..self }
     }
