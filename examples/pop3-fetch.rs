@@ -3,65 +3,43 @@
 //! What was fetched once is not fetched again, also if the last run was broken off: the unique ids
 //! of the messages that are safe in the Maildir are kept in a file beside them.
 
+mod account;
+
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions, read_to_string};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use clap::{Parser, ValueEnum};
+use account::Account;
+use anyhow::Result;
+use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use mail_server::pop3::Client;
-use mail_server::{ClientTls, Security};
 use mailbox_formats::maildir::{Maildir, Options};
 
 /// Fetches mail from a POP3 server into a Maildir, and each message once.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The server, HOST or HOST:PORT
-    server: String,
+    #[command(flatten)]
+    account: Account,
     /// The Maildir; it is made if it is not there
     maildir: PathBuf,
-    /// Whose mail
-    #[arg(long)]
-    user: String,
-    /// A file whose first line is the password
-    #[arg(long)]
-    password_file: PathBuf,
-    /// TLS from the start, TLS on request (STLS), or none
-    #[arg(long, value_enum, default_value_t = Tls::Implicit)]
-    tls: Tls,
-    /// Authorities to trust, PEM (default: those that browsers trust)
-    #[arg(long)]
-    ca: Option<PathBuf>,
     /// Delete on the server what is safe here
     #[arg(long)]
     delete: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Tls {
-    Implicit,
-    Stls,
-    None,
-}
-
-type Error = Box<dyn std::error::Error>;
-
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let password = read_to_string(&arguments.password_file)?;
-    let password = password.lines().next().unwrap_or_default();
-    let (host, port) = match arguments.server.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse()?),
-        None => (&*arguments.server, default_port(arguments.tls)),
-    };
-    let mut client = Client::connect(host, port, security(&arguments)?).await?;
-    client.login(&arguments.user, password).await?;
+    let account = &arguments.account;
+    let (host, port) = account.address(995, 110)?;
+    let mut client = Client::connect(host, port, account.security()?).await?;
+    client.login(&account.user, &account.password()?).await?;
 
     let maildir =
         Maildir::open(&arguments.maildir).or_else(|_| Maildir::create(&arguments.maildir))?;
-    let mut fetched = Fetched::open(&arguments.maildir, host, &arguments.user)?;
+    let mut fetched = Fetched::open(&arguments.maildir, host, &account.user)?;
     let ids = client.unique_ids().await?;
     let wanted = ids.iter().filter(|(_, id)| !fetched.has(id.as_str()));
     let wanted: Vec<u32> = wanted.map(|(number, _)| *number).collect();
@@ -99,27 +77,6 @@ async fn main() -> Result<(), Error> {
     Ok(())
 }
 
-fn default_port(tls: Tls) -> u16 {
-    match tls {
-        Tls::Implicit => 995,
-        Tls::Stls | Tls::None => 110,
-    }
-}
-
-fn security(arguments: &Arguments) -> Result<Security, Error> {
-    let trust = || {
-        Ok::<_, Error>(match &arguments.ca {
-            Some(path) => ClientTls::trusting_pem(&std::fs::read(path)?)?,
-            None => ClientTls::trusting(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())?,
-        })
-    };
-    Ok(match arguments.tls {
-        Tls::Implicit => Security::Implicit(trust()?),
-        Tls::Stls => Security::Required(trust()?),
-        Tls::None => Security::None,
-    })
-}
-
 /// The unique ids of what is in the Maildir, one a line, in a file for each mailbox.
 struct Fetched {
     ids: HashSet<String>,
@@ -127,7 +84,7 @@ struct Fetched {
 }
 
 impl Fetched {
-    fn open(maildir: &Path, host: &str, user: &str) -> Result<Self, Error> {
+    fn open(maildir: &Path, host: &str, user: &str) -> Result<Self> {
         let name = format!("pop3-fetch-{host}-{user}").replace(['/', '\0'], "_");
         let path = maildir.join(name);
         let known = match read_to_string(&path) {
@@ -147,7 +104,7 @@ impl Fetched {
         self.ids.contains(id)
     }
 
-    fn note(&mut self, id: &str) -> Result<(), Error> {
+    fn note(&mut self, id: &str) -> Result<()> {
         self.file.write_all(format!("{id}\n").as_bytes())?;
         self.ids.insert(id.to_owned());
         Ok(())

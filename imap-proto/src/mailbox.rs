@@ -245,6 +245,14 @@ impl FromStr for MailboxName {
     }
 }
 
+impl FromStr for MailboxPattern {
+    type Err = Invalid;
+
+    fn from_str(pattern: &str) -> Result<Self, Invalid> {
+        Self::new(pattern)
+    }
+}
+
 impl fmt::Display for MailboxName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.to_text())

@@ -385,9 +385,10 @@ fn resynchronised() {
         pair.append(b"x");
     }
     let known = QResync::new(number(7), ModSeq::new(1).expect("not 0"));
-    pair.client
-        .resynchronise(MailboxName::inbox(), known)
-        .expect("there is room");
+    let mut select = Select::new(MailboxName::inbox());
+    select.qresync = Some(known);
+    let select = CommandBody::Select(Box::new(select));
+    pair.client.send(select).expect("there is room");
     pair.run();
     assert_eq!(
         pair.vanished.to_string(),

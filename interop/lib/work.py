@@ -59,10 +59,9 @@ def start(command, log, **options):
     with open(log, "wb") as stderr:
         process = subprocess.Popen(
             [str(word) for word in command],
-            stdin=subprocess.DEVNULL,
             stderr=stderr,
             start_new_session=True,
-            **options,
+            **{"stdin": subprocess.DEVNULL, **options},
         )
     at_end(lambda: end(process))
     return process
@@ -73,8 +72,9 @@ def end(process):
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    if process.stdout:
-        process.stdout.close()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
 
 
 def run(command, timeout=60, stdin=None, env=None, expect=0):

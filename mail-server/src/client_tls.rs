@@ -3,9 +3,12 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
-use mailwire::TlsInfo;
+use mailwire::drive::tokio::Driver;
+use mailwire::{Machine, TlsInfo};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{
@@ -38,6 +41,41 @@ pub enum Security {
 
 /// A client's connection, bare or under TLS.
 pub(crate) type Transport = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+
+/// Connects to a host by name or address, under TLS if the connection begins with that.
+pub(crate) async fn connect(
+    host: &str,
+    port: u16,
+    security: &Security,
+    patience: Duration,
+) -> io::Result<(Transport, Option<TlsInfo>)> {
+    let stream = timeout(patience, TcpStream::connect((host, port))).await??;
+    // What is said at once is gathered by the machine.
+    stream.set_nodelay(true)?;
+    Ok(match security {
+        Security::Implicit(tls) => {
+            let (stream, info) = tls.connect(stream, host, patience).await?;
+            (Either::Right(stream), Some(info))
+        }
+        _ => (Either::Left(stream), None),
+    })
+}
+
+/// Runs the handshake that a machine waits for, and goes on with it under TLS.
+pub(crate) async fn start_tls<M: Machine>(
+    driver: Driver<M, Transport>,
+    tls: &ClientTls,
+    host: &str,
+    patience: Duration,
+) -> io::Result<Driver<M, Transport>> {
+    let (mut machine, transport) = driver.into_parts();
+    let Either::Left(stream) = transport else {
+        return Err(io::Error::other("TLS within TLS"));
+    };
+    let (stream, info) = tls.connect(stream, host, patience).await?;
+    machine.tls_started(info);
+    Ok(Driver::new(machine, Either::Right(stream)))
+}
 
 /// What a client needs to speak TLS: whom to trust, inside a rustls configuration.
 #[derive(Clone)]
@@ -92,13 +130,14 @@ impl ClientTls {
     }
 
     /// Runs the handshake with a server of this name or address.
-    pub(crate) async fn connect(
+    async fn connect(
         &self,
         stream: TcpStream,
         host: &str,
+        patience: Duration,
     ) -> io::Result<(Box<TlsStream<TcpStream>>, TlsInfo)> {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-        let stream = self.connector.connect(name, stream).await?;
+        let stream = timeout(patience, self.connector.connect(name, stream)).await??;
         let connection = stream.get_ref().1;
         let mut info = info(connection);
         info.server_name = Some(host.to_owned());

@@ -102,6 +102,8 @@ pub use limits::Limits;
 mod client_tls;
 pub use client_tls::{ClientTls, Security};
 
+mod client_auth;
+
 mod proxy;
 pub use proxy::Proxies;
 

@@ -133,16 +133,26 @@ pub(crate) const RECALLED_OCTETS: usize = 64 << 20;
 /// enough).
 pub(crate) const PREVIEW_CHARACTERS: usize = 200;
 
-/// How coarse the times of directories may be: one that has changed so shortly before it was read is read again.
+/// How coarse the times of directories and files may be: one that has changed so shortly before it was read is read again.
 pub(crate) const FOLDER_TICK: Duration = Duration::from_millis(20);
 
 /// How long it is believed that only we change a Maildir, once we have. Reading it after each change of ours
 /// would take as long as there are messages.
 pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 
-/// How often a Maildir that somebody waits for is looked at, for what other programs do to it.
+/// How often a folder on disk that somebody waits for is looked at, for what other programs do to it.
 pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
 
 /// How long the name of an mbox's file may be without its ending, in octets: lock files and new versions beside it
 /// have longer names, and file systems take 255.
 pub(crate) const FOLDER_FILE: usize = 200;
+
+/// How large the answer to a command of our IMAP client may be, in octets, that is gathered in memory. Stops a server that does not
+/// come to its end.
+pub(crate) const ANSWER_OCTETS: u64 = 64 << 20;
+
+/// How many responses that nobody has asked for are kept for an application that does not look at them.
+pub(crate) const NEWS: usize = 1000;
+
+/// How long our IMAP client stays in IDLE at a time: RFC 2177 section 3 has it end after 29 minutes at the latest.
+pub(crate) const IDLE_RENEWAL: Duration = Duration::from_secs(28 * 60);

@@ -14,8 +14,8 @@ use pop3_proto::{Maildrop, Refusal, ResponseCode};
 use sasl::client::Credentials;
 use support::{authentication, certificate, handshake};
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 /// A store with a name, and the folder that it needs.
@@ -301,6 +301,32 @@ async fn tls_on_request_and_from_the_start() {
     for running in [stls, pop3s, bare] {
         running.end().await;
     }
+}
+
+/// Where TLS was wanted and could not be had, no password goes.
+#[tokio::test]
+async fn no_password_in_clear_text() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let served = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let (mut stream, mut heard) = (BufReader::new(stream), String::new());
+        let mut said = &b"+OK hello\r\n"[..];
+        loop {
+            stream.write_all(said).await.expect("it listens");
+            if stream.read_line(&mut heard).await.expect("text") == 0 {
+                return heard;
+            }
+            said = b"-ERR what?\r\n";
+        }
+    });
+    let tls = ClientTls::unverified().expect("a configuration");
+    let client = Client::connect("localhost", port, Security::Opportunistic(tls)).await;
+    let mut client = client.expect("a server");
+    let refused = client.login("alice", "rabbit hole").await;
+    assert!(matches!(refused, Err(ClientError::Sasl(_))), "{refused:?}");
+    drop(client);
+    assert_eq!(served.await.expect("text"), "CAPA\r\nCAPA\r\n");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod common;
 use std::collections::HashSet;
 use std::fs;
 use std::io::{Read, Write};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -370,4 +371,37 @@ fn keywords_get_letters_that_stay() {
     assert_eq!(maildir.keywords().unwrap().find(b"fine"), None);
     let left: Vec<PathBuf> = files(maildir.path());
     assert_eq!(left.len(), 4, "no lock stays behind: {left:?}");
+}
+
+#[test]
+fn a_copy_tells_the_uid_that_it_was_made_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let maildir = Maildir::create(directory.path().join("maildir")).unwrap();
+    let seven = NonZeroU32::new(7).unwrap();
+    for options in [
+        Options::default().uid(NonZeroU32::MAX),
+        Options::default().uid(seven).letters(Letters::SEEN),
+        Options::default(),
+    ] {
+        let mut delivery = maildir.deliver(options).unwrap();
+        delivery.write_all(b"Subject: x\n\n").unwrap();
+        delivery.commit().unwrap();
+    }
+    let mut uids: Vec<_> = maildir
+        .list()
+        .unwrap()
+        .iter()
+        .map(|it| it.name().uid())
+        .collect();
+    uids.sort();
+    assert_eq!(uids, [None, Some(seven), Some(NonZeroU32::MAX)]);
+    let seen = maildir.list().unwrap();
+    let seen = seen
+        .iter()
+        .find(|it| it.name().uid() == Some(seven))
+        .unwrap();
+    assert_eq!(
+        (seen.letters(), seen.name().sizes().stored),
+        (Letters::SEEN, Some(12))
+    );
 }

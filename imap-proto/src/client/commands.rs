@@ -7,13 +7,17 @@ use mailwire::auth;
 
 use super::{Client, CommandId, Pending, Refused, Sending, State};
 use crate::capability::{Capability, Extension};
-use crate::command::{CommandBody, QResync, Select};
+use crate::command::CommandBody;
 use crate::limits::LEAST_PIECE;
-use crate::mailbox::MailboxName;
 use crate::tag::Tag;
 
 impl Client {
     /// Gives a command. It is sent when its turn has come.
+    ///
+    /// SELECT with [`qresync`](crate::command::Select::qresync) brings the [mailbox](Self::mailbox) up to date in one call (RFC
+    /// 7162 section 3.2.5): QRESYNC is enabled before, if that is not done. What is gone comes as
+    /// [`Vanished`](crate::response::Data::Vanished), what has changed as [`Fetch`](crate::response::Data::Fetch). Only for
+    /// servers that have `QRESYNC`. Compare the UIDVALIDITY before anything is believed.
     ///
     /// A message to be added may be [streamed](crate::Content::Streamed): it is [wanted](super::Event::Wanted) when the server is ready
     /// for it. IDLE ends with [`done`](Self::done), and nothing behind it is sent before.
@@ -23,6 +27,9 @@ impl Client {
     /// If the command cannot be queued. A password is refused where the server is known to take none, or there is no TLS
     /// although STARTTLS was tried.
     pub fn send(&mut self, body: CommandBody) -> Result<CommandId, Refused> {
+        if matches!(&body, CommandBody::Select(select) if select.qresync.is_some()) {
+            self.enable_qresync()?;
+        }
         if self.ending || self.state == State::Closing {
             return Err(Refused::Ending);
         }
@@ -43,28 +50,6 @@ impl Client {
         self.ending |= matches!(body, CommandBody::Logout);
         self.queue.push_back(Pending { id, tag, body });
         Ok(id)
-    }
-
-    /// Selects a mailbox of which something is known, to be told what has changed (RFC 7162 section 3.2.5): enables QRESYNC
-    /// first if that is not done. What is gone comes as [`Vanished`](crate::response::Data::Vanished), what has changed as
-    /// [`Fetch`](crate::response::Data::Fetch). Only for servers that have `QRESYNC`. Compare the UIDVALIDITY of the [mailbox](Self::mailbox) before anything is believed.
-    ///
-    /// # Errors
-    ///
-    /// If the commands cannot be queued.
-    pub fn resynchronise(
-        &mut self,
-        mailbox: MailboxName,
-        known: QResync,
-    ) -> Result<CommandId, Refused> {
-        let qresync = Capability::Known(Extension::QResync);
-        let asked = |pending: &Pending| matches!(&pending.body, CommandBody::Enable(wanted) if wanted.contains(&qresync));
-        if !self.enabled.contains(&qresync) && !self.queue.iter().any(asked) {
-            self.send(CommandBody::Enable(vec![qresync]))?;
-        }
-        let mut select = Select::new(mailbox);
-        select.qresync = Some(known);
-        self.send(CommandBody::Select(Box::new(select)))
     }
 
     /// Responds to the challenge.
@@ -127,6 +112,15 @@ impl Client {
         self.output.push_bytes(taken);
         if all {
             self.transfer();
+        }
+        Ok(())
+    }
+
+    fn enable_qresync(&mut self) -> Result<(), Refused> {
+        let qresync = Capability::Known(Extension::QResync);
+        let asks = |pending: &Pending| matches!(&pending.body, CommandBody::Enable(wanted) if wanted.contains(&qresync));
+        if !self.enabled.contains(&qresync) && !self.queue.iter().any(asks) {
+            self.send(CommandBody::Enable(vec![qresync]))?;
         }
         Ok(())
     }

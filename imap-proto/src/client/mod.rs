@@ -103,12 +103,13 @@ enum State {
 /// How far the last of the sent commands is sent.
 ///
 /// ```text
-///  Free ──► Literal ── + ──► Wanted ── its last octet ──► Free, Literal
+///  Free ──► Literal ── + ──► Due ── told ──► Wanted ── its last octet ──► Free, Literal, Due
+///    ├────► Due
 ///    ├────► Asking ── + ──► Challenged ── response ──► Asking
 ///    ├────► Entering ── + ──► Idling ── done ──► Free
 ///    └────► Free
 ///
-///  any but Wanted and Challenged, when the command is answered ──► Free
+///  any but Due, Wanted and Challenged, when the command is answered ──► Free
 /// ```
 #[derive(Debug)]
 enum Sending {
@@ -116,7 +117,9 @@ enum Sending {
     Free,
     /// Up to a literal for which leave is asked.
     Literal,
-    /// Up to so many octets that the application has.
+    /// Up to so many octets that the application has, of which it has to be told.
+    Due(u64),
+    /// Up to so many octets, of which it was told.
     Wanted(u64),
     /// An authentication, up to the server's next challenge; with an initial response that it had no place for.
     Asking(Option<Secret>),
@@ -211,6 +214,11 @@ impl Client {
         self.queue.len()
     }
 
+    /// How many octets of the protocol have come, inflated if they were compressed.
+    pub fn octets_received(&self) -> u64 {
+        self.input.octets_received()
+    }
+
     /// Which mistakes of the server had to be forgiven so far.
     pub fn fired(&self) -> Quirks {
         self.reader.fired()
@@ -229,6 +237,11 @@ impl Client {
 
     /// One transition. Nothing but this and what is received within it changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
+        if let Sending::Due(length) = self.sending {
+            self.sending = Sending::Wanted(length);
+            let id = self.queue[self.sent - 1].id;
+            return Turn::Step(Step::Event(Event::Wanted(id, length)));
+        }
         match self.state {
             // Whatever the server says meanwhile: what was announced has to come, and comes first.
             _ if matches!(self.sending, Sending::Wanted(_) | Sending::Challenged) => {
@@ -239,6 +252,7 @@ impl Client {
             State::Open | State::Content => match self.send_commands() {
                 Some(event) => Turn::Step(Step::Event(event)),
                 None if self.output.is_over() => Turn::Go,
+                None if matches!(self.sending, Sending::Due(_)) => Turn::Go,
                 None => self.receive(now),
             },
             State::StartingTls => {

@@ -78,10 +78,7 @@ impl Client {
         match std::mem::replace(&mut self.sending, Sending::Free) {
             Sending::Literal => {
                 self.transfer();
-                match self.sending {
-                    Sending::Wanted(length) => Turn::Step(Step::Event(Event::Wanted(last, length))),
-                    _ => Turn::Go,
-                }
+                Turn::Go
             }
             Sending::Asking(Some(withheld)) => {
                 self.send_response(withheld.expose());

@@ -22,9 +22,6 @@ impl Client {
                 return Some(Event::Withheld(withheld.id, why));
             }
             self.begin_next();
-            if let Sending::Wanted(length) = self.sending {
-                return Some(Event::Wanted(self.queue[self.sent - 1].id, length));
-            }
         }
         None
     }
@@ -91,7 +88,7 @@ impl Client {
                 Next::Done => Sending::Free,
                 Next::Continuation => Sending::Literal,
                 Next::Stream(0) => continue,
-                Next::Stream(length) => Sending::Wanted(length),
+                Next::Stream(length) => Sending::Due(length),
             };
             return;
         }

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 
 use super::{Client, CommandId};
 use crate::command::{By, CommandBody};
-use crate::response::{Data, Fetched};
+use crate::response::{Code, CodeWord, Data, FetchItem, Fetched};
 use crate::set::SequenceSet;
 
 impl Client {
@@ -29,6 +29,11 @@ impl Client {
         self.first(|body| {
             use CommandBody as C;
             match data {
+                Data::Status(status) => status.code.as_ref().is_some_and(|code| match body {
+                    C::Select(_) => is_of_selecting(code),
+                    C::Copy(_) | C::Move(_) => matches!(code, Code::CopyUid(_)),
+                    _ => false,
+                }),
                 Data::Capability(_) => matches!(body, C::Capability),
                 Data::Enabled(_) => matches!(body, C::Enable(_)),
                 Data::Id(_) => matches!(body, C::Id(_)),
@@ -68,7 +73,8 @@ impl Client {
         })
     }
 
-    /// Which FETCH or STORE this answers: the first that names the message. News of others look just the same.
+    /// Which FETCH or STORE this answers: the first that names the message. News of others look just the same, but tell
+    /// nothing that does not change: what has more in it was asked for, even if the UID is not known yet.
     pub(super) fn fetching(&self, fetched: &Fetched) -> Option<CommandId> {
         let (number, uid) = match fetched.by {
             By::Sequence => {
@@ -79,12 +85,16 @@ impl Client {
             }
             By::Uid => (None, Some(fetched.number)),
         };
+        let asked = fetched.items.iter().any(|item| {
+            use FetchItem as I;
+            !matches!(item, I::Flags(_) | I::Uid(_) | I::ModSeq(_))
+        });
         let names = |by: By, set: &SequenceSet| {
             let named = match by {
                 By::Sequence => number,
                 By::Uid => uid,
             };
-            named.is_some_and(|named| may_name(set, named))
+            named.map_or(asked, |named| may_name(set, named))
         };
         self.first(|body| match body {
             CommandBody::Fetch(fetch) => names(fetch.by, &fetch.set),
@@ -99,6 +109,21 @@ impl Client {
         sent.find(|pending| asks(&pending.body))
             .map(|pending| pending.id)
     }
+}
+
+/// Whether a code tells of the mailbox that is being selected (RFC 9051 section 6.3.2, RFC 7162 section 3.1.2, RFC 8474 section 4.2).
+fn is_of_selecting(code: &Code) -> bool {
+    use CodeWord as W;
+    matches!(
+        code,
+        Code::PermanentFlags(_)
+            | Code::UidNext(_)
+            | Code::UidValidity(_)
+            | Code::Unseen(_)
+            | Code::HighestModSeq(_)
+            | Code::MailboxId(_)
+            | Code::Word(W::Closed | W::NoModSeq | W::UidNotSticky)
+    )
 }
 
 /// Whether a set names a message, or may: what `*` and `$` are only the server knows.

@@ -190,6 +190,22 @@ pub enum CommandBody {
     UrlFetch(Vec<UrlFetch>),
 }
 
+/// Commands that can be given as what they are. `Copy` may be two, and what has a password is boxed already.
+macro_rules! bodies {
+    ($($command:ident)*) => {
+        $(impl From<$command> for CommandBody {
+            fn from(command: $command) -> Self {
+                Self::$command(Box::new(command))
+            }
+        })*
+    };
+}
+
+bodies! {
+    Select Create Rename List Append Replace Search Sort Thread ESearch Fetch Store Notify
+    SetQuota SetAcl GetMetadata SetMetadata
+}
+
 /// Reads the line that ends `IDLE` (RFC 2177): `DONE`, in any case, without its line end.
 pub fn is_idle_done(line: &[u8]) -> bool {
     line.eq_ignore_ascii_case(b"DONE")

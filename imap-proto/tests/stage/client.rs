@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use imap_proto::client::{Client, CommandId, Config, Event};
-use imap_proto::command::{Append, CommandBody, QResync};
+use imap_proto::command::{Append, AppendMessage, CommandBody, QResync, Select};
 use imap_proto::response::{Data, Response, Status};
 use imap_proto::{Content, Frame, MailboxName, ModSeq, Quirks, Reader};
 use mailwire::testing::laws::Answers;
@@ -92,17 +92,17 @@ impl Stage for ClientStage {
                     assert!(piece.is_empty(), "there is room for what tests send");
                 })
             }
-            // `append 10 INBOX`: so many octets, which are given later.
+            // `append 10+5 INBOX`: messages of so many octets, which are given later.
             "append" => {
-                let (length, mailbox) = rest.split_once(' ').ok_or("a length and a mailbox")?;
-                let length = length.parse().map_err(|_| "a length")?;
+                let (lengths, mailbox) = rest.split_once(' ').ok_or("lengths and a mailbox")?;
                 let mailbox = MailboxName::new(mailbox).map_err(|_| "a mailbox")?;
-                let append = Append::new(mailbox, "");
-                let mut append = append;
-                append.messages[0].data = imap_proto::command::AppendData::Message {
-                    content: Content::Streamed(length),
-                    binary: false,
-                };
+                let mut append = Append::new(mailbox, "");
+                append.messages.clear();
+                for length in lengths.split('+') {
+                    let length = length.parse().map_err(|_| "a length")?;
+                    let message = AppendMessage::new(Content::Streamed(length));
+                    append.messages.push(message);
+                }
                 client
                     .send(CommandBody::Append(Box::new(append)))
                     .map(|_| ())
@@ -113,7 +113,11 @@ impl Stage for ClientStage {
                     ModSeq::new(90).expect("not 0"),
                 );
                 let mailbox = MailboxName::new(rest).map_err(|_| "a mailbox")?;
-                client.resynchronise(mailbox, known).map(|_| ())
+                let mut select = Select::new(mailbox);
+                select.qresync = Some(known);
+                client
+                    .send(CommandBody::Select(Box::new(select)))
+                    .map(|_| ())
             }
             "knows" => {
                 let mailbox = client.mailbox().ok_or("nothing is selected")?;

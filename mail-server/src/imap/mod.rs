@@ -25,6 +25,8 @@
 //! Messages go to the store and come from it as fast as the client sends or takes them, and are not held whole, except for
 //! small ones, and for a look at the parts of larger ones, of which few are held at a time. What has more
 //! than 64 MiB is told as one part that programs know nothing of, and searched in its header alone.
+//!
+//! [`Client`] is the other side.
 
 mod service;
 pub use service::{Service, Session};
@@ -67,6 +69,9 @@ mod thread;
 mod mime;
 
 mod refusals;
+
+mod client;
+pub use client::{Answer, Client, ClientError, Idle, Message, Messages};
 
 pub use imap_proto::server::Config;
 

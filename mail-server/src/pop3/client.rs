@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use mailwire::drive::tokio::Driver;
@@ -11,13 +12,11 @@ use pop3_proto::capability::Capability;
 use pop3_proto::client::{self as proto, CommandId, Event, Failure, Refused};
 use pop3_proto::command::Password;
 use pop3_proto::{Error, Refusal, SyntaxError, UniqueId};
-use sasl::ChannelBindings;
-use sasl::client::{Client as Exchange, Context, Credentials, CredentialsError};
-use tokio::net::TcpStream;
-use tokio_util::either::Either;
+use sasl::client::{Credentials, CredentialsError};
 
 use crate::auth::name;
-use crate::client_tls::{ClientTls, Security, Transport};
+use crate::client_auth;
+use crate::client_tls::{self, ClientTls, Security, Transport};
 
 /// A session with a POP3 server.
 ///
@@ -47,6 +46,8 @@ use crate::client_tls::{ClientTls, Security, Transport};
 pub struct Client {
     driver: Driver<proto::Client, Transport>,
     host: String,
+    /// How long a handshake may take.
+    patience: Duration,
     /// Passwords may cross the network in clear text: the application has chosen no protection.
     clear_passwords: bool,
 }
@@ -75,20 +76,16 @@ impl Client {
         security: Security,
         config: proto::Config,
     ) -> Result<Self, ClientError> {
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
+        let patience = config.limits.reply_time;
+        let (transport, tls) = client_tls::connect(host, port, &security, patience).await?;
         let mut machine = proto::Client::new(config);
-        let transport: Transport = match &security {
-            Security::Implicit(tls) => {
-                let (stream, info) = tls.connect(stream, host).await?;
-                machine.tls_started(info);
-                Either::Right(stream)
-            }
-            _ => Either::Left(stream),
-        };
+        if let Some(tls) = tls {
+            machine.tls_started(tls);
+        }
         let mut client = Self {
             driver: Driver::new(machine, transport),
             host: host.to_owned(),
+            patience,
             clear_passwords: matches!(security, Security::None),
         };
         match client.event().await? {
@@ -127,7 +124,9 @@ impl Client {
     pub async fn login(&mut self, name: &str, password: &str) -> Result<(), ClientError> {
         let credentials = Credentials::password(name, password)?;
         match self.authenticate(&credentials).await {
-            Err(ClientError::Sasl(sasl::client::ClientError::NoMechanism)) => {}
+            // What is not under TLS has no place for a password.
+            Err(ClientError::Sasl(sasl::client::ClientError::NoMechanism))
+                if self.clear_passwords || self.driver.machine().tls().is_some() => {}
             authenticated => return authenticated,
         }
         let password = Password::new(password)?;
@@ -148,21 +147,10 @@ impl Client {
             .capabilities()
             .map(|known| known.mechanisms().to_vec());
         let offered = known.unwrap_or_default();
-        let mut context = Context::new().allow_clear_passwords(self.clear_passwords);
-        if let Some(tls) = machine.tls() {
-            let mut bindings = ChannelBindings::default();
-            if let Some(exporter) = tls.exporter.clone() {
-                bindings = bindings.exporter(exporter);
-            }
-            if let Some(hash) = tls.server_end_point.clone() {
-                bindings = bindings.server_end_point(hash);
-            }
-            context = context.secured(true).channel_bindings(bindings);
-        }
-        let mut random = [0; 18];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
         let names = offered.iter().map(|name| name.as_str());
-        let mut exchange = Exchange::select(names, credentials, &context, random)?;
+        let clear_passwords = self.clear_passwords;
+        let tls = machine.tls();
+        let mut exchange = client_auth::begin(names, credentials, tls, clear_passwords)??;
         let mechanism = name(&exchange.mechanism());
         // The machine withholds it where it would make the line too long.
         let initial = exchange.initial_response(usize::MAX);
@@ -301,13 +289,7 @@ impl Client {
             Next::StartTls => {}
             _ => return Err(ClientError::Protocol(Error::Unexpected)),
         }
-        let (mut machine, transport) = self.driver.into_parts();
-        let Either::Left(stream) = transport else {
-            return Err(io::Error::other("TLS within TLS").into());
-        };
-        let (stream, info) = tls.connect(stream, &self.host).await?;
-        machine.tls_started(info);
-        self.driver = Driver::new(machine, Either::Right(stream));
+        self.driver = client_tls::start_tls(self.driver, tls, &self.host, self.patience).await?;
         Ok(self)
     }
 

@@ -10,11 +10,8 @@ use mailwire::{ApiMisuse, Machine, Secret};
 use smtp_proto::client::{Capabilities, Client, Config, Delivery, Error, Event, Outcome, Refused};
 use smtp_proto::{Extension, Reply};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_util::either::Either;
 
-use crate::client_tls::{ClientTls, Security, Transport};
+use crate::client_tls::{self, ClientTls, Security, Transport};
 
 /// A connection to a server, which has greeted and said what it offers. It sends one message after
 /// the other.
@@ -55,20 +52,11 @@ impl Outgoing {
         security: Security,
     ) -> Result<Self, SendError> {
         let patience = config.limits.command_time;
-        let stream = timeout(patience, TcpStream::connect((host, port))).await;
-        let stream = stream.map_err(io::Error::from)??;
-        // What is said at once is gathered by the machine.
-        stream.set_nodelay(true)?;
+        let (transport, tls) = client_tls::connect(host, port, &security, patience).await?;
         let mut client = Client::new(config);
-        let transport = match &security {
-            Security::Implicit(tls) => {
-                let handshake = timeout(patience, tls.connect(stream, host)).await;
-                let (stream, info) = handshake.map_err(io::Error::from)??;
-                client.tls_started(info);
-                Either::Right(stream)
-            }
-            _ => Either::Left(stream),
-        };
+        if let Some(tls) = tls {
+            client.tls_started(tls);
+        }
         let driver = Driver::new(client, transport);
         let mut connection = Self { driver };
         connection.ready().await?;
@@ -179,15 +167,8 @@ impl Outgoing {
             Next::Event(Event::Replied(reply)) => return Err(SendError::NoTls(reply)),
             _ => return Err(confused()),
         }
-        let (mut client, transport) = self.driver.into_parts();
-        let Either::Left(stream) = transport else {
-            return Err(io::Error::other("TLS within TLS").into());
-        };
-        let patience = client.config().limits.command_time;
-        let handshake = timeout(patience, tls.connect(stream, host)).await;
-        let (stream, info) = handshake.map_err(io::Error::from)??;
-        client.tls_started(info);
-        let driver = Driver::new(client, Either::Right(stream));
+        let patience = self.driver.machine().config().limits.command_time;
+        let driver = client_tls::start_tls(self.driver, tls, host, patience).await?;
         let mut connection = Self { driver };
         connection.ready().await?;
         Ok(connection)

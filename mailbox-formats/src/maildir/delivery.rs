@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::hash::Hash;
 use std::io::{self, Write};
+use std::num::NonZeroU32;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -89,6 +90,7 @@ impl Delivery {
             maildir,
             durability: options.durability,
             letters: options.letters,
+            uid: options.uid,
             sizes,
             temporary,
         })
@@ -127,6 +129,7 @@ pub struct Staged {
     durability: Durability,
     /// For `cur/`; without them it goes to `new/`.
     letters: Option<Letters>,
+    uid: Option<NonZeroU32>,
     sizes: Sizes,
     temporary: Temporary,
 }
@@ -165,6 +168,9 @@ impl Staged {
         for _ in 0..limits::NAME_TRIES {
             let name = format!("{}{}", self.temporary.name, self.sizes);
             let mut name = FileName::new(name.as_bytes());
+            if let Some(uid) = self.uid {
+                name = name.with_uid(uid);
+            }
             if let Some(letters) = self.letters {
                 name = name.with_letters(letters, self.maildir.separator);
             }

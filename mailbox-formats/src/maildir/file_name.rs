@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
 
 use memchr::memchr;
@@ -57,6 +58,28 @@ impl FileName {
     #[must_use]
     pub fn sizes(&self) -> Sizes {
         Sizes::parse(self.unique())
+    }
+
+    /// The UID that the message has in a mailbox that this one is a copy of: `,U=`, as isync and OfflineIMAP note it. It says
+    /// nothing about the numbers in this Maildir.
+    ///
+    /// ```
+    /// use std::num::NonZeroU32;
+    ///
+    /// use mailbox_formats::maildir::FileName;
+    ///
+    /// assert_eq!(FileName::new(b"1700000000.M42P7.mx,S=35,U=19:2,S").uid(), NonZeroU32::new(19));
+    /// ```
+    #[must_use]
+    pub fn uid(&self) -> Option<NonZeroU32> {
+        let mut fields = self.unique().split(|byte| *byte == b',').skip(1);
+        let uid = fields.find_map(|field| field.strip_prefix(b"U="))?;
+        std::str::from_utf8(uid).ok()?.parse().ok()
+    }
+
+    /// The same name, which has no letters, with this UID.
+    pub(super) fn with_uid(&self, uid: NonZeroU32) -> Self {
+        Self::new(&[&self.0, format!(",U={uid}").as_bytes()].concat())
     }
 
     /// The same name with these letters; `separator` is for a name that has none yet.

@@ -25,6 +25,7 @@ mod watch;
 
 use std::fs::{DirBuilder, File};
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,6 +192,7 @@ pub struct Options {
     mode: u32,
     letters: Option<Letters>,
     received: Option<SystemTime>,
+    uid: Option<NonZeroU32>,
 }
 
 impl Options {
@@ -221,6 +223,13 @@ impl Options {
         let received = Some(received);
         Self { received, ..self }
     }
+
+    /// Which UID the message has where it is copied from: its name [tells](FileName::uid) it, so that what has been
+    /// copied is known for as long as it is there.
+    pub fn uid(self, uid: NonZeroU32) -> Self {
+        let uid = Some(uid);
+        Self { uid, ..self }
+    }
 }
 
 impl Default for Options {
@@ -231,6 +240,7 @@ impl Default for Options {
             mode: 0o600,
             letters: None,
             received: None,
+            uid: None,
         }
     }
 }
