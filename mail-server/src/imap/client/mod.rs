@@ -79,6 +79,8 @@ pub struct Client {
     clear_passwords: bool,
     /// The oldest first.
     news: VecDeque<Data>,
+    /// What came while a message was sent, and was not looked at yet.
+    meanwhile: VecDeque<Event>,
     /// Which command asked for the octets that come.
     content: Option<CommandId>,
     /// The server has said BYE.
@@ -120,6 +122,7 @@ impl Client {
             patience,
             clear_passwords: matches!(security, Security::None),
             news: VecDeque::new(),
+            meanwhile: VecDeque::new(),
             content: None,
             farewell: None,
         };
@@ -400,11 +403,17 @@ impl Client {
                 Err(error) => return Err(ClientError::Text(error)),
             }
             let mut piece = buffer.split().freeze();
-            while !piece.is_empty() {
+            loop {
                 self.driver.machine().write_body(&mut piece)?;
-                if !piece.is_empty() {
-                    // There was no room. Whatever the server says meanwhile, it is listened to afterwards.
-                    let _ = self.driver.next().await?;
+                if piece.is_empty() {
+                    break;
+                }
+                // There was no room. Whatever the server says meanwhile, it is listened to afterwards.
+                if let Next::Event(event) = self.driver.next().await? {
+                    if self.meanwhile.len() == NEWS {
+                        return Err(ClientError::TooMuch);
+                    }
+                    self.meanwhile.push_back(event);
                 }
             }
         }
@@ -434,6 +443,9 @@ impl Client {
     }
 
     async fn event(&mut self) -> Result<Event, ClientError> {
+        if let Some(event) = self.meanwhile.pop_front() {
+            return Ok(event);
+        }
         let next = match self.driver.next().await {
             Err(DriveError::Protocol(Error::Disconnected)) => Next::Closed,
             next => next?,
