@@ -42,6 +42,8 @@ mod selected;
 
 mod listing;
 
+mod quota;
+
 mod append;
 
 mod url;

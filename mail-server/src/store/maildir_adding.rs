@@ -44,6 +44,9 @@ enum Part {
 struct Work {
     staged: Vec<Staged>,
     places: Vec<Place>,
+    /// Of all of them.
+    octets: u64,
+    messages: u64,
     open: Option<Delivery>,
 }
 
@@ -83,7 +86,7 @@ impl Adding for MaildirAdding {
         let mut work = self.work.take().ok_or_else(lost)?;
         let folder = self.folder.clone();
         let taken = spawn_blocking(move || {
-            work.take(folder.maildir(), gathered)?;
+            work.take(&folder, gathered)?;
             Ok::<_, StoreError>(work)
         });
         self.work = Some(taken.await.map_err(|_| lost())??);
@@ -95,7 +98,7 @@ impl Adding for MaildirAdding {
         let mut work = self.work.take().ok_or_else(lost)?;
         let folder = self.folder.clone();
         let committed = spawn_blocking(move || {
-            work.take(folder.maildir(), gathered)?;
+            work.take(&folder, gathered)?;
             work.commit(&folder)
         });
         committed.await.map_err(|_| lost())?
@@ -118,15 +121,18 @@ impl Work {
     }
 
     /// Writes what has come.
-    fn take(&mut self, maildir: &Maildir, parts: Vec<Part>) -> Result<(), StoreError> {
+    fn take(&mut self, folder: &MaildirFolder, parts: Vec<Part>) -> Result<(), StoreError> {
+        let maildir = folder.maildir();
         for part in parts {
             match part {
                 Part::Message(flags, internal_date) => {
                     self.stage()?;
                     let letters = letters_of(&flags, maildir)?;
                     self.begin(maildir, letters, internal_date)?;
+                    self.messages += 1;
                 }
                 Part::Octets(octets) => {
+                    self.octets += octets.len() as u64;
                     if let Some(open) = &mut self.open {
                         // A failure stays with it, and is told when it is staged.
                         let _ = open.write_all(&octets);
@@ -134,7 +140,7 @@ impl Work {
                 }
             }
         }
-        Ok(())
+        folder.budget().takes(self.octets, self.messages)
     }
 
     fn begin(

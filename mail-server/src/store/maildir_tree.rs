@@ -12,8 +12,9 @@ use mailbox_formats::maildir::{FolderName, Maildir, NameEncoding};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::folder::{Folder, FolderEntry, Folders};
+use super::folder::{Folder, FolderEntry, Folders, Quota};
 use super::maildir_folder::MaildirFolder;
+use super::maildir_quota::{self, Budget};
 use super::recall::Recall;
 use super::replace::replace;
 use super::{StoreError, lost};
@@ -28,14 +29,14 @@ pub(super) struct OpenMaildirs {
 
 impl OpenMaildirs {
     /// The one that all share. Nobody waits for news of one that is given back.
-    fn share(&self, maildir: Maildir) -> MaildirFolder {
+    fn share(&self, maildir: Maildir, budget: Budget) -> MaildirFolder {
         let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = open.get(maildir.path()) {
             return folder.clone();
         }
         open.retain(|_, folder| folder.is_watched());
         let path = maildir.path().to_owned();
-        let folder = MaildirFolder::new(maildir, self.recall.clone());
+        let folder = MaildirFolder::new(maildir, budget, self.recall.clone());
         open.insert(path, folder.clone());
         folder
     }
@@ -70,6 +71,9 @@ const ENCODING: NameEncoding = NameEncoding::ModifiedUtf7;
 const SUBSCRIPTIONS: &str = "subscriptions";
 /// What its second version begins with; the parts of names stand between tabs.
 const SUBSCRIPTIONS_HEAD: &str = "V\t2\n\n";
+
+/// The folder that does not count against the quota, by the format.
+const TRASH: &str = "Trash";
 
 /// The special uses of folders: lines of attributes, a tab and a name. A file of ours.
 const SPECIAL_USES: &str = "mailwire-special-uses";
@@ -326,18 +330,25 @@ impl Folders for MaildirTree {
         .await
     }
 
+    async fn quota(&self) -> Result<Option<Quota>, StoreError> {
+        self.with(|tree| maildir_quota::of(&tree.maildir)).await
+    }
+
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {
         let name = name.clone();
         let folder = self.with(move |tree| {
+            let mut is_trash = false;
             let maildir = match name.is_inbox() {
                 true => tree.maildir.clone(),
                 false => {
                     let folder = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
+                    is_trash = folder.parts()[0] == TRASH;
                     let opened = tree.maildir.folder(&folder, ENCODING);
                     opened.map_err(|_| StoreError::NoFolder)?
                 }
             };
-            Ok(tree.open.share(maildir))
+            let budget = Budget::new(tree.maildir.clone(), is_trash);
+            Ok(tree.open.share(maildir, budget))
         });
         let folder = folder.await?;
         watch(&folder);

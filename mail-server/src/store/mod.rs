@@ -16,8 +16,8 @@ pub use memory::{MemoryStore, Stored};
 
 mod folder;
 pub use folder::{
-    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage,
-    Reading,
+    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Limited,
+    NewMessage, Quota, Reading,
 };
 
 mod recall;
@@ -34,6 +34,8 @@ mod maildir_reading;
 mod maildir_adding;
 
 mod maildir_flags;
+
+mod maildir_quota;
 
 mod mod_seqs;
 
@@ -235,6 +237,9 @@ pub enum StoreError {
     /// The store cannot do this.
     #[error("the store cannot do this")]
     Unsupported,
+    /// The account has as much as it may have.
+    #[error("the quota is exceeded")]
+    OverQuota,
     /// The store cannot hold so large a message, or so many at once.
     #[error("the message is too large")]
     TooLarge,
@@ -254,6 +259,7 @@ impl StoreError {
             Self::Delivery(error) => error.fault(),
             Self::Mailbox(error) => error.fault(),
             Self::InUse => Fault::Busy,
+            Self::OverQuota => Fault::Quota,
             Self::TooLarge => Fault::TooLarge,
             Self::Gone
             | Self::NoFolder
