@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use mail_server::store::{FileStore, Mailstore};
+use mailbox_formats::maildir::{Maildir, Quota};
 use support::imap::{Client, Running, stores};
 
 /// What stands in these brackets behind this.
@@ -206,6 +207,51 @@ async fn names_and_headers_are_in_utf8_for_those_who_want_it() {
         assert!(fetched[0].contains(text), "{fetched:?}");
         assert_eq!(new.say("SEARCH SUBJECT \"GRÜSSE\"").await[0], "* SEARCH");
         assert_eq!(new.say("SEARCH SUBJECT \"GRÜ\"").await[0], "* SEARCH 1");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_quota_is_told_and_kept() {
+    for (store, kept) in stores() {
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let none = client.say("GETQUOTAROOT INBOX").await;
+        assert_eq!(none[0], "* QUOTAROOT INBOX");
+        assert!(client.say("GETQUOTA \"\"").await[0].starts_with("t NO [NONEXISTENT]"));
+        let Some(kept) = kept else {
+            running.end().await;
+            continue;
+        };
+        let maildir = Maildir::open(kept.path().join("example.org/alice")).expect("there");
+        let quota = Quota {
+            bytes: Some(10 << 10),
+            messages: Some(3),
+        };
+        maildir.set_quota(quota).expect("written");
+        let usage = || maildir.usage().expect("read").expect("a quota").usage();
+        let text = format!("Subject: 1\r\n\r\n{}", "x".repeat(2000));
+        append(&mut client, "INBOX", &text).await;
+        assert_eq!(usage().messages, 1);
+        let told = client.say("GETQUOTAROOT INBOX").await;
+        assert_eq!(told[0], "* QUOTAROOT INBOX \"\"");
+        assert_eq!(told[1], "* QUOTA \"\" (STORAGE 2 10 MESSAGE 1 3)");
+        let large = format!("APPEND INBOX {{9000+}}\r\n{}", "x".repeat(9000));
+        assert!(client.say(&large).await[0].starts_with("t NO [OVERQUOTA]"));
+        append(&mut client, "INBOX", "Subject: 2\r\n\r\n").await;
+        append(&mut client, "INBOX", "Subject: 3\r\n\r\n").await;
+        client.say("SELECT INBOX").await;
+        let copied = client.say("COPY 2 INBOX").await;
+        assert!(copied[0].starts_with("t NO [OVERQUOTA]"), "{copied:?}");
+        // What is marked as deleted does not count, and goes once.
+        client.say("STORE 1 +FLAGS (\\Deleted)").await;
+        assert_eq!(usage().messages, 2);
+        client.say("EXPUNGE").await;
+        let left = usage();
+        assert_eq!(left.messages, 2);
+        assert_eq!(maildir.set_quota(quota).expect("counted").usage(), left);
+        let refused = client.say("SETQUOTA \"\" (STORAGE 100)").await;
+        assert!(refused[0].starts_with("t NO [NOPERM]"), "{refused:?}");
         running.end().await;
     }
 }

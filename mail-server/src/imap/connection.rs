@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
+use imap_proto::command::CommandBody;
 use imap_proto::response::{Code, CodeWord, Data, Namespace, Namespaces};
 use imap_proto::server::{Event, Refusal, Server};
 use imap_proto::{Error, Extension, MailboxName};
@@ -18,7 +19,7 @@ use super::append::Appending;
 use super::fetch::{Fetching, Progress};
 use super::selected::Selected;
 use super::service::{Service, Session};
-use super::{Imap, find, listing, refusals, selected};
+use super::{Imap, find, listing, quota, refusals, selected};
 use crate::auth::{Login, Turn};
 use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
 use crate::store::{Folders, StoreError};
@@ -369,6 +370,10 @@ impl Answers {
                     check(told);
                 }
             }
+            Event::Other(command) => {
+                let told = other(&*folders, *command).await?;
+                tell(machine, told);
+            }
             event => return self.answer_about_messages(machine, event, &*folders).await,
         }
         check(machine.ok());
@@ -481,6 +486,21 @@ impl Answers {
 impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
+
+/// Answers a command that is not about messages, and of which the machine knows nothing but when it may come.
+async fn other(folders: &dyn Folders, command: CommandBody) -> Result<Vec<Data>, Refusal> {
+    let failed = refusals::of_store;
+    match command {
+        CommandBody::GetQuota(root) => match quota::quota(folders, &root).await.map_err(failed)? {
+            Some(quota) => Ok(vec![quota]),
+            None => Err(CodeWord::NonExistent.into()),
+        },
+        CommandBody::GetQuotaRoot(mailbox) => quota::roots(folders, mailbox).await.map_err(failed),
+        CommandBody::SetQuota(_) => Err(CodeWord::NoPerm.into()),
+        // Not offered, so it does not come.
+        _ => Err(CodeWord::Cannot.into()),
     }
 }
 

@@ -44,6 +44,8 @@ mod selected;
 
 mod listing;
 
+mod quota;
+
 mod append;
 
 mod url;

@@ -10,9 +10,10 @@ use imap_proto::{MailboxAttributes, MailboxName};
 use mailbox_formats::maildir::{FolderName, Maildir, NameEncoding};
 use tokio::task::spawn_blocking;
 
-use super::folder::{Folder, FolderEntry, Folders};
+use super::folder::{Folder, FolderEntry, Folders, Quota};
 use super::lists::Lists;
 use super::maildir_folder::MaildirFolder;
+use super::maildir_quota::{self, Budget};
 use super::open_folders::{OpenFolders, watch};
 use super::{StoreError, lost};
 
@@ -25,6 +26,9 @@ pub(super) struct MaildirTree {
 
 pub(super) const DELIMITER: char = '/';
 pub(super) const ENCODING: NameEncoding = NameEncoding::ModifiedUtf7;
+
+/// The folder that does not count against the quota, by the format.
+const TRASH: &str = "Trash";
 
 impl MaildirTree {
     /// Opens the folders of an account, and makes its Maildir if it is not there. Blocks.
@@ -197,19 +201,26 @@ impl Folders for MaildirTree {
             .await
     }
 
+    async fn quota(&self) -> Result<Option<Quota>, StoreError> {
+        self.with(|tree| maildir_quota::of(&tree.maildir)).await
+    }
+
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {
         let name = name.clone();
         let folder = self.with(move |tree| {
+            let mut is_trash = false;
             let maildir = match name.is_inbox() {
                 true => tree.maildir.clone(),
                 false => {
                     let folder = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
+                    is_trash = folder.parts()[0] == TRASH;
                     let opened = tree.maildir.folder(&folder, ENCODING);
                     opened.map_err(|_| StoreError::NoFolder)?
                 }
             };
             let path = maildir.path().to_owned();
-            let make = |recall| Ok(MaildirFolder::new(maildir, recall));
+            let budget = Budget::new(tree.maildir.clone(), is_trash);
+            let make = |recall| Ok(MaildirFolder::new(maildir, budget, recall));
             tree.open.share(&path, make)
         });
         let folder = folder.await?;
