@@ -477,7 +477,18 @@ async fn typed(fault: &str, lines: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn commands_with_literals_are_refused_as_a_whole() {
-    // The octets of a refused command are none of another.
+    typed(
+        "command LOGIN first 1 -> refuse",
+        &[
+            // The octets of a refused command are none of another.
+            (
+                "a LOGIN {8+}\r\nx NOOP\r\n {6+}\r\nsecret",
+                "a NO [NOPERM] Refused",
+            ),
+            ("b NOOP", "b OK NOOP completed"),
+        ],
+    )
+    .await;
     let seen = typed(
         "command LOGIN first 1 -> refuse",
         &[
