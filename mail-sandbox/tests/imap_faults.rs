@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use mail_sandbox::fault::{Fault, Preset};
 use mail_sandbox::{Clock, Endpoint, Sandbox};
 use support::Typist;
-use support::imap::{handshake, login, secured, stream};
+use support::imap::{connect, handshake, login, secured, stream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -426,6 +426,13 @@ async fn a_client_library_meets_presets() {
             .contains("authenticated but not connected"),
         "{error}"
     );
+
+    let sandbox = with(Preset::StrippedTls).await;
+    let mut client = connect(&sandbox).await;
+    let refused = client.run_command_and_check_ok("STARTTLS", None).await;
+    let error = refused.expect_err("no TLS").to_string();
+    assert!(error.contains("Unknown command"), "{error}");
+    assert!(!shown(&sandbox).contains("ID IDLE IMAP4rev2 STARTTLS"));
 
     let sandbox = with(Preset::GmailImap).await;
     let told = visit(&sandbox, true).await.expect("a visit");
