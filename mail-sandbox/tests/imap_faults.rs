@@ -512,6 +512,15 @@ async fn commands_with_literals_are_refused_as_a_whole() {
     )
     .await;
     assert!(!seen.contains("secret"), "{seen}");
+    // What a login announces is a place also if it came in literals.
+    typed(
+        "capabilities -> only IMAP4rev1",
+        &[
+            ("a LOGIN {10+}\r\nbob@x.test {6}", "+ OK"),
+            ("secret", "a OK [CAPABILITY IMAP4rev1] LOGIN completed"),
+        ],
+    )
+    .await;
     // Those that are asked for are not sent.
     typed(
         "command APPEND first 1 -> disk-full",
