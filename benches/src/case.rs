@@ -55,6 +55,8 @@ pub(crate) enum OverRounds {
     Best,
     /// For work between processes: the scheduler can help as well as hinder.
     Median,
+    /// For work that takes a contender minutes.
+    Once,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Case {
     /// Runs all rounds; in each round every contender runs once, so that drift hits all alike.
     pub(crate) fn run(mut self, effort: Effort) -> Result<Outcome> {
         let rounds = match (effort, self.over_rounds) {
-            (Effort::Smoke, _) => 1,
+            (Effort::Smoke, _) | (_, OverRounds::Once) => 1,
             (Effort::Full, OverRounds::Best) => 15,
             (Effort::Full, OverRounds::Median) => 3,
         };
@@ -121,7 +123,7 @@ impl Case {
             let mut values: Vec<f64> = samples.iter().map(|figures| figures[index]).collect();
             values.sort_by(f64::total_cmp);
             match (self.over_rounds, metric.better) {
-                (OverRounds::Median, _) => values[values.len() / 2],
+                (OverRounds::Median | OverRounds::Once, _) => values[values.len() / 2],
                 (OverRounds::Best, Better::Lower) => values[0],
                 (OverRounds::Best, Better::Higher) => values[values.len() - 1],
             }

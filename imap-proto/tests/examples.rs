@@ -152,7 +152,7 @@ fn what_the_rfcs_show() {
             count += 1;
             let mistake = MISTAKES
                 .iter()
-                .find(|(of, said, _)| *of == rfc && example.said.starts_with(said));
+                .find(|(of, said, ..)| *of == rfc && example.said.starts_with(said));
             // Some are in UTF-8, which has been enabled before.
             let strict = example
                 .check(Quirks::empty(), false)
@@ -166,7 +166,7 @@ fn what_the_rfcs_show() {
                     let textless = forgiven == Ok(Quirks::MISSING_TEXT);
                     assert!(textless, "RFC {rfc}: {}: {why}", example.said);
                 }
-                (strict, Some((_, said, mistake))) => {
+                (strict, Some((_, said, mistake, _))) => {
                     wrong.insert((rfc.to_owned(), *said));
                     assert!(strict.is_err(), "RFC {rfc}: {said} is right");
                     let forgiven = example.check(Quirks::all(), false);
@@ -196,146 +196,195 @@ use Mistake::{Fatal, Forgiven};
 
 const SPACES: Mistake = Forgiven(Quirks::EXTRA_SPACES);
 
-/// What is wrong in the RFCs: which one, how the line begins, and what it is.
-const MISTAKES: &[(&str, &str, Mistake)] = &[
+/// An entry of the RFC Editor's list of errata that says so, by its number.
+type Erratum = Option<u32>;
+
+/// What is wrong in the RFCs: which one, how the line begins, what it is, and who else says so.
+const MISTAKES: &[(&str, &str, Mistake, Erratum)] = &[
     (
         "2193",
         "* OK [PERMANENTFLAGS (Answered Deleted Seen ]",
         Forgiven(Quirks::MISSING_TEXT),
+        None,
     ),
-    ("2342", "* NAMESPACE ((\"INBOX.\" \".\")) NIL  NIL", SPACES),
+    (
+        "2342",
+        "* NAMESPACE ((\"INBOX.\" \".\")) NIL  NIL",
+        SPACES,
+        None,
+    ),
     (
         "2683",
         "* 3 FETCH (FLAGS(\\Seen) BODY[1]<0>",
         Fatal("no space before a list"),
+        Some(3129),
     ),
     (
         "2683",
         "* LIST () \"\" INBOX",
         Forgiven(Quirks::EMPTY_DELIMITER),
+        None,
     ),
     (
         "2683",
         "001 FETCH 1 UID FLAGS INTERNALDATE",
         Fatal("no parentheses"),
+        None,
     ),
     (
         "2683",
         "002 FETCH 2 UID FLAGS INTERNALDATE",
         Fatal("no parentheses"),
+        None,
     ),
     (
         "3501",
         "A044 BLURDYBLOOP {102856}",
         Fatal("no command; shown to be refused"),
+        None,
     ),
-    ("4314", "a005 Listrights successful", Fatal("no OK")),
+    ("4314", "a005 Listrights successful", Fatal("no OK"), None),
     (
         "4314",
         "* 1 FETCH (FLAGS (\\Draft \\Deleted)",
         Fatal("a parenthesis is missing"),
+        None,
     ),
     (
         "4314",
         "* 2 FETCH (FLAGS (\\Answered)",
         Fatal("a parenthesis is missing"),
+        None,
     ),
     (
         "4314",
         "* 3 FETCH (FLAGS ($Forwarded \\Seen)",
         Fatal("a parenthesis is missing"),
+        None,
     ),
-    ("4314", "A006 Select Completed", Fatal("no OK")),
+    ("4314", "A006 Select Completed", Fatal("no OK"), None),
     (
         "4466",
         "a EXAMINE INBOX (ANNOTATE RESPONSES",
         Fatal("made-up parameters"),
+        None,
     ),
     (
         "4466",
         "a SELECT INBOX (BLURDYBLOOP)",
         Fatal("a made-up parameter"),
+        None,
     ),
     (
         "5032",
         "a1 * SEARCH 4 8 15 16 23 42",
         Fatal("a tag before the asterisk"),
+        None,
     ),
     (
         "5255",
         "* NAMESPACE ((\"\" \"/\"))((\"Other Users/\"",
         Fatal("a space is missing"),
+        None,
     ),
     (
         "5257",
         "* 1 FETCH (FLAGS (\\Seen)) ANNOTATION",
         Fatal("a parenthesis too many"),
+        None,
     ),
     (
         "5257",
         "a SORT (ANNOTATION /altsubject value.shared)",
         Fatal("not supported: sorting by annotations"),
+        None,
     ),
     (
         "5267",
         "B01 SORT RETURN (UPDATE) FLAGGED",
         Fatal("no order and no character set"),
+        None,
     ),
     (
         "5267",
         "B02 UID SORT RETURN (UPDATE COUNT) UTF-8",
         Fatal("no order"),
+        None,
     ),
     (
         "5464",
         "a GETMETADATA \"INBOX\" /private/comment /shared",
         Fatal("no parentheses"),
+        Some(3868),
     ),
     (
         "5465",
         "b notify set status (selected MessageNew (uid",
         Fatal("no parentheses around events"),
+        Some(1804),
     ),
-    ("5465", "d STATUS completed", Fatal("no OK")),
+    ("5465", "d STATUS completed", Fatal("no OK"), None),
     (
         "5465",
         "e notify set (selected MessageNew (uid",
         Fatal("no parentheses around events"),
+        Some(1804),
     ),
     (
         "5465",
         "a00 SEARCH RETURN (COUNT UPDATE (UID",
         Fatal("an option that no grammar has"),
+        None,
     ),
     (
         "5465",
         "* ESEARCH (TAG \"a00\") (COUNT 17)",
         Fatal("parentheses around a result"),
+        None,
     ),
     (
         "5465",
         "* EXISTS 93",
         Fatal("the number is behind the name"),
+        None,
     ),
-    ("5819", "* LIST () \".\"  \"INBOX\"", SPACES),
+    ("5819", "* LIST () \".\"  \"INBOX\"", SPACES, None),
     (
         "5819",
         "A02 LIST (SUBSCRIBED RECURSIVEMATCH)\"\"",
         Fatal("a space is missing"),
+        None,
     ),
-    ("5819", "* LIST (\\Subscribed) \".\"  \"INBOX\"", SPACES),
+    (
+        "5819",
+        "* LIST (\\Subscribed) \".\"  \"INBOX\"",
+        SPACES,
+        None,
+    ),
     (
         "7377",
         "tag1 UID ESEARCH FROM",
         Fatal("a command that no grammar has"),
+        None,
     ),
-    ("7889", "* LIST () \".\"  \"INBOX\"", SPACES),
-    ("9051", "* LIST () \".\"  \"INBOX\"", SPACES),
-    ("9051", "* LIST (\\Subscribed) \".\"  \"INBOX\"", SPACES),
-    ("9051", "* NAMESPACE ((\"INBOX.\" \".\")) NIL  NIL", SPACES),
+    ("7889", "* LIST () \".\"  \"INBOX\"", SPACES, None),
+    ("9051", "* LIST () \".\"  \"INBOX\"", SPACES, None),
+    (
+        "9051",
+        "* LIST (\\Subscribed) \".\"  \"INBOX\"",
+        SPACES,
+        None,
+    ),
+    (
+        "9051",
+        "* NAMESPACE ((\"INBOX.\" \".\")) NIL  NIL",
+        SPACES,
+        None,
+    ),
     (
         "9051",
         "A044 BLURDYBLOOP {102856}",
         Fatal("no command; shown to be refused"),
+        None,
     ),
 ];

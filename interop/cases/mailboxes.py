@@ -108,6 +108,11 @@ def readers():
                 body, wanted = split.partition(b"\n\n")[2], message.partition(b"\n\n")[2]
                 equal(body.rstrip(b"\n"), wanted.rstrip(b"\n"), f"git mailsplit, message {index + 1}")
         equal(mutt_ids(path, len(ids)), ids, f"mutt, {variant}")
+    # Of these, two go by Content-Length, and only they can read what quotes nothing.
+    path = convert(source, folder / "mboxcl2", "mboxcl2")
+    said = work.run(["formail", "-s", "formail", "-zxMessage-ID:"], stdin=path.read_bytes())
+    equal(said.split(), ids, "formail, mboxcl2")
+    equal(mutt_ids(path, len(ids)), ids, "mutt, mboxcl2")
 
 
 def mutt_ids(path, count):

@@ -146,36 +146,45 @@ def mpop_all():
 @case("pop3: fetchmail, with UIDL and over TLS", seconds=120)
 def fetchmail():
     host, messages = host_with_mail()
-    cert, _ = work.certificate()
+    # It edits headers; what comes behind them it leaves alone.
+    wanted = bodies(message.replace(b"\r\n", b"\n") for message in messages)
     with host:
-        for name, port, ssl_words in (
-            ("plain", "pop3", "sslproto ''"),
-            ("stls", "pop3", f"sslproto tls1.2+ sslcertfile {cert} sslcertck"),
-            ("tls", "pop3s", f"ssl sslproto tls1.2+ sslcertfile {cert} sslcertck"),
-        ):
-            folder = work.folder(f"fetchmail-{name}")
-            mail = folder / "mail"
-            mail.mkdir()
-            rc = folder / "rc"
-            rc.write_text(
-                f"poll localhost protocol pop3 service {host.port(port)} uidl timeout 30\n"
-                f"user alice password wonder {ssl_words} keep fetchall no rewrite no mimedecode\n"
-                f'mda "cat > {mail}/$(mktemp -u XXXXXXXXXXXX)"\n'
-            )
-            rc.chmod(0o600)
-            environment = {"HOME": str(folder), "FETCHMAILHOME": str(folder)}
-            work.run(
-                ["fetchmail", "-f", rc, "--invisible", "--bad-header", "accept", "-s"],
-                env=environment,
-                timeout=100,
-            )
-            fetched = [path.read_bytes() for path in mail.iterdir()]
-            equal(len(fetched), COUNT, f"messages that fetchmail fetched, {name}")
-            # It edits headers; what comes behind them it leaves alone.
-            bodies = sorted(body(message) for message in fetched)
-            wanted = sorted(body(message.replace(b"\r\n", b"\n")) for message in messages)
-            different = sum(got != sent for got, sent in zip(bodies, wanted))
-            equal(different, 0, f"bodies that differ with fetchmail, {name}")
+        for how in ("plain", "stls", "tls"):
+            equal_bodies(bodies(fetchmail_fetch(host, how)), wanted, f"fetchmail, {how}")
+
+
+def fetchmail_fetch(host, how):
+    cert, _ = work.certificate()
+    port, ssl_words = {
+        "plain": ("pop3", "sslproto ''"),
+        "stls": ("pop3", f"sslproto tls1.2+ sslcertfile {cert} sslcertck"),
+        "tls": ("pop3s", f"ssl sslproto tls1.2+ sslcertfile {cert} sslcertck"),
+    }[how]
+    folder = work.folder(f"fetchmail-{how}")
+    mail = folder / "mail"
+    mail.mkdir()
+    rc = folder / "rc"
+    rc.write_text(
+        f"poll localhost protocol pop3 service {host.port(port)} uidl timeout 30\n"
+        f"user alice password wonder {ssl_words} keep fetchall no rewrite no mimedecode\n"
+        f'mda "cat > {mail}/$(mktemp -u XXXXXXXXXXXX)"\n'
+    )
+    rc.chmod(0o600)
+    work.run(
+        ["fetchmail", "-f", rc, "--invisible", "--bad-header", "accept", "-s"],
+        env={"HOME": str(folder), "FETCHMAILHOME": str(folder)},
+        timeout=100,
+    )
+    return [path.read_bytes() for path in mail.iterdir()]
+
+
+def bodies(messages):
+    return sorted(body(message) for message in messages)
+
+
+def equal_bodies(got, wanted, what):
+    equal(len(got), len(wanted), f"messages by {what}")
+    equal(sum(a != b for a, b in zip(got, wanted)), 0, f"bodies that differ by {what}")
 
 
 def body(message):
@@ -187,17 +196,23 @@ def body(message):
 def getmail():
     # It writes messages anew in its own way, so what it makes of them elsewhere is the measure.
     host, messages = host_with_mail()
-    with Dovecot(("pop3",)) as dovecot:
-        fill(dovecot.maildir(), messages)
-        dovecot.own(dovecot.mail)
-        expected = getmail_fetch(dovecot, "SimplePOP3Retriever", "pop3")
-    equal(len(expected), COUNT, "messages that getmail fetched from Dovecot")
+    expected = getmail_makes(messages)
     with host:
         for kind, port in (("SimplePOP3Retriever", "pop3"), ("SimplePOP3SSLRetriever", "pop3s")):
             fetched = getmail_fetch(host, kind, port)
             equal(len(fetched), COUNT, f"messages that getmail fetched, {port}")
             different = sum(got != sent for got, sent in zip(fetched, expected))
             equal(different, 0, f"messages that differ with getmail, {port}")
+
+
+def getmail_makes(messages):
+    """What getmail makes of these messages when they come from Dovecot."""
+    with Dovecot(("pop3",)) as dovecot:
+        fill(dovecot.maildir(), messages)
+        dovecot.own(dovecot.mail)
+        made = getmail_fetch(dovecot, "SimplePOP3Retriever", "pop3")
+    equal(len(made), len(messages), "messages that getmail fetched from Dovecot")
+    return made
 
 
 def getmail_fetch(server, kind, port):
@@ -223,36 +238,37 @@ def getmail_fetch(server, kind, port):
 @case("pop3: mutt copies everything from a POP folder, plain, STLS and TLS", seconds=120)
 def mutt():
     host, messages = host_with_mail()
-    cert, _ = work.certificate()
-    wanted = sorted(body(message.replace(b"\r\n", b"\n")) for message in messages)
+    wanted = bodies(message.replace(b"\r\n", b"\n") for message in messages)
     with host:
-        for name, scheme, stls in (("plain", "pop", "no"), ("stls", "pop", "yes"), ("tls", "pops", "no")):
-            folder = work.folder(f"mutt-{name}")
-            target = folder / "copied"
-            rc = folder / "muttrc"
-            rc.write_text(
-                f"set folder={folder}\nset mbox_type=Maildir\nset confirmcreate=no\n"
-                f"set confirmappend=no\nset ssl_starttls={stls} ssl_force_tls={stls}\n"
-                f"set certificate_file={cert}\nset delete=no quit=yes\nset pop_checkinterval=60\n"
-                "set header_cache=''\nset copy=no\nset resolve=no\n"
-                f'push "<tag-pattern>~A<enter><tag-prefix><copy-message>{target}<enter><exit>"\n'
-            )
-            port = host.port("pop3s" if scheme == "pops" else "pop3")
-            url = f"{scheme}://alice:wonder@localhost:{port}"
-            work.run(
-                ["script", "-qec", f"mutt -n -F {rc} -f {url}", "/dev/null"],
-                env={"TERM": "xterm", "HOME": str(folder)},
-                timeout=80,
-            )
-            parts = (target / "new", target / "cur")
-            fetched = [path.read_bytes() for part in parts for path in part.iterdir()]
-            equal(len(fetched), COUNT, f"messages that mutt copied, {name}")
-            bodies = sorted(body(message) for message in fetched)
-            different = sum(got != sent for got, sent in zip(bodies, wanted))
-            equal(different, 0, f"bodies that differ with mutt, {name}")
+        for how in ("plain", "stls", "tls"):
+            equal_bodies(bodies(mutt_fetch(host, how)), wanted, f"mutt, {how}")
 
 
-@case("pop3: real messages out of an mbox, by poplib, curl and mpop, byte for byte", seconds=120)
+def mutt_fetch(host, how):
+    cert, _ = work.certificate()
+    scheme, port = ("pops", "pop3s") if how == "tls" else ("pop", "pop3")
+    stls = "yes" if how == "stls" else "no"
+    folder = work.folder(f"mutt-{how}")
+    target = folder / "copied"
+    rc = folder / "muttrc"
+    rc.write_text(
+        f"set folder={folder}\nset mbox_type=Maildir\nset confirmcreate=no\n"
+        f"set confirmappend=no\nset ssl_starttls={stls} ssl_force_tls={stls}\n"
+        f"set certificate_file={cert}\nset delete=no quit=yes\nset pop_checkinterval=60\n"
+        "set header_cache=''\nset copy=no\nset resolve=no\n"
+        f'push "<tag-pattern>~A<enter><tag-prefix><copy-message>{target}<enter><exit>"\n'
+    )
+    url = f"{scheme}://alice:wonder@localhost:{host.port(port)}"
+    work.run(
+        ["script", "-qec", f"mutt -n -F {rc} -f {url}", "/dev/null"],
+        env={"TERM": "xterm", "HOME": str(folder)},
+        timeout=80,
+    )
+    parts = (target / "new", target / "cur")
+    return [path.read_bytes() for part in parts for path in part.iterdir()]
+
+
+@case("pop3: real messages out of an mbox, by every client, byte for byte", seconds=240)
 def out_of_an_mbox():
     sent = [corpus.on_the_wire(message) for message in corpus.many(COUNT)]
     # What SMTP does not carry cannot come in that way, and what an mbox says about its messages
@@ -268,9 +284,9 @@ def out_of_an_mbox():
             ("STLS", stls_client(host)),
             ("TLS", poplib.POP3_SSL("localhost", host.port("pop3s"), context=trust())),
         ):
-            fetched = poplib_fetch(client)
-            equal(len(fetched), len(sent), f"messages by poplib with {name}")
-            for number, (got, message) in enumerate(zip(fetched, sent)):
+            whole = poplib_fetch(client)
+            equal(len(whole), len(sent), f"messages by poplib with {name}")
+            for number, (got, message) in enumerate(zip(whole, sent)):
                 equal(got[-len(message) :], message, f"message {number} by poplib with {name}")
         folder = work.folder("curl-mbox")
         url = f"pop3s://localhost:{host.port('pop3s')}/[1-{len(sent)}]"
@@ -287,6 +303,11 @@ def out_of_an_mbox():
         found = sorted(message[message.index(b"X-Number: ") :] for message in fetched)
         different = sum(got != message for got, message in zip(found, wanted))
         equal(different, 0, "messages that differ with mpop")
+        whole = [message.replace(b"\r\n", b"\n") for message in whole]
+        for name, fetch in (("fetchmail", fetchmail_fetch), ("mutt", mutt_fetch)):
+            equal_bodies(bodies(fetch(host, "tls")), bodies(whole), f"{name}, out of an mbox")
+        made = getmail_fetch(host, "SimplePOP3SSLRetriever", "pop3s")
+        equal(made == getmail_makes(whole), True, "getmail's copies are those it makes with Dovecot")
 
 
 def lone(message):

@@ -1,5 +1,7 @@
 """`mail-sandbox` and Python's own mail libraries: they send, fetch, and meet every fault."""
 
+import contextlib
+import imaplib
 import pathlib
 import poplib
 import re
@@ -8,6 +10,7 @@ import socket
 import ssl
 
 from lib.case import Failure, case, check, equal
+from lib.dovecot import Dovecot
 from lib.postfix import Postfix
 from lib.sandbox import Sandbox
 from lib import work
@@ -90,6 +93,53 @@ POP3_FAULTS = [
     ("command QUIT -> refuse", None, "S: -ERR Refused"),
 ]
 
+IMAP_FAULTS = [
+    ("greeting -> refuse", imaplib.IMAP4.error, "S: * BYE [UNAVAILABLE] No service here"),
+    ("greeting -> reply BYE Overloaded", imaplib.IMAP4.error, "S: * BYE Overloaded"),
+    ("greeting -> drop", imaplib.IMAP4.abort, "! close"),
+    ("greeting -> reset", (OSError, imaplib.IMAP4.abort), "! close"),
+    ("greeting -> stop-reading", TimeoutError, "# fault at greeting: stop-reading"),
+    ("capabilities -> without IMAP4rev1", imaplib.IMAP4.error, "S: * CAPABILITY LITERAL+"),
+    ("capabilities -> with X-UNHEARD", None, " X-UNHEARD\nS+ "),
+    ("capabilities -> only IMAP4rev1 IDLE", None, "S: * CAPABILITY IMAP4rev1 IDLE\n"),
+    ("command LOGIN for bob* -> refuse", imaplib.IMAP4.error, " NO [NOPERM] Refused"),
+    ("command LOGIN -> reply NO [UNAVAILABLE] Later", imaplib.IMAP4.error, " NO [UNAVAILABLE] Later"),
+    ("command LOGIN -> lose-end", TimeoutError, "# fault at command LOGIN: lose-end"),
+    ("mechanism PLAIN -> refuse", imaplib.IMAP4.error, " NO [AUTHENTICATIONFAILED] Auth"),
+    ("response -> refuse", imaplib.IMAP4.error, "C: ***\n# fault at response: refuse"),
+    ("response -> drop", imaplib.IMAP4.abort, "! close"),
+    ("command SELECT -> reply BAD User is authenticated but not connected", imaplib.IMAP4.error, " BAD User is"),
+    ("command SELECT -> drop", imaplib.IMAP4.abort, "! close"),
+    ("command SELECT -> reset", (OSError, imaplib.IMAP4.abort), "# fault at command SELECT: reset"),
+    ("command SELECT -> garble", imaplib.IMAP4.abort, "S: \\xaa\\xa0"),
+    ("command SELECT -> lose-end", TimeoutError, "Highest\n"),
+    ("command SELECT -> later", TimeoutError, "# fault at command SELECT: later"),
+    ("command SELECT -> truncate", TimeoutError, "# fault at command SELECT: truncate"),
+    ("command SELECT -> delay 10ms", None, "# fault at command SELECT: delay 10ms"),
+    ("command SELECT -> slowly 1ms", None, "# fault at command SELECT: slowly 1ms"),
+    ("command FETCH -> insert * 99 EXISTS", None, "S: * 99 EXISTS\nS+ * 1 FETCH"),
+    ("command FETCH -> reply X9 OK To another\\nOK Done", imaplib.IMAP4.abort, "S: X9 OK To another\nS+ "),
+    ("command FETCH -> refuse", Failure, " NO [NOPERM] Refused"),
+    ("command FETCH -> end-first", Failure, " OK FETCH completed\nS+ * 1 FETCH"),
+    ("command FETCH after 40 -> drop", imaplib.IMAP4.abort, "! close"),
+    ("command FETCH after 40 -> truncate", TimeoutError, "# fault at command FETCH: truncate"),
+    ("command FETCH after 40 -> delay 10ms", None, "# fault at command FETCH: delay 10ms"),
+    ("command FETCH -> replace BODY[] => BODY[", Failure, "BODY[ {"),
+    ("command FETCH -> bare-lf", imaplib.IMAP4.abort, "\\n\\\nS+ "),
+    ("command APPEND -> disk-full", Failure, " NO [OVERQUOTA] No space left"),
+    ("body after 10 -> drop", imaplib.IMAP4.abort, "C: From: a@ex\\\n! close"),
+    ("body after 10 -> reset", (OSError, imaplib.IMAP4.abort), "# fault at body: reset"),
+    ("body after 10 -> reply BYE Gone", imaplib.IMAP4.abort, "S: * BYE Gone"),
+    ("body after 10 -> stop-reading", TimeoutError, "# fault at body: stop-reading"),
+    ("end -> disk-full", Failure, " NO [OVERQUOTA] No space left"),
+    ("end -> lose-end", TimeoutError, "S: * 2 EXISTS"),
+    ("end -> reply NO [LIMIT] Enough", Failure, " NO [LIMIT] Enough"),
+    ("command LOGOUT -> refuse", None, " NO [NOPERM] Refused"),
+    ("tls -> drop", (OSError, ssl.SSLError), "! close"),
+    ("tls -> garble", ssl.SSLError, "S: \\{64*\\x80}\\"),
+    ("tls -> certificate expired", ssl.SSLCertVerificationError, "# fault at tls: certificate expired"),
+]
+
 # What each does to smtplib, the second time too.
 PRESETS = [
     ("greylisting", smtplib.SMTPRecipientsRefused, smtplib.SMTPRecipientsRefused, 0),
@@ -106,7 +156,7 @@ def readme():
     text = README.read_text()
     example = re.search(r"^```python\n(.*?)^```", text, re.M | re.S)[1]
     with Sandbox() as sandbox:
-        for port, name in (("1025", "smtp"), ("1110", "pop3")):
+        for port, name in (("1025", "smtp"), ("1143", "imap")):
             check(port in example, f"port {port} in the example")
             example = example.replace(port, str(sandbox.port(name)))
         exec(compile(example, str(README), "exec"), {})
@@ -174,6 +224,48 @@ def pop3_faults():
     return f"{len(POP3_FAULTS)} faults"
 
 
+@case("sandbox: imaplib meets every kind of fault", seconds=120)
+def imap_faults():
+    with Sandbox(on=("imap", "imaps")) as sandbox:
+        context = ssl.create_default_context(cafile=str(sandbox.ca))
+
+        def fetch(fault):
+            waits = any(word in fault for word in ("stop-reading", "later", "truncate", "lose-end"))
+            patience = 0.3 if waits else 10
+            if fault.startswith("tls"):
+                return imaplib.IMAP4_SSL("localhost", sandbox.port("imaps"), ssl_context=context, timeout=10)
+            imap = imaplib.IMAP4("127.0.0.1", sandbox.port("imap"), timeout=patience)
+            try:
+                if fault.startswith(("mechanism", "response")):
+                    imap.authenticate("PLAIN", lambda _: b"\0bob\0secret")
+                else:
+                    imap.login("bob", "secret")
+                imap.select()
+                done(imap.append("INBOX", None, None, MESSAGE), fault)
+                status, found = imap.fetch("1", "(UID BODY.PEEK[])")
+                done((status, found), fault)
+                check(isinstance(found[0], tuple), f"{fault}: no message in {found}")
+                check(b"BODY[]" in found[0][0], f"{fault}: no body in {found}")
+                imap.logout()
+            finally:
+                with contextlib.suppress(OSError):
+                    imap.shutdown()
+
+        def done(answer, fault):
+            check(answer[0] == "OK", f"{fault}: {answer}")
+
+        for fault, expected, wire in IMAP_FAULTS:
+            sandbox.ask("/faults", "DELETE", expect=204)
+            with imaplib.IMAP4("127.0.0.1", sandbox.port("imap"), timeout=10) as imap:
+                imap.login("bob", "secret")
+                if imap.select()[1] != [b"0"]:
+                    imap.store("1:*", "+FLAGS", "\\Deleted")
+                    imap.expunge()
+                imap.append("INBOX", None, None, MESSAGE)
+            met(sandbox, fault, expected, wire, lambda fault=fault: fetch(fault))
+    return f"{len(IMAP_FAULTS)} faults"
+
+
 def met(sandbox, fault, expected, wire, act):
     """Lets a library meet a fault, and looks for it on the wire."""
     before = len(sandbox.said())
@@ -181,8 +273,10 @@ def met(sandbox, fault, expected, wire, act):
     try:
         act()
         raised = None
-    except Failure:
-        raise
+    except Failure as error:
+        if expected is not Failure:
+            raise
+        raised = error
     except Exception as error:
         raised = error
     is_expected = raised is None if expected is None else isinstance(raised, expected)
@@ -227,9 +321,9 @@ def presets():
         equal(codes, [250] * 10 + [451], "answers to MAIL within a minute")
 
 
-@case("sandbox: STARTTLS, SMTPS and POP3S with its certificate", seconds=60)
+@case("sandbox: STARTTLS, SMTPS, POP3S and IMAPS with its certificate", seconds=60)
 def certificates():
-    with Sandbox(on=("smtp", "smtps", "pop3", "pop3s")) as sandbox:
+    with Sandbox(on=("smtp", "smtps", "pop3", "pop3s", "imap", "imaps")) as sandbox:
         context = ssl.create_default_context(cafile=str(sandbox.ca))
         smtps = smtplib.SMTP_SSL("localhost", sandbox.port("smtps"), timeout=10, context=context)
         with smtps as smtp:
@@ -251,6 +345,52 @@ def certificates():
             equal(client.stat()[0], 2, "messages in the mailbox")
             equal(b"\r\n".join(client.retr(2)[1]) + b"\r\n", MESSAGE, "what was fetched")
             client.quit()
+        imaps = imaplib.IMAP4_SSL("localhost", sandbox.port("imaps"), ssl_context=context, timeout=10)
+        imap = imaplib.IMAP4("localhost", sandbox.port("imap"), timeout=10)
+        imap.starttls(context)
+        for client in (imaps, imap):
+            client.login("bob", "secret")
+            equal(client.select()[1], [b"2"], "messages in INBOX")
+            equal(client.fetch("2", "(BODY.PEEK[])")[1][0][1], MESSAGE, "what was fetched")
+            client.logout()
+
+
+@case("sandbox: what imaplib appends is printed, waited for and shown")
+def appended():
+    with Sandbox() as sandbox:
+        with imaplib.IMAP4("127.0.0.1", sandbox.port("imap"), timeout=10) as imap:
+            imap.login("bob@example.org", "secret")
+            equal(imap.create("Sent")[0], "OK", "CREATE")
+            equal(imap.append("Sent", "\\Seen", None, MESSAGE)[0], "OK", "APPEND")
+        line = sandbox.line()
+        equal((line["event"], line["subject"], line["endpoint"]), ("message", "x", "imap"), "the line")
+        [message] = sandbox.wait(1, subject="x")
+        whole = sandbox.ask(f"/messages/{message['id']}")
+        equal((whole["folder"], whole["user"]), ("Sent", "bob@example.org"), "folder and user")
+        check("APPEND Sent (" in whole["conversation"], whole["conversation"])
+        equal(sandbox.ask(f"/messages/{message['id']}/raw"), MESSAGE, "octets")
+
+
+@case("sandbox: a Dovecot is recorded for imaplib, and what it said is said again", seconds=60)
+def record_imap():
+    with Dovecot(("imap",)) as dovecot:
+        with Sandbox("--record", f"imap=127.0.0.1:{dovecot.port('imap')}") as sandbox:
+            first = read_by_imap(sandbox.port("imap"))
+            recorded = sandbox.said()[0]
+            path = work.folder("transcript") / "dovecot.txt"
+            path.write_text(recorded)
+    check("S: * OK" in recorded and "***" in recorded and "wonder" not in recorded, recorded)
+    with Sandbox("--replay", f"imap={path}") as sandbox:
+        equal(read_by_imap(sandbox.port("imap")), first, "what is said again, to other tags")
+
+
+def read_by_imap(port):
+    """What a server says to imaplib, which has other tags each time."""
+    with imaplib.IMAP4("127.0.0.1", port, timeout=20) as imap:
+        answers = [imap.welcome, imap.login("alice", "wonder"), imap.select()]
+        answers += [imap.append("INBOX", None, None, MESSAGE), imap.fetch("1", "(UID FLAGS BODY.PEEK[])")]
+        answers += [imap.search(None, "SUBJECT", "x"), imap.select("Nowhere")]
+    return answers
 
 
 @case("sandbox: a Postfix is recorded, and what it said is said again", seconds=60)

@@ -13,13 +13,13 @@ import urllib.request
 from lib import work
 from lib.case import Failure, check
 
-ENDPOINTS = ("smtp", "submission", "smtps", "lmtp", "pop3", "pop3s")
+ENDPOINTS = ("smtp", "submission", "smtps", "lmtp", "pop3", "pop3s", "imap", "imaps")
 
 
 class Sandbox:
     """`with Sandbox("--preset", "disk-full") as sandbox:` runs one, on free ports."""
 
-    def __init__(self, *options, on=("smtp", "pop3"), faults=""):
+    def __init__(self, *options, on=("smtp", "pop3", "imap"), faults=""):
         self.options = list(options)
         self.on = on
         self.lines = queue.Queue()

@@ -10,7 +10,7 @@ use mail_sandbox::fault::{Faults, Preset};
 use mail_sandbox::{Builder, Endpoint, Sandbox};
 
 /// A mail host for tests and development: it takes every message, shows it in the browser, serves
-/// it by POP3, and sends nothing on.
+/// it by POP3 and IMAP, and sends nothing on.
 ///
 /// What arrives is printed as JSON, one object a line.
 #[derive(Debug, Parser)]
@@ -28,6 +28,9 @@ pub(crate) struct Options {
     /// Port of POP3, with STLS.
     #[arg(long, value_name = "PORT|off", default_value = "1110")]
     pop3: Port,
+    /// Port of IMAP, with STARTTLS.
+    #[arg(long, value_name = "PORT|off", default_value = "1143")]
+    imap: Port,
     /// Port of submission, where a login is needed.
     #[arg(long, value_name = "PORT|off", default_value = "off")]
     submission: Port,
@@ -40,6 +43,9 @@ pub(crate) struct Options {
     /// Port of POP3 under TLS.
     #[arg(long, value_name = "PORT|off", default_value = "off")]
     pop3s: Port,
+    /// Port of IMAP under TLS.
+    #[arg(long, value_name = "PORT|off", default_value = "off")]
+    imaps: Port,
 
     /// Keep so many messages; the oldest make room.
     #[arg(long, value_name = "COUNT", default_value_t = 500)]
@@ -66,7 +72,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     fault: Vec<PathBuf>,
     /// Misbehave in a way that is common: greylisting, messages-per-connection, rate-limit, tarpit,
-    /// disk-full, lost-acknowledgements or stripped-tls.
+    /// disk-full, lost-acknowledgements, stripped-tls, exchange-imap, exchange-not-connected, gmail-imap or yandex-imap.
     #[arg(long, value_name = "NAME")]
     preset: Vec<Preset>,
     /// Say what a transcript says instead of serving.
@@ -93,6 +99,8 @@ impl Options {
             (Endpoint::Lmtp, self.lmtp),
             (Endpoint::Pop3, self.pop3),
             (Endpoint::Pop3s, self.pop3s),
+            (Endpoint::Imap, self.imap),
+            (Endpoint::Imaps, self.imaps),
         ] {
             if let Some(port) = port.0 {
                 builder = builder.port(endpoint, port);

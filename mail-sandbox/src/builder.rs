@@ -114,10 +114,11 @@ impl Builder {
     /// being served. Of several transcripts, the first connection gets the first, and so on; the
     /// last is repeated.
     ///
-    /// A client may say other names, addresses and messages than those that are written, but each
-    /// of its commands has to begin with the same word; if one does not, the connection is closed
-    /// and the conversation says why. Delays go by the clock. Messages are not kept, and faults do
-    /// not happen here.
+    /// A client has to say each command as it is written, in any case of letters; `***` stands for anything, as in
+    /// `RCPT TO:<***>`, and so the secrets that were left out when it was recorded do. Messages and their sizes, the
+    /// name in EHLO, and IMAP's tags may be others than those that are written: the server's answers have the
+    /// client's tags. If a command differs, the connection is closed and the conversation says why. Delays go by
+    /// the clock. Messages are not kept, and faults do not happen here.
     ///
     /// ```
     /// use mail_sandbox::{Endpoint, MisbehavingClient, Sandbox, Speaker};
@@ -143,7 +144,8 @@ impl Builder {
     /// [transcripts](crate::Conversation::transcript). TLS ends here and begins anew towards the
     /// server, whose certificate is not checked. Faults do not happen here.
     ///
-    /// Up to 64 MiB are kept of a connection.
+    /// Up to 64 MiB are kept of a connection, and 256 MiB of all that have ended. What is beyond is passed on all the
+    /// same; the conversation, and its transcript, say where they end, and the oldest ones make room.
     #[must_use]
     pub fn record(mut self, endpoint: Endpoint, server: impl Into<String>) -> Self {
         self.recorded.push((endpoint, server.into()));

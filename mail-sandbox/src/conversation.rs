@@ -119,6 +119,11 @@ impl Conversation {
         self.lock().lines.clone()
     }
 
+    /// How many octets are remembered.
+    pub(crate) fn octets(&self) -> usize {
+        self.lock().octets
+    }
+
     /// What one of them said, as text: for assertions.
     ///
     /// ```
@@ -181,5 +186,32 @@ impl fmt::Debug for Conversation {
             .field("peer", &record.peer)
             .field("lines", &record.lines.len())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_remembered_than_there_is_room_for() {
+        let now = Instant::now();
+        let piece = Bytes::from(vec![b'x'; 1 << 20]);
+        for (conversation, most, limit) in [
+            (Conversation::new(None, None, now), BODY_SHOWN, CONVERSATION),
+            (Conversation::whole(None, None, now), 1 << 20, RECORDING),
+        ] {
+            for _ in 0..100 {
+                conversation.add(now, Speaker::Client, piece.clone());
+            }
+            let said = conversation.said(Speaker::Client).len();
+            assert_eq!(said, conversation.octets());
+            assert!(said <= limit + most, "{said}");
+            let events = conversation.said(Speaker::Event);
+            let is_full = said > limit;
+            let end = "what follows is not remembered\n";
+            assert_eq!(events.ends_with(end), is_full, "{events}");
+            assert_eq!(is_full, 100 * most > limit);
+        }
     }
 }

@@ -4,8 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A protocol on a port of its own.
-///
-/// IMAP is not served yet; it will be another of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -21,17 +19,23 @@ pub enum Endpoint {
     Pop3,
     /// POP3 under TLS from the start.
     Pop3s,
+    /// IMAP4rev1 and IMAP4rev2, with STARTTLS.
+    Imap,
+    /// IMAP under TLS from the start.
+    Imaps,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Smtp,
         Self::Submission,
         Self::Smtps,
         Self::Lmtp,
         Self::Pop3,
         Self::Pop3s,
+        Self::Imap,
+        Self::Imaps,
     ];
 
     /// Its name in fault files, in transcripts and among the options of the program.
@@ -43,6 +47,8 @@ impl Endpoint {
             Self::Lmtp => "lmtp",
             Self::Pop3 => "pop3",
             Self::Pop3s => "pop3s",
+            Self::Imap => "imap",
+            Self::Imaps => "imaps",
         }
     }
 
@@ -56,7 +62,7 @@ impl Endpoint {
 
     /// Whether TLS begins with the connection.
     pub fn is_secured(self) -> bool {
-        matches!(self, Self::Smtps | Self::Pop3s)
+        matches!(self, Self::Smtps | Self::Pop3s | Self::Imaps)
     }
 }
 
@@ -78,7 +84,7 @@ impl FromStr for Endpoint {
 
 /// The name is not that of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not smtp, submission, smtps, lmtp, pop3 or pop3s")]
+#[error("not smtp, submission, smtps, lmtp, pop3, pop3s, imap or imaps")]
 pub struct UnknownEndpoint;
 
 #[cfg(test)]
@@ -90,6 +96,6 @@ mod tests {
         for endpoint in Endpoint::ALL {
             assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
         }
-        assert_eq!("imap".parse::<Endpoint>(), Err(UnknownEndpoint));
+        assert_eq!("jmap".parse::<Endpoint>(), Err(UnknownEndpoint));
     }
 }

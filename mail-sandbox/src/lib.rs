@@ -1,7 +1,7 @@
 //! Mail servers for tests: real ports, captured messages, scripted faults.
 //!
-//! A [`Sandbox`] is a whole mail host for one test: SMTP, submission, LMTP and POP3, plain and under
-//! TLS, on free ports of the loopback. What is sent to it is held in memory, and a test waits for
+//! A [`Sandbox`] is a whole mail host for one test: SMTP, submission, LMTP, POP3 and IMAP, plain and
+//! under TLS, on free ports of the loopback. What is sent to it is held in memory, and a test waits for
 //! it, asks for it and looks at all of it: the octets, the envelope, the conversation. Here an
 //! application signs somebody up, and the test looks for the mail:
 //!
@@ -58,10 +58,12 @@
 //!
 //! For tests of servers there is the reverse: a [`MisbehavingClient`] has the same faults.
 //!
-//! The program `mail-sandbox`, a sandbox with a web inbox and an HTTP API, is behind the feature
-//! `program`, which is off: tests do not need what it is built with.
+//! The program `mail-sandbox`, a sandbox with a web inbox and an HTTP API, is behind the feature `program`. It is on
+//! by default for the sake of `cargo install mailwire-sandbox`; tests do not need what it is built with, and add
+//! the crate by `cargo add --dev mailwire-sandbox --no-default-features`.
 //!
-//! Not supported yet: IMAP, and APOP.
+//! Not supported: APOP, and of IMAP what [`mail_server::imap::config`] does not name, and COMPRESS, in which
+//! no fault could find its place.
 
 mod sandbox;
 pub use sandbox::Sandbox;
@@ -83,6 +85,9 @@ pub use message::{Attachment, Envelope, Message, Recipient};
 mod query;
 pub use query::Query;
 
+mod mailbox;
+pub use mailbox::{Filed, FolderError, Mailbox};
+
 mod feed;
 pub use feed::{Feed, News};
 
@@ -103,6 +108,8 @@ pub use authority::Certificate;
 mod trust;
 
 mod store;
+
+mod mailboxes;
 
 mod accounts;
 

@@ -19,8 +19,12 @@ pub(crate) const BODY_SHOWN: usize = 16 * 1024;
 /// Octets of a conversation that are remembered. Stops a client that talks without end.
 pub(crate) const CONVERSATION: usize = 1 << 20;
 
-/// The same of a conversation that is recorded, in which messages are whole.
+/// The same of a conversation that is recorded, in which messages are whole: enough for a message as large as is
+/// taken. What follows is passed on, and the conversation says that it is not remembered.
 pub(crate) const RECORDING: usize = 64 << 20;
+
+/// The same of all conversations, but those that have not ended: the oldest make room when another begins.
+pub(crate) const CONVERSATIONS_OCTETS: usize = 256 << 20;
 
 /// Octets of a command line that are waited for; those that are longer go to the machine in pieces,
 /// which knows what to say to them.

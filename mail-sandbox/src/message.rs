@@ -1,8 +1,7 @@
 //! A message that a sandbox has taken.
 
-use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -25,12 +24,11 @@ struct Inner {
     envelope: Envelope,
     hello: Option<String>,
     user: Option<String>,
+    folder: Option<String>,
     tls: Option<TlsInfo>,
     raw: Bytes,
     conversation: Conversation,
     parsed: OnceLock<Option<Box<mail_parser::Message<'static>>>>,
-    /// The accounts that have deleted it from their mailbox.
-    deleted_by: Mutex<HashSet<String>>,
 }
 
 /// From whom a message came, and to whom it went, as SMTP or LMTP said it.
@@ -75,6 +73,7 @@ pub(crate) struct Arrived {
     pub(crate) envelope: Envelope,
     pub(crate) hello: Option<String>,
     pub(crate) user: Option<String>,
+    pub(crate) folder: Option<String>,
     pub(crate) tls: Option<TlsInfo>,
     pub(crate) raw: Bytes,
     pub(crate) conversation: Conversation,
@@ -89,11 +88,11 @@ impl Message {
             envelope: arrived.envelope,
             hello: arrived.hello,
             user: arrived.user,
+            folder: arrived.folder,
             tls: arrived.tls,
             raw: arrived.raw,
             conversation: arrived.conversation,
             parsed: OnceLock::new(),
-            deleted_by: Mutex::default(),
         }))
     }
 
@@ -125,6 +124,11 @@ impl Message {
     /// Who had authenticated.
     pub fn user(&self) -> Option<&str> {
         self.0.user.as_deref()
+    }
+
+    /// The folder that a client has put it into by APPEND. Such a message has no envelope.
+    pub fn folder(&self) -> Option<&str> {
+        self.0.folder.as_deref()
     }
 
     /// The TLS session that it came through.
@@ -237,19 +241,6 @@ impl Message {
             let local = address.rsplit_once('@').map_or("", |(local, _)| local);
             address.eq_ignore_ascii_case(account) || local.eq_ignore_ascii_case(account)
         })
-    }
-
-    pub(crate) fn is_deleted_by(&self, account: &str) -> bool {
-        self.deleted_by(|deleted| deleted.contains(account))
-    }
-
-    pub(crate) fn delete_for(&self, account: &str) {
-        self.deleted_by(|deleted| deleted.insert(account.to_owned()));
-    }
-
-    fn deleted_by<T>(&self, look: impl FnOnce(&mut HashSet<String>) -> T) -> T {
-        let deleted = self.0.deleted_by.lock();
-        look(&mut deleted.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Parsed when somebody asks for the first time.

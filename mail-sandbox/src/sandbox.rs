@@ -23,6 +23,7 @@ use crate::endpoint::Endpoint;
 use crate::fault::{Armed, Fault, FaultError, Injected};
 use crate::feed::Feed;
 use crate::limits::DROP;
+use crate::mailbox::Mailbox;
 use crate::message::{Arrived, Envelope, Message, Recipient};
 use crate::not_arrived::NotArrived;
 use crate::query::Query;
@@ -31,10 +32,11 @@ use crate::scripted::Script;
 use crate::session;
 use crate::store::Store;
 
-/// Mail servers for a test, on ports of their own: SMTP, submission, LMTP and POP3, plain and
+/// Mail servers for a test, on ports of their own: SMTP, submission, LMTP, POP3 and IMAP, plain and
 /// under TLS, over one store in memory.
 ///
-/// Every recipient is accepted and nothing is relayed. When the value is dropped, connections and
+/// Every recipient is accepted and nothing is relayed. What comes is in the `INBOX` of its recipients at once, and
+/// what a client appends to a folder has come too. When the value is dropped, connections and
 /// ports are closed and the messages are gone.
 ///
 /// The servers run on threads that all sandboxes of the process share, and which are not the
@@ -167,12 +169,18 @@ impl Sandbox {
         self.shared.store.follow()
     }
 
-    /// Forgets messages, in mailboxes too, and says how many.
+    /// The mailbox of an account, which needs no login to be there.
+    pub fn mailbox(&self, account: &str) -> Mailbox {
+        Mailbox(self.shared.store.mailbox(account).folders)
+    }
+
+    /// Forgets messages, in the `INBOX` of their recipients too, and says how many. What clients have put
+    /// into folders stays there.
     pub fn remove(&self, query: &Query) -> usize {
         self.shared.store.remove(|message| query.matches(message))
     }
 
-    /// Puts a message where these find it by POP3, as if it had come.
+    /// Puts a message where these find it by POP3 and IMAP, as if it had come.
     pub fn deliver<'a>(
         &self,
         recipients: impl IntoIterator<Item = &'a str>,
@@ -190,6 +198,7 @@ impl Sandbox {
             },
             hello: None,
             user: None,
+            folder: None,
             tls: None,
             raw: message.into(),
             conversation: Conversation::new(None, None, self.shared.clock.now()),

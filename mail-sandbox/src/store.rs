@@ -1,18 +1,18 @@
 //! What a sandbox holds: messages, and the conversations they came in.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::conversation::Conversation;
 use crate::feed::{Feed, News};
-use crate::limits::CONVERSATIONS;
+use crate::limits::{CONVERSATIONS, CONVERSATIONS_OCTETS};
+use crate::mailboxes::{Door, Mailboxes};
 use crate::message::{Arrived, Message};
 
 /// Everything in memory, shared by all sessions of a sandbox.
-#[derive(Debug)]
 pub(crate) struct Store {
     held: Mutex<Held>,
     keep: usize,
@@ -20,12 +20,11 @@ pub(crate) struct Store {
     count: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Held {
     messages: VecDeque<Message>,
     conversations: VecDeque<Conversation>,
-    /// The mailboxes that a session has.
-    open: HashSet<String>,
+    mailboxes: Mailboxes,
     /// Those who want to know what happens.
     followers: Vec<UnboundedSender<News>>,
 }
@@ -45,9 +44,11 @@ impl Store {
         let id = *self.count.borrow() + 1;
         let message = Message::new(id, arrived);
         held.messages.push_back(message.clone());
+        held.mailboxes.take(&message);
         held.tell(&News::Arrived(message.clone()));
         while held.messages.len() > self.keep {
             if let Some(gone) = held.messages.pop_front() {
+                held.mailboxes.forget(&[gone.id()]);
                 held.tell(&News::Removed(gone.id()));
             }
         }
@@ -86,6 +87,7 @@ impl Store {
             }
             stays
         });
+        held.mailboxes.forget(&gone);
         for &id in &gone {
             held.tell(&News::Removed(id));
         }
@@ -100,8 +102,12 @@ impl Store {
 
     pub(crate) fn begin(&self, conversation: Conversation) {
         let mut held = self.lock();
-        if held.conversations.len() == CONVERSATIONS {
-            held.conversations.pop_front();
+        let mut octets: usize = held.conversations.iter().map(Conversation::octets).sum();
+        while held.conversations.len() >= CONVERSATIONS || octets > CONVERSATIONS_OCTETS {
+            let Some(gone) = held.conversations.pop_front() else {
+                break;
+            };
+            octets = octets.saturating_sub(gone.octets());
         }
         held.conversations.push_back(conversation);
     }
@@ -110,19 +116,15 @@ impl Store {
         self.lock().conversations.iter().cloned().collect()
     }
 
-    /// What is in the mailbox of an account, for one session at a time. `None` if another has it.
-    pub(crate) fn open(self: &Arc<Self>, account: &str) -> Option<Mailbox> {
-        let account = account.to_lowercase();
-        if !self.lock().open.insert(account.clone()) {
-            return None;
-        }
-        let messages =
-            self.messages(|message| message.is_for(&account) && !message.is_deleted_by(&account));
-        Some(Mailbox {
-            store: Arc::clone(self),
-            account,
+    /// The mailbox of an account, which is made when it is looked for first.
+    pub(crate) fn mailbox(&self, account: &str) -> Door {
+        let mut held = self.lock();
+        let Held {
+            mailboxes,
             messages,
-        })
+            ..
+        } = &mut *held;
+        mailboxes.door(account, &*messages)
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
@@ -138,32 +140,26 @@ impl Held {
     }
 }
 
-/// A mailbox as it was when a session opened it. Dropping it gives it back.
-#[derive(Debug)]
-pub(crate) struct Mailbox {
-    store: Arc<Store>,
-    account: String,
-    messages: Vec<Message>,
-}
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
 
-impl Mailbox {
-    pub(crate) fn messages(&self) -> &[Message] {
-        &self.messages
-    }
+    use super::*;
+    use crate::conversation::Speaker;
 
-    /// Deletes messages by their numbers, the first being 1, from this mailbox alone.
-    pub(crate) fn delete(&self, numbers: &[u32]) {
-        for &number in numbers {
-            let index = (number as usize).checked_sub(1);
-            if let Some(message) = index.and_then(|index| self.messages.get(index)) {
-                message.delete_for(&self.account);
-            }
+    #[test]
+    fn old_conversations_make_room() {
+        let store = Store::new(1);
+        let (now, piece) = (Instant::now(), bytes::Bytes::from(vec![b'x'; 60 << 20]));
+        for number in 0..6 {
+            let conversation = Conversation::whole(None, None, now);
+            store.begin(conversation.clone());
+            conversation.add(now, Speaker::Server, piece.clone());
+            assert_eq!(store.conversations().len(), 5.min(number + 1), "{number}");
         }
-    }
-}
-
-impl Drop for Mailbox {
-    fn drop(&mut self) {
-        self.store.lock().open.remove(&self.account);
+        for _ in 0..CONVERSATIONS + 1 {
+            store.begin(Conversation::new(None, None, now));
+        }
+        assert_eq!(store.conversations().len(), CONVERSATIONS);
     }
 }

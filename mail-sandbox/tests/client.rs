@@ -223,7 +223,7 @@ fn the_sandbox_is_a_server_too() {
             .patience(Duration::from_millis(300))
             .faults(Faults::for_client(faults).expect(faults));
         let client = match endpoint {
-            Endpoint::Smtp | Endpoint::Pop3 => client.starttls(),
+            Endpoint::Smtp | Endpoint::Pop3 | Endpoint::Imap => client.starttls(),
             _ => client,
         };
         let client = match endpoint {
@@ -232,6 +232,12 @@ fn the_sandbox_is_a_server_too() {
         };
         let client = match endpoint {
             Endpoint::Pop3 | Endpoint::Pop3s => client.command("STAT").command("RETR 1"),
+            Endpoint::Imap | Endpoint::Imaps => client
+                .append("INBOX", MAIL)
+                .command("SELECT INBOX")
+                .command("IDLE")
+                .command("DONE")
+                .command("FETCH * BODY.PEEK[]"),
             _ => client.deliver("a@x.test", ["bob@x.test", "c@x.test"], MAIL),
         };
         blocking::run(client).expect("a connection")
@@ -240,12 +246,24 @@ fn the_sandbox_is_a_server_too() {
         let conversation = visit(endpoint, "");
         let (client, server) = (Speaker::Client, Speaker::Server);
         let said = conversation.said(client);
-        assert!(said.ends_with("QUIT\r\n"), "{conversation}");
+        let farewell = said.ends_with("QUIT\r\n") || said.ends_with("LOGOUT\r\n");
+        assert!(farewell, "{conversation}");
         assert!(!said.contains("secret"), "{conversation}");
         let heard = conversation.said(server);
         match endpoint {
             Endpoint::Pop3 | Endpoint::Pop3s => {
                 assert!(heard.contains("\r\n..A body\r\n"), "{conversation}");
+            }
+            Endpoint::Imap | Endpoint::Imaps => {
+                for answer in [
+                    "[APPENDUID ",
+                    "+ idling\r\n",
+                    " OK IDLE completed",
+                    ".A body\r\n",
+                    "OK LOGOUT",
+                ] {
+                    assert!(heard.contains(answer), "{answer}: {conversation}");
+                }
             }
             Endpoint::Lmtp => {
                 assert_eq!(heard.matches("250 2.0.0 Ok: message").count(), 2, "{heard}");
@@ -254,7 +272,7 @@ fn the_sandbox_is_a_server_too() {
         }
     }
     let count = sandbox.messages().len();
-    assert_eq!(count, 4);
+    assert_eq!(count, 6);
     for message in sandbox.messages() {
         assert_eq!(message.raw(), MAIL.as_bytes());
     }

@@ -20,7 +20,7 @@ struct Program {
 impl Program {
     fn start(options: &[&str]) -> Self {
         let mut child = command()
-            .args(["--smtp", "0", "--pop3", "0", "--http", "0"])
+            .args(["--smtp", "0", "--pop3", "0", "--imap", "0", "--http", "0"])
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
@@ -267,8 +267,8 @@ fn strangers_stay_outside() {
 fn what_is_wrong_is_said() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
-    let free = ["--smtp", "0", "--pop3", "0", "--http", "0"];
-    for name in ["smtp", "pop3", "http"] {
+    let free = ["--smtp", "0", "--pop3", "0", "--imap", "0", "--http", "0"];
+    for name in ["smtp", "pop3", "imap", "http"] {
         let mut options = free;
         let at = (options.iter()).position(|option| *option == format!("--{name}"));
         options[at.expect("an option") + 1] = &port;
@@ -295,7 +295,7 @@ fn what_is_wrong_is_said() {
     );
     for (option, value, reason) in [
         ("--preset", "mould", "not greylisting, "),
-        ("--replay", "imap=x", "not smtp, "),
+        ("--replay", "jmap=x", "not smtp, "),
         ("--smtp", "99999", "number too large"),
     ] {
         let (code, said) = failure(&[option, value]);

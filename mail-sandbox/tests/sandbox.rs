@@ -139,7 +139,7 @@ fn many_messages_are_held_and_searched() {
     for n in 0..10_000 {
         let to = format!("user{n}@x.test");
         sandbox.deliver(
-            [&to[..]],
+            [&to[..], "all@x.test"],
             format!("Subject: message {n}\r\n\r\nbody {n}\r\n"),
         );
     }
@@ -150,7 +150,36 @@ fn many_messages_are_held_and_searched() {
             .len(),
         1
     );
+    let mut imap = Typist::connect(&sandbox, Endpoint::Imap);
+    imap.hear();
+    assert!(imap.ask("a LOGIN all@x.test secret").starts_with("a OK "));
+    imap.say("b SELECT INBOX");
+    let mut selected = vec![imap.hear()];
+    while !selected.last().is_some_and(|line| line.starts_with("b ")) {
+        selected.push(imap.hear());
+    }
+    assert!(
+        selected.contains(&"* 10000 EXISTS".to_owned()),
+        "{selected:?}"
+    );
+    for (search, found) in [
+        ("SUBJECT \"message 9999\"", "* SEARCH 10000"),
+        (
+            "BODY \"body 77\" SUBJECT \"message 77\" SMALLER 33",
+            "* SEARCH 78",
+        ),
+        ("UID 5000:5002 UNSEEN", "* SEARCH 5000 5001 5002"),
+    ] {
+        assert_eq!(imap.ask(&format!("c SEARCH {search}")), found, "{search}");
+        assert!(imap.hear().starts_with("c OK "), "{search}");
+    }
     assert_eq!(sandbox.remove(&Query::any()), 10_000);
+    imap.say("d NOOP");
+    let gone = std::iter::repeat_with(|| imap.hear()).take_while(|line| !line.starts_with("d "));
+    assert_eq!(
+        gone.filter(|line| line.ends_with(" EXPUNGE")).count(),
+        10_000
+    );
 }
 
 #[test]

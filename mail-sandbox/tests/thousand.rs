@@ -9,7 +9,7 @@ use mail_sandbox::blocking::Sandbox;
 use mail_sandbox::{Endpoint, Query};
 use support::Typist;
 
-/// A test that uses one: a mail comes, and is found.
+/// A test that uses one: a mail comes by SMTP, is found, and is there by IMAP.
 fn use_one() {
     let sandbox = Sandbox::start().expect("a sandbox");
     let mut client = Typist::connect(&sandbox, Endpoint::Smtp);
@@ -23,6 +23,14 @@ fn use_one() {
         "a line of text\r\n".repeat(1000)
     ));
     assert_eq!(sandbox.find(&Query::to("b@x.test").body("a line")).len(), 1);
+    let mut client = Typist::connect(&sandbox, Endpoint::Imap);
+    assert!(client.hear().starts_with("* OK "));
+    assert!(client.ask("a LOGIN b@x.test secret").starts_with("a OK "));
+    assert!(
+        client
+            .ask("b STATUS INBOX (MESSAGES)")
+            .ends_with(" (MESSAGES 1)")
+    );
     let address = sandbox.address(Endpoint::Smtp);
     drop(sandbox);
     assert!(TcpStream::connect(address).is_err(), "everything is gone");

@@ -80,8 +80,6 @@
 //!   are, and what a peer names itself cannot break a line.
 //!
 //! `mailhost` among the examples is a whole host made of these.
-//!
-//! Not supported yet: IMAP out of mbox files.
 
 pub mod smtp;
 

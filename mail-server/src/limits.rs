@@ -99,8 +99,9 @@ pub(crate) const THREAD_DEPTH: usize = 100;
 /// How large a message may be that a client puts into a folder, in octets, unless the configuration says otherwise.
 pub(crate) const APPEND_OCTETS: u64 = 50 << 20;
 
-/// How many octets the messages of one APPEND may have together: they are held until all are there.
-pub(crate) const APPEND_TOGETHER: u64 = 100 << 20;
+/// How many octets the messages have together that are added to a folder in memory at once: they are held until
+/// all of them are there.
+pub(crate) const ADDED_IN_MEMORY: usize = 100 << 20;
 
 /// How many messages are looked into at a time, in so far as they have no more than
 /// [`FETCHED_OCTETS`] together.
@@ -109,19 +110,42 @@ pub(crate) const FETCHED_MESSAGES: usize = 64;
 /// How many octets of messages are read before some of them are told of, the last message's not counted.
 pub(crate) const FETCHED_OCTETS: u64 = 1 << 20;
 
+/// How many octets a message may have that is read whole in order to tell something of it. What is larger is told
+/// piece by piece.
+pub(crate) const READ_WHOLE: u64 = 1 << 20;
+
+/// How many octets a message may have that is looked into for its parts and texts. One that is larger is told as a
+/// single part that programs know nothing of, and searched in its header alone.
+pub(crate) const LOOKED_INTO: u64 = 64 << 20;
+
+/// How many messages larger than [`READ_WHOLE`] are looked into at a time, by all sessions: they are held whole
+/// meanwhile.
+pub(crate) const LARGE_AT_ONCE: usize = 2;
+
+/// How many octets of a large message are taken for its header, at most.
+pub(crate) const HEADER_OCTETS: usize = 1 << 20;
+
+/// How many octets a store keeps of what was found in messages, in all folders together: the envelopes of some
+/// ten thousand.
+pub(crate) const RECALLED_OCTETS: usize = 64 << 20;
+
 /// How long the preview of a message is at most, in characters (RFC 8970 section 3.1: 256, of which 200 should be
 /// enough).
 pub(crate) const PREVIEW_CHARACTERS: usize = 200;
 
-/// How coarse the times of directories may be: one that has changed so shortly before it was read is read again.
-pub(crate) const MAILDIR_TICK: Duration = Duration::from_millis(20);
+/// How coarse the times of directories and files may be: one that has changed so shortly before it was read is read again.
+pub(crate) const FOLDER_TICK: Duration = Duration::from_millis(20);
 
 /// How long it is believed that only we change a Maildir, once we have. Reading it after each change of ours
 /// would take as long as there are messages.
 pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 
-/// How often a Maildir that somebody waits for is looked at, for what other programs do to it.
-pub(crate) const MAILDIR_LOOK: Duration = Duration::from_secs(2);
+/// How often a folder on disk that somebody waits for is looked at, for what other programs do to it.
+pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
+
+/// How long the name of an mbox's file may be without its ending, in octets: lock files and new versions beside it
+/// have longer names, and file systems take 255.
+pub(crate) const FOLDER_FILE: usize = 200;
 
 /// How large the answer to a command of our IMAP client may be, in octets, that is gathered in memory. Stops a server that does not
 /// come to its end.

@@ -1,9 +1,10 @@
 //! The folders of every store: what is done to them, and what others hear of it.
 
+use std::io::Write;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use imap_proto::{Flag, Flags, MailboxAttributes, MailboxName, ModSeqOrZero, NumberSet};
@@ -11,7 +12,9 @@ use mail_server::store::{
     Account, Copy, FileStore, FlagChange, Folder, Folders, Mailstore, MemoryStore, NewMessage,
     StoreError,
 };
+use mailbox_formats::Flags as Marks;
 use mailbox_formats::maildir::{Letters, Maildir};
+use mailbox_formats::mbox::{self, Access, Date, FromLine, Mbox, Rules, Variant};
 use tempfile::TempDir;
 use tokio::time::timeout;
 
@@ -42,13 +45,15 @@ fn message(text: &str, names: &str) -> NewMessage {
 
 /// Each store, with the folder that it needs.
 fn stores() -> Vec<(Arc<dyn Mailstore>, Option<TempDir>)> {
-    let maildirs = tempfile::tempdir().expect("a folder");
+    let (maildirs, mboxes) = (tempfile::tempdir(), tempfile::tempdir());
+    let (maildirs, mboxes) = (maildirs.expect("a folder"), mboxes.expect("a folder"));
     vec![
         (Arc::new(MemoryStore::new()), None),
         (
             Arc::new(FileStore::maildir(maildirs.path())),
             Some(maildirs),
         ),
+        (Arc::new(FileStore::mbox(mboxes.path())), Some(mboxes)),
     ]
 }
 
@@ -391,8 +396,94 @@ async fn there_are_26_keywords_and_no_more() {
 }
 
 #[tokio::test]
-async fn an_mbox_has_no_folders_yet() {
-    let root = tempfile::tempdir().expect("a folder");
+async fn a_folder_keeps_its_id_under_another_name() {
+    for (store, _folder) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        let none = MailboxAttributes::empty();
+        let mut ids = Vec::new();
+        for at in ["Old", "Other"] {
+            folders.create(&name(at), none).await.expect("made");
+            let folder = folders.open(&name(at)).await.expect("opened");
+            ids.push(folder.state().await.expect("a state").id);
+        }
+        assert_ne!(ids[0], ids[1]);
+        let renamed = folders.rename(&name("Old"), &name("New")).await;
+        renamed.expect("renamed");
+        let folder = folders.open(&name("New")).await.expect("opened");
+        assert_eq!(folder.state().await.expect("a state").id, ids[0]);
+    }
+}
+
+async fn mbox_inbox(root: &TempDir) -> Arc<dyn Folder> {
     let folders = FileStore::mbox(root.path()).folders(&alice()).await;
-    assert!(matches!(folders, Err(StoreError::Unsupported)));
+    let inbox = folders.expect("folders").open(&name("INBOX")).await;
+    inbox.expect("INBOX")
+}
+
+#[tokio::test]
+async fn an_mbox_that_was_emptied_goes_on_with_its_numbers() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = mbox_inbox(&root).await;
+    let two = vec![message("1\r\n", ""), message("2\r\n", "\\Seen $Work")];
+    folder.append(two).await.expect("added");
+    let before = folder.state().await.expect("a state");
+    folder.expunge(&set("1:2")).await.expect("removed");
+    let path = FileStore::mbox(root.path()).path(&alice());
+    assert_eq!(std::fs::read(&path).expect("a file"), b"");
+    let uids = folder.append(vec![message("3\r\n", "")]).await;
+    assert_eq!(uids.expect("added")[0].get(), 3);
+    let after = folder.state().await.expect("a state");
+    assert_eq!(after.uid_validity, before.uid_validity);
+    let (lines, gone) = told(&folder, before.mod_seq.into()).await;
+    assert_eq!((lines, gone), (vec!["3".to_owned()], "1:2".to_owned()));
+}
+
+#[tokio::test]
+async fn what_others_do_to_an_mbox_is_seen_and_outlives_a_restart() {
+    let root = tempfile::tempdir().expect("a folder");
+    let folder = mbox_inbox(&root).await;
+    let text = "Subject: x\r\n\r\nFrom here\r\n>From there\r\n";
+    let two = vec![message(text, "\\Seen $Work"), message("2\r\n", "")];
+    folder.append(two).await.expect("added");
+    let before = folder.state().await.expect("a state");
+
+    let mbox = Mbox::new(FileStore::mbox(root.path()).path(&alice()));
+    let access = Access::default().kind(Rules::STRICT, Some(Variant::Mboxrd));
+    let list = mbox.list(&access).expect("a list");
+    let changes = mbox::Changes::default().expunge(2).flags(1, Marks::FLAGGED);
+    mbox.change(&list, &changes, &access).expect("changed");
+    let from = FromLine::new(b"tom@example.net", Date::at_offset(UNIX_EPOCH, 0));
+    let mut delivery = mbox.deliver(mbox::Options::new(from));
+    delivery.write_all(b"3\r\n").expect("spooled");
+    delivery.commit().expect("delivered");
+
+    let (lines, gone) = told(&folder, before.mod_seq.into()).await;
+    assert_eq!(lines, ["1 \\Flagged $Work", "3"]);
+    assert_eq!(gone, "2");
+
+    let folder = mbox_inbox(&root).await;
+    let state = folder.state().await.expect("a state");
+    assert_eq!(state.uid_validity, before.uid_validity);
+    assert_eq!(state.uid_next.get(), 4);
+    assert_eq!(state.id, before.id);
+    let (lines, _) = told(&folder, ModSeqOrZero::ZERO).await;
+    assert_eq!(lines, ["1 \\Flagged $Work", "3"]);
+    let uid = NonZeroU32::MIN;
+    assert_eq!(folder.read(uid).await.expect("read"), text.as_bytes());
+    let mut rest = Vec::new();
+    let mut reading = folder.read_from(uid, 5).await.expect("opened");
+    loop {
+        let piece = reading.next().await.expect("read");
+        if piece.is_empty() {
+            break;
+        }
+        rest.extend_from_slice(&piece);
+    }
+    assert_eq!(rest, &text.as_bytes()[5..]);
+    let infos = folder.messages(&set("1")).await.expect("known");
+    assert_eq!(infos[0].size, text.len() as u64);
+    assert_eq!(
+        infos[0].internal_date.unix_seconds(),
+        message("", "").internal_date.expect("one").unix_seconds()
+    );
 }

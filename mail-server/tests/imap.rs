@@ -6,105 +6,11 @@ use std::sync::Arc;
 
 use mail_server::Stop;
 use mail_server::imap::{FromStore, Listener, config};
-use mail_server::store::{FileStore, Mailstore, MemoryStore};
+use mail_server::store::{Mailstore, MemoryStore};
 use support::authentication;
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use support::imap::{Client, Running, stores};
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
-
-/// Each store, with the folder that it needs.
-fn stores() -> Vec<(Arc<dyn Mailstore>, Option<TempDir>)> {
-    let maildirs = tempfile::tempdir().expect("a folder");
-    vec![
-        (Arc::new(MemoryStore::new()), None),
-        (
-            Arc::new(FileStore::maildir(maildirs.path())),
-            Some(maildirs),
-        ),
-    ]
-}
-
-struct Running {
-    port: u16,
-    stop: Stop,
-    served: JoinHandle<()>,
-}
-
-impl Running {
-    async fn start(store: &Arc<dyn Mailstore>) -> Self {
-        let mut config = config();
-        config.auth_without_tls = true;
-        let listener = Listener::bind("127.0.0.1:0", config).await;
-        let stop = Stop::new();
-        let listener = listener.expect("a free port");
-        let listener = listener
-            .authentication(authentication())
-            .stop_with(stop.clone());
-        let port = listener.local_addr().port();
-        let whose = |user: &str| format!("{user}@example.org").parse().ok();
-        let service = FromStore::shared(Arc::clone(store), whose);
-        let served = tokio::spawn(listener.serve(move |_peer| service.clone()));
-        Self { port, stop, served }
-    }
-
-    async fn client(&self) -> Client {
-        let stream = TcpStream::connect(("127.0.0.1", self.port))
-            .await
-            .expect("a server");
-        let mut client = Client(BufReader::new(stream));
-        let greeting = client.line().await;
-        assert!(greeting.starts_with("* OK [CAPABILITY "), "{greeting}");
-        let answer = client.say("LOGIN alice \"rabbit hole\"").await;
-        assert!(answer[0].starts_with("t OK [CAPABILITY "), "{answer:?}");
-        client
-    }
-
-    async fn end(self) {
-        self.stop.stop();
-        self.served.await.expect("the listener does not panic");
-    }
-}
-
-struct Client(BufReader<TcpStream>);
-
-impl Client {
-    async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.expect("it listens");
-    }
-
-    /// With the octets of a literal, and what stands behind it.
-    async fn line(&mut self) -> String {
-        let mut line = String::new();
-        loop {
-            self.0.read_line(&mut line).await.expect("text");
-            let length = line
-                .trim_end()
-                .strip_suffix('}')
-                .and_then(|rest| rest.rsplit_once('{'));
-            let Some(length) = length.and_then(|(_, length)| length.parse().ok()) else {
-                return line.trim_end().to_owned();
-            };
-            let mut octets = vec![0; length];
-            self.0.read_exact(&mut octets).await.expect("a literal");
-            line.push_str(&String::from_utf8(octets).expect("text"));
-        }
-    }
-
-    /// The lines of an answer, the tagged one last.
-    async fn say(&mut self, command: &str) -> Vec<String> {
-        self.send(&format!("t {command}\r\n")).await;
-        let mut lines = Vec::new();
-        loop {
-            let line = self.line().await;
-            let is_last = line.starts_with("t ");
-            lines.push(line);
-            if is_last {
-                return lines;
-            }
-        }
-    }
-}
 
 #[tokio::test]
 async fn mail_is_added_read_flagged_found_and_removed() {
@@ -236,7 +142,7 @@ async fn passwords_need_tls_unless_it_is_said_otherwise() {
     let stream = TcpStream::connect(("127.0.0.1", port))
         .await
         .expect("a server");
-    let mut client = Client(BufReader::new(stream));
+    let mut client = Client::new(BufReader::new(stream));
     let greeting = client.line().await;
     assert!(
         greeting.contains("LOGINDISABLED") && !greeting.contains("AUTH="),

@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use mail_server::auth::Authentication;
 use mail_server::pop3::{Client, ClientError, Config, FromStore, Listener, Service, Session};
 use mail_server::store::{Account, Copy, FileStore, Mailstore, MemoryStore};
@@ -452,4 +453,58 @@ async fn behind_a_proxy() {
         stop.stop();
         served.await.expect("the listener does not panic");
     }
+}
+
+/// One message, for clients that understand its header.
+struct Strict;
+
+#[async_trait]
+impl Service for Strict {
+    async fn open(&mut self, _: &Session) -> Result<Maildrop, Refusal> {
+        let mut maildrop = Maildrop::new();
+        maildrop.push(15, "one").expect("a unique id");
+        Ok(maildrop)
+    }
+
+    async fn read(&mut self, session: &Session, _: u32, from: u64) -> Result<Bytes, Refusal> {
+        match (session.utf8, from) {
+            (false, _) => {
+                let text = "It needs UTF-8";
+                Err(Refusal::new(ResponseCode::Utf8, text).expect("a short text"))
+            }
+            (true, 0) => Ok(Bytes::from_static("Subject: ö\r\n\r\n".as_bytes())),
+            (true, _) => Ok(Bytes::new()),
+        }
+    }
+}
+
+/// What RFC 6856 section 2.1 wants of a message whose header is UTF-8.
+#[tokio::test]
+async fn a_service_knows_whether_the_client_has_asked_for_utf8() {
+    let mut config = Config::new();
+    config.auth_without_tls = true;
+    config.utf8 = true;
+    let stop = Stop::new();
+    let listener = Listener::bind("127.0.0.1:0", config)
+        .await
+        .expect("a free port")
+        .authentication(authentication())
+        .stop_with(stop.clone());
+    let port = listener.local_addr().port();
+    let served = tokio::spawn(listener.serve(|_peer| Strict));
+    for (command, answer) in [
+        ("NOOP", "-ERR [UTF8] It needs UTF-8\r\n"),
+        ("UTF8", "Subject: ö\r\n\r\n.\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .expect("a server");
+        let commands = format!("{command}\r\nUSER alice\r\nPASS rabbit hole\r\nRETR 1\r\nQUIT\r\n");
+        stream.write_all(commands.as_bytes()).await.expect("sent");
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.expect("an end");
+        assert!(said.contains(answer), "{command}: {said}");
+    }
+    stop.stop();
+    served.await.expect("the listener does not panic");
 }

@@ -292,8 +292,12 @@ enum Kind {
     Maildir(Maildir, Vec<maildir::Staged>),
     Mbox(Mbox, Variant),
     Mmdf(mmdf::Writer),
+    /// With what is known of the messages that were added.
     Mh(mh::Folder, mh::Sequences),
 }
+
+/// A mailbox that is being made lies where its reader wants it, and no lock file beside it.
+const LOCKS: LockPolicy = LockPolicy::new().dotlock(Dotlock::Off);
 
 impl Target {
     /// Opens a mailbox, which is made if it is not there. An mbox of unknown variant becomes
@@ -309,12 +313,8 @@ impl Target {
                 File::options().append(true).create(true).open(&path)?;
                 Kind::Mbox(Mbox::new(path), variant.unwrap_or_default())
             }
-            Format::Mmdf => Kind::Mmdf(mmdf::Writer::open(path)?),
-            Format::Mh => {
-                let folder = mh::Folder::create(path)?;
-                let sequences = folder.sequences()?;
-                Kind::Mh(folder, sequences)
-            }
+            Format::Mmdf => Kind::Mmdf(mmdf::Writer::open(path, LOCKS)?),
+            Format::Mh => Kind::Mh(mh::Folder::create(path)?, mh::Sequences::default()),
         }))
     }
 
@@ -354,7 +354,7 @@ impl Target {
                 let options = mbox::Options::new(envelope.postmark())
                     .variant(*variant)
                     .durability(Durability::None)
-                    .lock(LockPolicy::default().dotlock(Dotlock::Off))
+                    .lock(LOCKS)
                     .flags(envelope.flags)
                     .keywords(keywords);
                 let mut delivery = mbox.deliver(options);
@@ -391,8 +391,8 @@ impl Target {
             Kind::Maildir(_, mut staged) => publish(&mut staged),
             Kind::Mbox(mbox, _) => File::open(mbox.path())?.sync_all(),
             Kind::Mmdf(writer) => writer.sync(),
-            Kind::Mh(folder, sequences) => {
-                folder.replace_sequences(&sequences)?;
+            Kind::Mh(folder, added) => {
+                folder.change_sequences(|sequences| sequences.merge(&added))?;
                 File::open(folder.path())?.sync_all()
             }
         }

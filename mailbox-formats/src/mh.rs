@@ -2,20 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::effects::{Local, System};
+use crate::effects::{Effects, Local, Step, System};
+use crate::error::MailboxError;
 use crate::maildir::UniqueName;
+use crate::mbox::LockPolicy;
+use crate::mbox::lock::Locked;
 use crate::{Durability, Flags, limits};
 
 /// An MH folder.
 ///
 /// Flags and keywords are in the file `.mh_sequences`: `unseen`, `flagged` and `replied` are
-/// flags, every other sequence is a keyword. A folder has no lock that all programs know, so
-/// a number is taken by a name that does not exist, and the sequences are replaced as a
-/// whole; who changes them at the same time may lose his change.
+/// flags, every other sequence is a keyword. A number is taken by a name that does not exist yet; the
+/// sequences are changed under the locks of an mbox, which are those of nmh and of Python's mailbox.
 ///
 /// ```
 /// use mailbox_formats::{Durability, Flags};
@@ -25,9 +28,7 @@ use crate::{Durability, Flags, limits};
 /// # let directory = tempfile::tempdir()?;
 /// let folder = Folder::create(directory.path().join("inbox"))?;
 /// let number = folder.append(&b"Subject: x\n\nHello.\n"[..], Durability::default())?;
-/// let mut sequences = Sequences::default();
-/// sequences.set(number, Flags::FLAGGED, &[]);
-/// folder.replace_sequences(&sequences)?;
+/// folder.change_sequences(|sequences| sequences.set(number, Flags::FLAGGED, &[]))?;
 /// assert_eq!(folder.messages()?, [1]);
 /// assert_eq!(folder.sequences()?.flags(1), Flags::FLAGGED);
 /// # Ok(())
@@ -52,9 +53,7 @@ impl Folder {
     pub fn create(path: impl Into<PathBuf>) -> io::Result<Self> {
         let folder = Self::new(path);
         fs::create_dir_all(&folder.path)?;
-        if folder.path.join(SEQUENCES).symlink_metadata().is_err() {
-            folder.replace_sequences(&Sequences::default())?;
-        }
+        folder.change_sequences(|_| ())?;
         Ok(folder)
     }
 
@@ -124,17 +123,41 @@ impl Folder {
         }
     }
 
-    /// Says which messages have which flags and keywords.
+    /// Changes which messages have which flags and keywords, as `change` does, while nobody else
+    /// changes them.
+    ///
+    /// The file keeps its place, since other programs lock the file that they have opened. A process that is
+    /// killed in between has changed all or nothing.
     ///
     /// # Errors
-    /// The file cannot be replaced.
-    pub fn replace_sequences(&self, sequences: &Sequences) -> io::Result<()> {
-        let unique = UniqueName::new(Local.tick(), &Local.identity());
-        let draft = self.path.join(format!(",{unique}"));
-        let mut file = File::create(&draft)?;
-        file.write_all(&sequences.to_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, self.path.join(SEQUENCES))
+    /// The file cannot be read or written, or stays locked by others.
+    pub fn change_sequences(
+        &self,
+        change: impl FnOnce(&mut Sequences),
+    ) -> Result<(), MailboxError> {
+        let path = self.path.join(SEQUENCES);
+        let effects = Effects::new(Arc::new(Local));
+        let locked = Locked::acquire(&effects, &path, 0o600, &LockPolicy::default())?;
+        let mut old = Vec::new();
+        effects.run(Step::Open, &path, || {
+            File::open(&path)?.read_to_end(&mut old)
+        })?;
+        let mut sequences = Sequences::parse(&old);
+        change(&mut sequences);
+        let mut new = sequences.to_bytes();
+        if new == old {
+            return Ok(());
+        }
+        let length = new.len();
+        // What is left of the old ones until the file is cut is empty lines.
+        new.resize(length.max(old.len()), b'\n');
+        effects.run(Step::Write, &path, || {
+            let file = File::options().write(true).open(&path)?;
+            file.write_all_at(&new, 0)?;
+            file.set_len(length as u64)?;
+            file.sync_all()
+        })?;
+        Ok(locked.close(&effects, &path)?)
     }
 
     /// Where the folder is.
@@ -269,6 +292,15 @@ impl Sequences {
         }
     }
 
+    /// Adds all that others have.
+    pub fn merge(&mut self, others: &Self) {
+        for (name, ranges) in &others.0 {
+            for &(first, last) in ranges {
+                self.add(name, first, last);
+            }
+        }
+    }
+
     fn contains(&self, name: &str, message: u32) -> bool {
         self.0.get(name).is_some_and(|ranges| {
             ranges
@@ -348,5 +380,28 @@ mod tests {
         let mut text = String::new();
         folder.open(13).unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "new");
+    }
+
+    #[test]
+    fn changes_at_the_same_time_are_all_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::create(directory.path().join("inbox")).unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let folder = &folder;
+                scope.spawn(move || {
+                    for message in 0..25 {
+                        let message = 1 + thread * 25 + message;
+                        let add = |all: &mut Sequences| all.set(message, Flags::FLAGGED, &[]);
+                        folder.change_sequences(add).unwrap();
+                    }
+                });
+            }
+        });
+        let content = fs::read_to_string(folder.path().join(SEQUENCES)).unwrap();
+        assert_eq!(content, "flagged: 1-100\nunseen: 1-100\n");
+        let clear = |all: &mut Sequences| *all = Sequences::default();
+        folder.change_sequences(clear).unwrap();
+        assert_eq!(fs::read(folder.path().join(SEQUENCES)).unwrap(), b"");
     }
 }

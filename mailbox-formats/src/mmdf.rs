@@ -1,14 +1,18 @@
 //! MMDF: one file, in which lines of four control-A characters stand around each message.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memchr::memmem;
 
+use crate::effects::{Effects, Local};
+use crate::error::MailboxError;
 use crate::limits;
-use crate::mbox::MessagePlace;
+use crate::mbox::lock::Locked;
+use crate::mbox::{LockPolicy, MessagePlace};
 
 /// Finds the messages of an MMDF file in a stream of it. Bytes outside of messages are none.
 ///
@@ -24,9 +28,15 @@ use crate::mbox::MessagePlace;
 ///
 /// # Errors
 /// Those of the stream.
-pub fn places(mut stream: impl Read) -> io::Result<Vec<MessagePlace>> {
-    let finder = memmem::Finder::new(MARK);
+pub fn places(stream: impl Read) -> io::Result<Vec<MessagePlace>> {
     let mut places = Vec::new();
+    scan(stream, |place| places.push(place))?;
+    Ok(places)
+}
+
+/// Tells each message, and returns whether the end of the stream cut the last one.
+fn scan(mut stream: impl Read, mut tell: impl FnMut(MessagePlace)) -> io::Result<bool> {
+    let finder = memmem::Finder::new(MARK);
     let mut buffer = vec![0; limits::READ_BUFFER];
     // The line end before a mark is looked at as well; the file starts as if behind one.
     buffer[0] = b'\n';
@@ -45,18 +55,17 @@ pub fn places(mut stream: impl Read) -> io::Result<Vec<MessagePlace>> {
             // `offset` counts the line end that was put before the file.
             let mark = offset + at as u64 - 1;
             match open.take() {
-                Some(start) => places.push(place(start, mark)),
+                Some(start) => tell(place(start, mark)),
                 None => open = Some(mark + MARK.len() as u64),
             }
             from = at + MARK.len();
         }
         let end = offset + filled as u64 - 1;
         if read == 0 {
-            places.extend(
-                open.filter(|start| *start < end)
-                    .map(|start| place(start, end)),
-            );
-            return Ok(places);
+            if let Some(start) = open.filter(|start| *start < end) {
+                tell(place(start, end));
+            }
+            return Ok(open.is_some());
         }
         let kept = from
             .max((filled + 1).saturating_sub(MARK.len()))
@@ -75,36 +84,53 @@ fn place(start: u64, end: u64) -> MessagePlace {
     }
 }
 
-/// Appends messages to an MMDF file, which is made if it is not there.
+/// Appends messages to an MMDF file, which is made if it is not there and locked until this is dropped.
+///
+/// The locks are those of an mbox.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    file: File,
+    effects: Effects,
+    locked: Locked,
+    /// The file ends behind a message, as far as is known.
+    whole: bool,
 }
 
 impl Writer {
-    /// Opens a file. It is not locked: that is for whoever shares it.
+    /// Opens and locks a file.
     ///
     /// # Errors
-    /// The file cannot be opened.
-    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+    /// The file cannot be opened, or stays locked by others.
+    pub fn open(path: impl Into<PathBuf>, policy: LockPolicy) -> Result<Self, MailboxError> {
         let path = path.into();
-        let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).create(true).open(&path)?;
-        Ok(Self { path, file })
+        let effects = Effects::new(Arc::new(Local));
+        let locked = Locked::acquire(&effects, &path, 0o600, &policy)?;
+        Ok(Self {
+            path,
+            effects,
+            locked,
+            whole: false,
+        })
     }
 
     /// Appends a message, with its last line ended. A line of it that would be taken for a
     /// mark gets a blank before it.
     ///
+    /// A message that was cut, as by a crash, is ended first: the mark at the start of this one would
+    /// be taken for the one at its end. So the first call reads the whole file.
+    ///
     /// # Errors
     /// The file cannot be written, or the message not be read; the file is then cut back.
     pub fn append(&mut self, message: impl Read) -> io::Result<()> {
-        let old = self.file.metadata()?.len();
-        self.write(old, message).inspect_err(|_| {
-            // The first error is the one to tell.
-            let _ = self.file.set_len(old);
-        })
+        self.locked.keep_alive(&self.effects)?;
+        if !self.whole {
+            self.end_the_last()?;
+        }
+        let old = self.locked.file.metadata()?.len();
+        self.whole = false;
+        let written = self.write(message);
+        self.whole = written.is_ok() || self.locked.file.set_len(old).is_ok();
+        written
     }
 
     /// Waits until all is on disk.
@@ -112,7 +138,7 @@ impl Writer {
     /// # Errors
     /// The file cannot be synced.
     pub fn sync(&self) -> io::Result<()> {
-        self.file.sync_all()
+        self.locked.file.sync_all()
     }
 
     /// Where the file is.
@@ -121,15 +147,26 @@ impl Writer {
         &self.path
     }
 
-    fn write(&self, old: u64, mut message: impl Read) -> io::Result<()> {
-        let mut out = io::BufWriter::with_capacity(limits::WRITE_BUFFER, &self.file);
+    fn end_the_last(&mut self) -> io::Result<()> {
+        let mut file = &self.locked.file;
+        let length = file.metadata()?.len();
         let mut last = [b'\n'];
-        if old > 0 {
-            self.file.read_exact_at(&mut last, old - 1)?;
+        if length > 0 {
+            file.read_exact_at(&mut last, length - 1)?;
         }
+        // First the line, which may be a mark that lacks nothing but its end.
         if last != [b'\n'] {
-            out.write_all(b"\n")?;
+            file.write_all(b"\n")?;
         }
+        if scan(File::open(&self.path)?, |_| ())? {
+            file.write_all(MARK)?;
+        }
+        self.whole = true;
+        Ok(())
+    }
+
+    fn write(&self, mut message: impl Read) -> io::Result<()> {
+        let mut out = io::BufWriter::with_capacity(limits::WRITE_BUFFER, &self.locked.file);
         out.write_all(MARK)?;
         let mut buffer = vec![0; limits::CONTENT_BUFFER];
         let (mut start, mut filled) = (true, 0);
@@ -215,7 +252,7 @@ mod tests {
             "\x01\x01\x01\x01",
             "\x01\x01\nx",
         ];
-        let mut writer = Writer::open(&path).unwrap();
+        let mut writer = Writer::open(&path, LockPolicy::default()).unwrap();
         for message in messages {
             writer.append(Drip(message.as_bytes())).unwrap();
         }
@@ -234,5 +271,44 @@ mod tests {
             "\x01\x01\nx\n",
         ];
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn a_file_that_was_cut_anywhere_takes_messages() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mmdf");
+        let append = |message: &str| {
+            let mut writer = Writer::open(&path, LockPolicy::default()).unwrap();
+            writer.append(message.as_bytes()).unwrap();
+        };
+        append("one\n");
+        let first = std::fs::metadata(&path).unwrap().len();
+        append("two\n");
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..=whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            append("new\n");
+            let written = std::fs::read(&path).unwrap();
+            let places = places(&written[..]).unwrap();
+            let mut found = places
+                .iter()
+                .map(|place| &written[place.content.start as usize..place.content.end as usize]);
+            if length as u64 >= first {
+                assert_eq!(found.next(), Some(&b"one\n"[..]), "cut at {length}");
+            }
+            assert_eq!(found.next_back(), Some(&b"new\n"[..]), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn two_do_not_write_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mmdf");
+        let held = Writer::open(&path, LockPolicy::default()).unwrap();
+        let policy = LockPolicy::default().wait(std::time::Duration::ZERO);
+        let refused = Writer::open(&path, policy).unwrap_err();
+        assert_eq!(refused.fault(), crate::Fault::Busy);
+        drop(held);
+        Writer::open(&path, policy).unwrap();
     }
 }

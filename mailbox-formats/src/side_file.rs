@@ -20,11 +20,23 @@ const STALE: Stale = Stale {
     dead: limits::SIDE_FILE_DEAD,
 };
 
-/// Where such a file is. Readers take no lock, because it is only ever replaced as a whole.
+/// Where such a file is. Readers take no lock, because it is only ever replaced as a whole, or grows by whole
+/// lines.
 #[derive(Debug)]
 pub(crate) struct SideFile<'a> {
     effects: &'a Effects,
     path: PathBuf,
+}
+
+/// What becomes of the content.
+#[derive(Debug)]
+pub(crate) enum Edit {
+    /// It stays.
+    None,
+    /// It is this from now on.
+    All(Vec<u8>),
+    /// This comes behind it. A crash may leave a part of it: the last line has no end then.
+    End(Vec<u8>),
 }
 
 impl<'a> SideFile<'a> {
@@ -52,19 +64,19 @@ impl<'a> SideFile<'a> {
         }
     }
 
-    /// Replaces the content, under the lock `<file>.lock`, by what `change` makes of it.
-    ///
-    /// `change` gives `None` if the file is to stay as it is, and a result for the caller.
-    /// The new content is on disk when this returns.
+    /// Changes the content, under the lock `<file>.lock`, as `change` says, which gives a result for the caller
+    /// as well. The new content is on disk when this returns.
     pub(crate) fn update<T>(
         &self,
-        change: impl FnOnce(Option<&[u8]>) -> Result<(Option<Vec<u8>>, T), MailboxError>,
+        change: impl FnOnce(Option<&[u8]>) -> Result<(Edit, T), MailboxError>,
     ) -> Result<T, MailboxError> {
         let _locked = patiently(self.effects, &self.path, limits::LOCK_WAIT, || self.lock())?;
         let old = self.read()?;
-        let (new, result) = change(old.as_deref())?;
-        if let Some(new) = new {
-            self.replace(&new)?;
+        let (edit, result) = change(old.as_deref())?;
+        match edit {
+            Edit::None => {}
+            Edit::All(new) => self.replace(&new)?,
+            Edit::End(more) => self.append(&more)?,
         }
         Ok(result)
     }
@@ -119,6 +131,18 @@ impl<'a> SideFile<'a> {
             return Err(error);
         }
         effects.sync_directory(parent(path))
+    }
+
+    fn append(&self, more: &[u8]) -> Result<(), StepError> {
+        let Self { effects, path } = self;
+        let file = effects.run(Step::Open, path, || {
+            let flags = OFlags::NOFOLLOW.bits() as i32;
+            let mut options = OpenOptions::new();
+            options.append(true).custom_flags(flags).open(path)
+        })?;
+        effects.run(Step::Write, path, || (&file).write_all(more))?;
+        effects.run(Step::SyncFile, path, || file.sync_data())?;
+        effects.close(file, path)
     }
 
     /// Of the file, or of the directory for a file that is to be made.

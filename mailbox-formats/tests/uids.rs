@@ -30,3 +30,19 @@ fn messages_of_ones_own_are_numbered_without_a_look_at_the_others() {
     assert_eq!(found[1..], [(2, own[0].unique()), (3, own[1].unique())]);
     assert_eq!(uids.next, 4);
 }
+
+/// A list grows by lines; where a crash has cut off the last one, it is written anew without it.
+#[test]
+fn a_list_grows_unless_its_last_line_has_no_end() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let maildir = Maildir::create(directory.path().join("alice")).expect("a Maildir");
+    let list = maildir.path().join("dovecot-uidlist");
+    let name = |name: &str| [FileName::new(name.as_bytes())];
+    let content = || std::fs::read_to_string(&list).expect("a list");
+    std::fs::write(&list, "3 V5 N2\n1 :a\n").expect("written");
+    assert_eq!(maildir.number(&name("b,S=1:2,S")).expect("a number").1, [2]);
+    assert_eq!(content(), "3 V5 N2\n1 :a\n2 :b,S=1\n");
+    std::fs::write(&list, "3 V5 N2\n1 :a\n2 :b,S=1\n3 :c").expect("written");
+    assert_eq!(maildir.number(&name("d")).expect("a number").1, [3]);
+    assert_eq!(content(), "3 V5 N4\n1 :a\n2 :b,S=1\n3 :d\n");
+}

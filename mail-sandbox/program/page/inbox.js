@@ -129,7 +129,7 @@ function drawMessage(message) {
     ["From", message.from.join(", ") || header("from")],
     ["To", message.to.join(", ") || header("to")],
     ["Received", longTime(message.received)],
-    ["Envelope", `<${message.sender}> → ${message.recipients.map((to) => `<${to}>`).join(" ")}`],
+    ["Envelope", message.recipients.length && `<${message.sender}> → ${message.recipients.map((to) => `<${to}>`).join(" ")}`],
   ];
   for (const [name, value] of facts.filter(([, value]) => value)) {
     parts.querySelector(".facts").append(element("dt", name), element("dd", value));
@@ -138,6 +138,7 @@ function drawMessage(message) {
     [message.endpoint, "endpoint"],
     [message.tls, "tls"],
     [message.user && `logged in as ${message.user}`, "user"],
+    [message.folder && `appended to ${message.folder}`, "folder"],
     [message.hello && `from ${message.hello}`, "hello"],
     [octets(message.size), "size"],
   ];

@@ -2,6 +2,8 @@
 
 mod visit;
 
+mod answer;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -41,7 +43,7 @@ use crate::runtime;
 /// # }
 /// ```
 ///
-/// [`blocking::run`](crate::blocking::run) is for tests without a runtime. Not supported: IMAP.
+/// [`blocking::run`](crate::blocking::run) is for tests without a runtime.
 #[derive(Debug, Clone)]
 pub struct MisbehavingClient {
     endpoint: Endpoint,
@@ -62,6 +64,8 @@ enum Unit {
     Response(String),
     /// A message behind DATA, as it is: dots are still to be stuffed.
     Message(Bytes),
+    /// The literal of an APPEND, if the server asks for it.
+    Literal(Bytes),
     /// A command BDAT and its octets.
     Chunk { octets: Bytes, is_last: bool },
     /// TLS begins.
@@ -122,9 +126,9 @@ impl MisbehavingClient {
     /// Says STARTTLS or STLS, begins TLS if it may, and introduces itself anew.
     #[must_use]
     pub fn starttls(self) -> Self {
-        let verb = match self.is_pop3() {
-            true => "STLS",
-            false => "STARTTLS",
+        let verb = match self.endpoint {
+            Endpoint::Pop3 | Endpoint::Pop3s => "STLS",
+            _ => "STARTTLS",
         };
         let hello = self.hello();
         let mut client = self.command(verb);
@@ -133,17 +137,40 @@ impl MisbehavingClient {
         client
     }
 
-    /// Logs in: by USER and PASS in POP3, and else by AUTH PLAIN, with the response when it is
-    /// asked for.
+    /// Logs in: by USER and PASS in POP3, by LOGIN in IMAP, and else by AUTH PLAIN, with the response when
+    /// it is asked for.
     #[must_use]
     pub fn login(self, user: &str, password: &str) -> Self {
-        if self.is_pop3() {
-            let client = self.command(format!("USER {user}"));
-            return client.command(format!("PASS {password}"));
+        match self.endpoint {
+            Endpoint::Pop3 | Endpoint::Pop3s => {
+                let client = self.command(format!("USER {user}"));
+                client.command(format!("PASS {password}"))
+            }
+            Endpoint::Imap | Endpoint::Imaps => {
+                self.command(format!("LOGIN {} {}", quoted(user), quoted(password)))
+            }
+            _ => self.authenticate(user, password),
         }
-        let mut client = self.command("AUTH PLAIN");
+    }
+
+    /// Logs in by the mechanism PLAIN, with the response when it is asked for.
+    #[must_use]
+    pub fn authenticate(self, user: &str, password: &str) -> Self {
+        let mut client = match self.endpoint {
+            Endpoint::Imap | Endpoint::Imaps => self.command("AUTHENTICATE PLAIN"),
+            _ => self.command("AUTH PLAIN"),
+        };
         let response = STANDARD.encode(format!("\0{user}\0{password}"));
         client.units.push(Unit::Response(response));
+        client
+    }
+
+    /// Adds a message to a folder by IMAP's APPEND: octet by octet as it is given, when the server asks for it.
+    #[must_use]
+    pub fn append(self, folder: &str, message: impl Into<Bytes>) -> Self {
+        let message = message.into();
+        let mut client = self.command(format!("APPEND {} {{{}}}", quoted(folder), message.len()));
+        client.units.push(Unit::Literal(message));
         client
     }
 
@@ -182,7 +209,7 @@ impl MisbehavingClient {
         }
     }
 
-    /// Says any command, and waits for the answer.
+    /// Says any command, and waits for the answer. In IMAP it gets a tag, unless it is DONE.
     #[must_use]
     pub fn command(mut self, line: impl Into<String>) -> Self {
         self.units.push(Unit::Line(line.into()));
@@ -203,7 +230,11 @@ impl MisbehavingClient {
     pub(crate) async fn visit(mut self) -> Result<Conversation, VisitError> {
         let mut units: Vec<_> = self.hello().map(Unit::Line).into_iter().collect();
         units.append(&mut self.units);
-        units.push(Unit::Line("QUIT".into()));
+        let farewell = match self.endpoint {
+            Endpoint::Imap | Endpoint::Imaps => "LOGOUT",
+            _ => "QUIT",
+        };
+        units.push(Unit::Line(farewell.into()));
         let visit = Visit::begin(&self).await?;
         Ok(visit.run(units).await)
     }
@@ -218,17 +249,19 @@ impl MisbehavingClient {
 
     fn hello(&self) -> Option<String> {
         match self.endpoint {
-            Endpoint::Pop3 | Endpoint::Pop3s => None,
+            Endpoint::Pop3 | Endpoint::Pop3s | Endpoint::Imap | Endpoint::Imaps => None,
             Endpoint::Lmtp => Some(format!("LHLO {}", self.name)),
             Endpoint::Smtp | Endpoint::Submission | Endpoint::Smtps => {
                 Some(format!("EHLO {}", self.name))
             }
         }
     }
+}
 
-    fn is_pop3(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Pop3 | Endpoint::Pop3s)
-    }
+/// A text as IMAP has it (RFC 9051 section 4.3).
+fn quoted(text: &str) -> String {
+    let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{text}\"")
 }
 
 /// A client could not do anything.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::net::TcpStream;
 
 use super::{MisbehavingClient, Unit, VisitError};
@@ -12,15 +12,14 @@ use crate::connection::{Connection, Ended, Hits, Words, lines};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Action, Armed, Hit, Meeting, Place, Side};
-use crate::limits::ANSWER;
-use crate::session::{Command, Pop3, Protocol as _, Smtp};
+use crate::session::{Command, Imap, Pop3, Protocol as _, Smtp};
 use crate::trust;
 
 /// A connection, and what its client knows of the server's mind.
 pub(super) struct Visit {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     server_name: String,
-    connection: Connection,
+    pub(super) connection: Connection,
     conversation: Conversation,
     clock: Clock,
     faults: Arc<Armed>,
@@ -33,12 +32,15 @@ pub(super) struct Visit {
     /// Recipients that were accepted.
     accepted: usize,
     /// The last answer.
-    answer: Vec<u8>,
+    pub(super) answer: Vec<u8>,
+    /// How many commands have had a tag.
+    tags: u32,
 }
 
 /// An answer that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owed {
+pub(super) enum Owed {
+    Greeting,
     Line,
     /// One that ends with a dot, unless it refuses (RFC 1939 section 3).
     Listing,
@@ -72,6 +74,7 @@ impl Visit {
             owed_later: Vec::new(),
             accepted: 0,
             answer: Vec::new(),
+            tags: 0,
         })
     }
 
@@ -89,13 +92,14 @@ impl Visit {
         for unit in units {
             match unit {
                 Unit::Line(line) => self.command(&line).await?,
-                Unit::Response(response) if self.expects(&["334", "+ "]) => {
+                Unit::Response(response) if self.expects(&["334", "+"]) => {
                     self.response(&response).await?;
                 }
                 Unit::Message(message) if self.expects(&["354"]) => self.message(&message).await?,
                 Unit::Chunk { octets, is_last } => self.chunk(octets, is_last).await?,
-                Unit::Handshake if self.expects(&["220", "+OK"]) => self.handshake().await?,
-                Unit::Response(_) | Unit::Message(_) | Unit::Handshake => {}
+                Unit::Literal(octets) if self.expects(&["+"]) => self.literal(octets).await?,
+                Unit::Handshake if self.expects(&["220", "+OK", "OK"]) => self.handshake().await?,
+                Unit::Response(_) | Unit::Message(_) | Unit::Literal(_) | Unit::Handshake => {}
             }
         }
         match self.connection.is_deaf {
@@ -107,13 +111,13 @@ impl Visit {
 
     /// What a client does before it is greeted.
     async fn greeting(&mut self) -> Result<(), Ended> {
-        self.owed.push_back(Owed::Line);
+        self.owed.push_back(Owed::Greeting);
         let hits = self.meet(Place::Greeting, b"", &[]);
         self.say(Words::default(), None, hits).await
     }
 
     async fn command(&mut self, line: &str) -> Result<(), Ended> {
-        let octets = [line.as_bytes(), b"\r\n"].concat();
+        let octets = [self.tag(line).as_bytes(), line.as_bytes(), b"\r\n"].concat();
         let command = self.read(&octets);
         let hits = self.meet_command(&command, &octets);
         let owed = self.owed_for(&command, line);
@@ -143,6 +147,17 @@ impl Visit {
         }
     }
 
+    /// What a command begins with.
+    fn tag(&mut self, line: &str) -> String {
+        match self.is_imap() && !line.eq_ignore_ascii_case("DONE") {
+            true => {
+                self.tags += 1;
+                format!("C{} ", self.tags)
+            }
+            false => String::new(),
+        }
+    }
+
     async fn response(&mut self, response: &str) -> Result<(), Ended> {
         let hits = self.meet(Place::Response, response.as_bytes(), &[]);
         let words = Words {
@@ -164,6 +179,15 @@ impl Visit {
             false => b"\r\n.\r\n",
         };
         self.say(Words::new(end), Some(Owed::Message), hits).await
+    }
+
+    /// A message of which the server knows how long it is, and the end of its command.
+    async fn literal(&mut self, octets: Bytes) -> Result<(), Ended> {
+        let hits = self.meet(Place::Body, b"", &self.addresses);
+        self.say(Words::new(octets), None, hits).await?;
+        let hits = self.meet(Place::End, b"", &self.addresses);
+        self.say(Words::new("\r\n"), Some(Owed::Message), hits)
+            .await
     }
 
     async fn chunk(&mut self, octets: Bytes, is_last: bool) -> Result<(), Ended> {
@@ -243,7 +267,7 @@ impl Visit {
                 _ => 1,
             };
             for _ in 0..answers {
-                let answer = self.hear(owed == Owed::Listing).await;
+                let answer = self.hear(owed).await;
                 self.answer = answer?;
             }
             if owed == Owed::Recipient && self.answer.starts_with(b"2") {
@@ -253,64 +277,22 @@ impl Visit {
         Ok(())
     }
 
-    /// One answer.
-    async fn hear(&mut self, is_listing: bool) -> Result<Vec<u8>, Ended> {
-        let mut answer = BytesMut::new();
-        let ended = loop {
-            let line = match self.line().await {
-                Ok(line) => line,
-                Err(ended) => {
-                    answer.unsplit(self.connection.transport.buffer.split());
-                    break Some(ended);
-                }
-            };
-            let is_first = answer.is_empty();
-            answer.unsplit(line.clone());
-            let is_last = match self.endpoint {
-                Endpoint::Pop3 | Endpoint::Pop3s => {
-                    let is_refused = is_first && !line.starts_with(b"+OK");
-                    !is_listing || is_refused || (!is_first && &line[..] == b".\r\n")
-                }
-                _ => line.get(3) != Some(&b'-'),
-            };
-            if is_last {
-                break None;
-            }
-            if answer.len() > ANSWER {
-                break Some(Ended::GaveUp);
-            }
-        };
-        let answer = answer.freeze();
-        self.connection.hear(answer.clone());
-        ended.map_or_else(|| Ok(answer.to_vec()), Err)
-    }
-
-    async fn line(&mut self) -> Result<BytesMut, Ended> {
-        let mut searched = 0;
-        loop {
-            let buffer = &mut self.connection.transport.buffer;
-            if let Some(end) = memchr::memchr(b'\n', &buffer[searched..]) {
-                return Ok(buffer.split_to(searched + end + 1));
-            }
-            if buffer.len() > ANSWER {
-                return Err(Ended::GaveUp);
-            }
-            searched = buffer.len();
-            self.connection.read().await?;
-        }
-    }
-
     /// Whether the server waits for what comes next. A client that has not listened has to hope so.
     fn expects(&self, answers: &[&str]) -> bool {
         let mut answers = answers.iter();
         !self.owed.is_empty()
             || self.connection.is_deaf
-            || answers.any(|start| self.answer.starts_with(start.as_bytes()))
+            || answers.any(|start| self.status().starts_with(start.as_bytes()))
+    }
+
+    pub(super) fn is_imap(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Imap | Endpoint::Imaps)
     }
 
     fn read(&self, line: &[u8]) -> Command {
         match self.endpoint {
             Endpoint::Pop3 | Endpoint::Pop3s => Pop3::command(line),
+            Endpoint::Imap | Endpoint::Imaps => Imap::command(line),
             _ => Smtp::command(line),
         }
     }

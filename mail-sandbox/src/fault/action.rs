@@ -11,7 +11,8 @@ use crate::authority::Certificate;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// This is said instead, of any number of lines. From a server that is the answer: if it
+    /// This is said instead, of any number of lines; in IMAP a line that begins with OK, NO or BAD gets the tag of the
+    /// command. From a server that is the answer: if it
     /// refuses, in the terms of the protocol, the command is not carried out; otherwise it is. In a
     /// body it is said at once, and the connection is closed; in place of a TLS handshake too.
     Reply(String),
@@ -40,12 +41,20 @@ pub enum Action {
     Insert(String),
     /// It comes behind the next.
     Later,
+    /// Of a server, its last line is lost: of IMAP's answers the one with the tag, of POP3's the dot.
+    LoseEnd,
+    /// Of a server, its last line comes first: what should follow an answer's data stands in front of it.
+    EndFirst,
+    /// Of a server, each text in it that is the first of these is the second.
+    Replace(String, String),
     /// A client says the next without waiting for the answer to this.
     Hurry,
     /// A server announces a capability that is not there.
     With(String),
     /// A server does not announce a capability: all of it, or the words that are named behind it.
     Without(String),
+    /// A server announces none of its capabilities but these, which are named by their first words.
+    Only(String),
     /// A server shows another certificate.
     Certificate(Certificate),
 }
@@ -64,7 +73,7 @@ impl Action {
         match self {
             Self::Delay(_) | Self::Drop | Self::Reset | Self::StopReading | Self::Reply(_) => true,
             Self::Certificate(_) => *place == Place::Tls,
-            Self::With(_) | Self::Without(_) => *place == Place::Capabilities,
+            Self::With(_) | Self::Without(_) | Self::Only(_) => *place == Place::Capabilities,
             Self::DiskFull => matches!(place, Place::Body | Place::End | Place::Command(_)),
             Self::Garble => *place != Place::Body,
             Self::Hurry => false,
@@ -73,6 +82,9 @@ impl Action {
             | Self::Truncate
             | Self::BareLf
             | Self::Insert(_)
+            | Self::LoseEnd
+            | Self::EndFirst
+            | Self::Replace(..)
             | Self::Later => within_answer,
         }
     }
@@ -89,8 +101,12 @@ impl Action {
             Self::Slowly(_) | Self::BareLf | Self::Later => says_something && *place != Place::Tls,
             Self::Refuse
             | Self::DiskFull
+            | Self::LoseEnd
+            | Self::EndFirst
+            | Self::Replace(..)
             | Self::With(_)
             | Self::Without(_)
+            | Self::Only(_)
             | Self::Certificate(_) => false,
         }
     }
@@ -112,9 +128,16 @@ impl fmt::Display for Action {
             Self::BareLf => f.write_str("bare-lf"),
             Self::Insert(text) => write!(f, "insert {}", Escaped::text(text)),
             Self::Later => f.write_str("later"),
+            Self::LoseEnd => f.write_str("lose-end"),
+            Self::EndFirst => f.write_str("end-first"),
+            Self::Replace(from, to) => {
+                let (from, to) = (Escaped::left(from), Escaped::text(to));
+                write!(f, "replace {from} => {to}")
+            }
             Self::Hurry => f.write_str("hurry"),
             Self::With(words) => write!(f, "with {}", Escaped::text(words)),
             Self::Without(words) => write!(f, "without {}", Escaped::text(words)),
+            Self::Only(words) => write!(f, "only {}", Escaped::text(words)),
             Self::Certificate(certificate) => write!(f, "certificate {}", certificate.name()),
         }
     }

@@ -14,6 +14,7 @@
 //! end every 3 -> delay 2s; truncate
 //! pop3: capabilities -> without UIDL
 //! tls -> certificate expired
+//! imap: command FETCH -> lose-end
 //! ```
 //!
 //! [`Faults`] reads and prints such files; [`Preset`] has those that hurt in life.
@@ -22,12 +23,12 @@
 //! |---|---|---|
 //! | `greeting` | the first answer of a connection | the same: the client has nothing to say yet |
 //! | `tls` | a TLS handshake | the first message of one |
-//! | `capabilities` | an answer that tells what the server can do: EHLO's, CAPA's | |
+//! | `capabilities` | an answer that tells what the server can do: EHLO's, CAPA's, CAPABILITY's, and of IMAP's others those with the code CAPABILITY | |
 //! | `command VERB` | the answer to a command; `*` is any | the command |
 //! | `mechanism NAME` | the answer to the beginning of an authentication; `*` is any | its command |
 //! | `response` | the answer to what a client says to a challenge | what it says |
-//! | `body` | a message on its way in | the message, or a chunk of it |
-//! | `end` | the answer to the end of a message, in LMTP once for each recipient | the line with the dot |
+//! | `body` | a message on its way in, or any other literal of IMAP | the message, or a chunk of it, or the literal of an APPEND |
+//! | `end` | the answer to the end of a message, in LMTP once for each recipient | the line with the dot, or the end of an APPEND |
 //!
 //! | filter | when it happens |
 //! |---|---|
@@ -51,13 +52,21 @@
 //! | `garble` | it is not what anybody understands |
 //! | `bare-lf` | its line ends are bare LFs |
 //! | `insert TEXT` | something nobody asked for, in front of it |
+//! | `lose-end` | its last line is lost: of IMAP the one with the tag (servers) |
+//! | `end-first` | its last line comes first (servers) |
+//! | `replace TEXT => TEXT` | each of the first text in it is the second (servers) |
 //! | `later` | it comes behind the next |
 //! | `refuse` | a server's own way to say no; `disk-full` says why |
 //! | `with WORDS`, `without WORDS` | a capability, or some words of it, that is not there, or is (servers) |
+//! | `only WORDS` | no capabilities but those that begin with one of these words (servers) |
 //! | `certificate NAME` | `expired`, `other-name`, `unknown-authority` (servers) |
 //! | `hurry` | the next is said without waiting for the answer (clients) |
 //!
 //! `after` is how a fault gets between any two octets: `command EHLO after 5 -> delay 1m`.
+//!
+//! In IMAP, a command is named without its `UID`, the answer to one whose literal is waited for is `+` at first, and the
+//! end of IDLE is the command `DONE`. In `reply`, a line that begins with OK, NO or BAD gets the command's tag, one that begins
+//! with BYE gets a `*`, and others stand as they are: `reply * 23 EXISTS\nOK Done`.
 
 mod action;
 pub use action::Action;
@@ -75,6 +84,8 @@ mod notation;
 
 mod preset;
 pub use preset::{Preset, UnknownPreset};
+
+mod shape;
 
 mod armed;
 pub use armed::Injected;

@@ -7,19 +7,35 @@ use std::time::Duration;
 /// A text of a fault, which may hold line ends and semicolons.
 pub(super) struct Escaped<'a> {
     text: &'a str,
-    /// It ends with the first space.
-    is_word: bool,
+    until: Until,
+}
+
+/// Where a text ends.
+#[derive(PartialEq, Eq)]
+enum Until {
+    /// With the action.
+    Semicolon,
+    /// With the first space, or with the arrow that begins the actions.
+    Space,
+    /// With ` => `.
+    Arrow,
 }
 
 impl<'a> Escaped<'a> {
     pub(super) fn text(text: &'a str) -> Self {
-        let is_word = false;
-        Self { text, is_word }
+        let until = Until::Semicolon;
+        Self { text, until }
     }
 
     pub(super) fn word(text: &'a str) -> Self {
-        let is_word = true;
-        Self { text, is_word }
+        let until = Until::Space;
+        Self { text, until }
+    }
+
+    /// What stands on the left of ` => `.
+    pub(super) fn left(text: &'a str) -> Self {
+        let until = Until::Arrow;
+        Self { text, until }
     }
 }
 
@@ -34,9 +50,9 @@ impl fmt::Display for Escaped<'_> {
                 '\n' => f.write_str("\\n")?,
                 '\r' => f.write_str("\\r")?,
                 // What would be trimmed, or taken for the end of the line.
-                ' ' if !at_an_end && !self.is_word => f.write_str(" ")?,
-                // The arrow begins the actions.
-                c if c.is_control() || c.is_whitespace() || (c == '>' && self.is_word) => {
+                ' ' if !at_an_end && self.until != Until::Space => f.write_str(" ")?,
+                '>' if self.until == Until::Semicolon => f.write_str(">")?,
+                c if c.is_control() || c.is_whitespace() || c == '>' => {
                     write!(f, "\\u{{{:x}}}", u32::from(c))?;
                 }
                 c => write!(f, "{c}")?,

@@ -4,11 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{Action, Fault, Faults, Per, Times};
+use super::{Action, Fault, Faults, Per, Times, shape};
 
 /// A server as there are many, made of [faults](super).
 ///
-/// Servers of IMAP with their habits will be among them when IMAP is served.
+/// Those that are shaped like somebody's IMAP server have its greeting, announce no extension that it has not, and
+/// answer as it does where that is not what the RFCs say. What they announce is what is served: the
+/// extensions that only they have are not among it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Preset {
@@ -26,6 +28,16 @@ pub enum Preset {
     LostAcknowledgements,
     /// TLS is not offered, as behind something on the way that strips it.
     StrippedTls,
+    /// An IMAP server like Exchange: a space behind the answers to STATUS, dispositions without their
+    /// parentheses, COPYUID on a line that has neither tag nor star, `ID NIL` refused.
+    ExchangeImap,
+    /// An IMAP server like Exchange when it is busy: it lets everybody in and then knows nobody.
+    ExchangeNotConnected,
+    /// An IMAP server like Gmail's: a status without a text, a word behind each text.
+    GmailImap,
+    /// An IMAP server like Yandex's: empty parts without a value, and the name of a folder `Абв&где` that is not well
+    /// encoded.
+    YandexImap,
 }
 
 impl Preset {
@@ -60,6 +72,10 @@ impl Preset {
                 Fault::command("STARTTLS").reply("502 5.5.1 Command not implemented"),
                 Fault::command("STLS").reply("-ERR Unknown command"),
             ],
+            Self::ExchangeImap => shape::exchange(),
+            Self::ExchangeNotConnected => shape::not_connected(),
+            Self::GmailImap => shape::gmail(),
+            Self::YandexImap => shape::yandex(),
         };
         faults.into_iter().collect()
     }
@@ -75,6 +91,10 @@ impl fmt::Display for Preset {
             Self::DiskFull => "disk-full",
             Self::LostAcknowledgements => "lost-acknowledgements",
             Self::StrippedTls => "stripped-tls",
+            Self::ExchangeImap => "exchange-imap",
+            Self::ExchangeNotConnected => "exchange-not-connected",
+            Self::GmailImap => "gmail-imap",
+            Self::YandexImap => "yandex-imap",
         })
     }
 }
@@ -94,6 +114,10 @@ impl FromStr for Preset {
             Self::DiskFull,
             Self::LostAcknowledgements,
             Self::StrippedTls,
+            Self::ExchangeImap,
+            Self::ExchangeNotConnected,
+            Self::GmailImap,
+            Self::YandexImap,
         ];
         let mut all = all.into_iter();
         all.find(|preset| preset.to_string() == name)
@@ -104,7 +128,7 @@ impl FromStr for Preset {
 /// The name is not that of a preset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not greylisting, messages-per-connection, rate-limit, tarpit, disk-full, lost-acknowledgements or stripped-tls"
+    "not greylisting, messages-per-connection, rate-limit, tarpit, disk-full, lost-acknowledgements, stripped-tls, exchange-imap, exchange-not-connected, gmail-imap or yandex-imap"
 )]
 pub struct UnknownPreset;
 
@@ -122,6 +146,10 @@ mod tests {
             "disk-full",
             "lost-acknowledgements",
             "stripped-tls",
+            "exchange-imap",
+            "exchange-not-connected",
+            "gmail-imap",
+            "yandex-imap",
         ] {
             let preset: Preset = name.parse().expect(name);
             let faults = preset.faults();

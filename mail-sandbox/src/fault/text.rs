@@ -305,8 +305,19 @@ fn parse_action(text: &str) -> Result<Action, String> {
         "insert" => return Ok(Action::Insert(words()?)),
         "with" => return Ok(Action::With(words()?)),
         "without" => return Ok(Action::Without(words()?)),
+        "only" => return Ok(Action::Only(words()?)),
         "delay" => return Ok(Action::Delay(time()?)),
         "slowly" => return Ok(Action::Slowly(time()?)),
+        "replace" => {
+            let (from, to) = rest
+                .split_once("=>")
+                .ok_or("replace needs => between the texts")?;
+            let (from, to) = (unescape(from.trim())?, unescape(to.trim())?);
+            return match from.is_empty() {
+                true => Err("replace what?".into()),
+                false => Ok(Action::Replace(from, to)),
+            };
+        }
         "certificate" => {
             let mut all = Certificate::ALL.into_iter();
             let found = all.find(|certificate| certificate.name() == rest);
@@ -323,6 +334,8 @@ fn parse_action(text: &str) -> Result<Action, String> {
         "bare-lf" => Action::BareLf,
         "later" => Action::Later,
         "hurry" => Action::Hurry,
+        "lose-end" => Action::LoseEnd,
+        "end-first" => Action::EndFirst,
         "" => return Err("an action is missing".into()),
         other => return Err(format!("no such action: {other}")),
     };
@@ -352,6 +365,7 @@ mod tests {
             "response chance 0.25 seed 7 -> garble",
             "body after 1000 -> reset",
             "capabilities -> without AUTH PLAIN; with X-UNHEARD",
+            "capabilities per connection -> only SIZE 8BITMIME",
             "tls -> certificate other-name",
             "command MAIL over 10 in 1m per connection -> reply 421 4.7.0 Slow\\; down\\nplease",
             "command RCPT for-the-first 5m per address -> refuse",
@@ -360,6 +374,10 @@ mod tests {
             "end -> bare-lf",
             "body after 7 -> garble",
             "greeting -> hurry",
+            "imaps: command FETCH -> lose-end",
+            "command FETCH nth 2 -> end-first",
+            "command STATUS -> replace )\\r\\n => ) \\r\\n; replace a \\u{3e} b => c => d",
+            "command LIST -> replace \\u{20}x => ",
         ] {
             let fault: Fault = line.parse().expect(line);
             assert_eq!(fault.to_string(), line);
@@ -373,8 +391,8 @@ mod tests {
             ("-> drop", "a place is missing"),
             ("nowhere -> drop", "no such place: nowhere"),
             (
-                "imap: greeting -> drop",
-                "imap: not smtp, submission, smtps, lmtp, pop3 or pop3s",
+                "jmap: greeting -> drop",
+                "jmap: not smtp, submission, smtps, lmtp, pop3, pop3s, imap or imaps",
             ),
             ("command -> drop", "the command is missing"),
             ("greeting twice -> drop", "no such filter: twice"),
@@ -401,6 +419,11 @@ mod tests {
                 "not a time such as 500ms, 5s, 5m or 1h: 5",
             ),
             ("greeting -> delay 99999999h", "longer than a year"),
+            (
+                "greeting -> replace x",
+                "replace needs => between the texts",
+            ),
+            ("greeting -> replace => x", "replace what?"),
             (
                 "greeting -> certificate expired",
                 "certificate expired means nothing at greeting of a server",
@@ -447,6 +470,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn replacements_survive(
+            from in "[ ;=>\\\\\r\na-]{1,8}",
+            to in "[ ;=>\\\\\r\na-]{0,8}",
+        ) {
+            let fault = Fault::command("NOOP").act(Action::Replace(from, to));
+            let same: Fault = fault.to_string().parse().expect("what was printed");
+            prop_assert_eq!(same, fault);
+        }
+
         #[test]
         fn texts_survive(text in "\\PC{1,20}|[ ;\\\\\r\n\t\u{85}a]{1,10}") {
             let fault = Fault::command("NOOP").act(Action::Insert(text));

@@ -9,6 +9,10 @@ use record::record;
 
 mod units;
 
+mod likeness;
+
+mod tags;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

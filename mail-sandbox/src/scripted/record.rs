@@ -91,7 +91,7 @@ impl Recorder {
                     );
                     self.connection.hear(shown);
                 }
-                Unit::Piece(piece) => self.connection.hear(piece),
+                Unit::Rest(octets) | Unit::Piece(octets) => self.connection.hear(octets),
             }
         }
         Ok(())
@@ -104,7 +104,7 @@ impl Recorder {
         if !self.answer.ends_with(b"\n") {
             return Ok(());
         }
-        let has_agreed = self.answer.starts_with(b"220") || self.answer.starts_with(b"+OK");
+        let has_agreed = self.units.agrees(&self.answer);
         self.remember();
         match std::mem::take(&mut self.starts_tls) && has_agreed {
             true => self.secure().await,

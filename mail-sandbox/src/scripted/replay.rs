@@ -5,12 +5,14 @@ use std::sync::Arc;
 use mailwire::testing::transcript::{Dialogue, Role, Turn};
 use tokio::net::TcpStream;
 
+use super::likeness::is_like;
+use super::tags::Tags;
 use super::units::{Unit, Units};
 use crate::authority::Certificate;
 use crate::connection::{Connection, Ended, Words};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
-use crate::fault::{Action, Place, Side};
+use crate::fault::{Action, Side};
 use crate::sandbox::Shared;
 
 /// Plays a transcript to its end, or until the client says something that is not in it.
@@ -26,6 +28,7 @@ pub(crate) async fn replay(
         connection: Connection::new(Side::Server, stream, conversation, shared.clock.clone()),
         said: Units::new(endpoint),
         written: Units::new(endpoint),
+        tags: Tags::default(),
     };
     let ended = player.play(dialogue).await.err().unwrap_or(Ended::Ours);
     player.connection.end(ended).await;
@@ -38,6 +41,7 @@ struct Player {
     said: Units,
     /// What it should say.
     written: Units,
+    tags: Tags,
 }
 
 impl Player {
@@ -55,7 +59,7 @@ impl Player {
                     self.said.hear_server(words);
                     self.written.clear();
                     self.written.hear_server(words);
-                    let words = Words::new(words.clone());
+                    let words = Words::new(self.tags.translate(words));
                     self.connection.utter(words, Default::default()).await?;
                 }
                 Turn::Said(Role::Client, octets) => {
@@ -77,24 +81,29 @@ impl Player {
         }
     }
 
-    /// Hears what is written, but only how each command begins: names, dates and messages are the
-    /// client's own affair.
+    /// Hears what is written, or what is [like](is_like) it. Messages are the client's own affair.
     async fn listen(&mut self) -> Result<(), Ended> {
-        while let Some(unit) = self.written.next() {
-            let Unit::Line { command, .. } = unit else {
+        while let Some(written) = self.written.next() {
+            if let Unit::Piece(_) = written {
                 continue;
-            };
-            let place = loop {
-                if let Unit::Line { command, .. } = self.next().await? {
-                    break command.place;
+            }
+            let said = loop {
+                match self.next().await? {
+                    Unit::Piece(_) => {}
+                    said => break said,
                 }
             };
-            if place != command.place {
-                let (said, written) = (name(&place), name(&command.place));
+            if !is_like(&written, &said) {
+                let (said, written) = (text(&said), text(&written));
                 self.connection.note(format!(
                     "the client says {said} where the transcript has {written}"
                 ));
                 return Err(Ended::Astray);
+            }
+            if let (Unit::Line { command, .. }, Unit::Line { command: said, .. }) =
+                (&written, &said)
+            {
+                self.tags.learn(&command.tag, &said.tag);
             }
         }
         // Where the message breaks off in the transcript, so does the wait for it.
@@ -107,10 +116,8 @@ impl Player {
     async fn next(&mut self) -> Result<Unit, Ended> {
         loop {
             if let Some(unit) = self.said.next() {
-                match &unit {
-                    Unit::Line { shown, .. } => self.connection.hear(shown.clone()),
-                    Unit::Piece(piece) => self.connection.hear(piece.clone()),
-                }
+                let (Unit::Line { shown, .. } | Unit::Rest(shown) | Unit::Piece(shown)) = &unit;
+                self.connection.hear(shown.clone());
                 return Ok(unit);
             }
             self.connection.read().await?;
@@ -120,9 +127,7 @@ impl Player {
     }
 }
 
-fn name(place: &Place) -> &str {
-    match place {
-        Place::Command(verb) => verb,
-        _ => "a response",
-    }
+fn text(unit: &Unit) -> String {
+    let (Unit::Line { shown, .. } | Unit::Rest(shown) | Unit::Piece(shown)) = unit;
+    String::from_utf8_lossy(shown).trim_end().to_owned()
 }

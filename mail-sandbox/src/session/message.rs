@@ -16,12 +16,14 @@ pub(super) struct Arriving {
     octets: u64,
     /// How much of it is in the conversation.
     shown: usize,
+    /// What it is is not to be in the conversation.
+    is_secret: bool,
 }
 
 impl<P: Protocol> Session<P> {
     /// A message that ends with a dot on a line of its own (RFC 5321 section 4.1.1.4).
     pub(super) async fn message(&mut self) -> Result<(), Ended> {
-        self.begin();
+        self.begin(false);
         let mut end = EndOfMessage::new();
         loop {
             let room = self.room().await?;
@@ -39,7 +41,7 @@ impl<P: Protocol> Session<P> {
                 }
                 return self.end(&[&piece], Hits::default(), None).await;
             }
-            self.feed(&piece);
+            self.feed(&piece).await;
             if self.is_over {
                 // The machine has had enough of it.
                 return self.answer(Hits::default(), None).await;
@@ -56,7 +58,7 @@ impl<P: Protocol> Session<P> {
         verdict: Option<String>,
     ) -> Result<(), Ended> {
         if self.arriving.is_none() {
-            self.begin();
+            self.begin(false);
         }
         let mut line = Some(line);
         let mut left = chunk.octets;
@@ -74,9 +76,9 @@ impl<P: Protocol> Session<P> {
                 break piece;
             }
             if let Some(line) = line.take() {
-                self.feed(line);
+                self.feed(line).await;
             }
-            self.feed(&piece);
+            self.feed(&piece).await;
             if self.is_over {
                 return self.answer(Hits::default(), None).await;
             }
@@ -86,7 +88,7 @@ impl<P: Protocol> Session<P> {
             return self.end(&rest, hits, verdict).await;
         }
         for piece in rest {
-            self.feed(piece);
+            self.feed(piece).await;
         }
         self.answer(hits, verdict.as_deref()).await
     }
@@ -130,7 +132,7 @@ impl<P: Protocol> Session<P> {
         });
         self.protocol.refuse_message(refused.collect());
         for piece in last {
-            self.feed(piece);
+            self.feed(piece).await;
         }
         let mut texts = verdicts.iter().flatten();
         self.is_over |= texts.any(|text| P::closes(text));
@@ -161,22 +163,24 @@ impl<P: Protocol> Session<P> {
             return self.connection.act(&action).await;
         };
         // Nobody answers in the middle of a message and then goes on.
-        let words = Words::new(lines(&text));
+        let words = Words::new(P::phrase(&text, &self.tag));
         self.connection.utter(words, Hits::default()).await?;
         Err(Ended::Dropped)
     }
 
-    fn begin(&mut self) {
+    /// A message begins, or other octets that were counted.
+    pub(super) fn begin(&mut self, is_secret: bool) {
         let hits = self.meet(Place::Body, b"", self.protocol.addresses());
         self.arriving = Some(Arriving {
             hits,
             octets: 0,
             shown: 0,
+            is_secret,
         });
     }
 
     /// Does what is due at this octet, and says how many may come before the next that is.
-    async fn room(&mut self) -> Result<usize, Ended> {
+    pub(super) async fn room(&mut self) -> Result<usize, Ended> {
         loop {
             let Some(arriving) = &mut self.arriving else {
                 return Ok(usize::MAX);
@@ -196,12 +200,16 @@ impl<P: Protocol> Session<P> {
     }
 
     /// Takes octets of the message that have come.
-    fn take(&mut self, count: usize) -> Bytes {
+    pub(super) fn take(&mut self, count: usize) -> Bytes {
         let piece = self.connection.transport.buffer.split_to(count).freeze();
         let Some(arriving) = &mut self.arriving else {
             return piece;
         };
         arriving.octets += piece.len() as u64;
+        if arriving.is_secret {
+            self.connection.hear(vec![b'*'; piece.len()]);
+            return piece;
+        }
         let shown = piece.len().min(BODY_SHOWN - arriving.shown);
         arriving.shown += shown;
         let hidden = arriving.octets - arriving.shown as u64;

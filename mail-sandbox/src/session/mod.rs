@@ -14,8 +14,15 @@ pub(crate) use smtp::Smtp;
 mod pop3;
 pub(crate) use pop3::Pop3;
 
+mod imap;
+pub(crate) use imap::Imap;
+
+pub(crate) mod imap_lines;
+
 mod message;
 pub(crate) use message::EndOfMessage;
+
+mod literals;
 
 mod handshake;
 
@@ -27,7 +34,7 @@ use tokio::net::TcpStream;
 
 use self::message::Arriving;
 use self::protocol::Capability;
-use crate::connection::{Connection, Ended, Hits, Words, lines};
+use crate::connection::{Connection, Ended, Hits, Words};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::{Action, Meeting, Place, Side};
@@ -54,6 +61,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, endpoint: Endpoint, stream: TcpSt
             let session = Session::new(shared, endpoint, protocol, stream, number, conversation);
             session.run().await;
         }
+        Endpoint::Imap | Endpoint::Imaps => {
+            let protocol = Imap::new(Arc::clone(&shared), endpoint, conversation.clone());
+            let session = Session::new(shared, endpoint, protocol, stream, number, conversation);
+            session.run().await;
+        }
         Endpoint::Smtp | Endpoint::Submission | Endpoint::Smtps | Endpoint::Lmtp => {
             let protocol = Smtp::new(Arc::clone(&shared), endpoint, conversation.clone());
             let session = Session::new(shared, endpoint, protocol, stream, number, conversation);
@@ -69,6 +81,8 @@ struct Session<P: Protocol> {
     connection: Connection,
     /// Its place among the connections of the sandbox.
     number: u64,
+    /// What answers to the last command begin with.
+    tag: String,
     /// What the machine said and nobody has heard yet.
     output: Vec<u8>,
     /// Nothing more will be said.
@@ -101,6 +115,7 @@ impl<P: Protocol> Session<P> {
             protocol,
             connection: Connection::new(Side::Server, stream, conversation, clock),
             number,
+            tag: String::new(),
             output: Vec::new(),
             is_over: false,
             arriving: None,
@@ -131,13 +146,16 @@ impl<P: Protocol> Session<P> {
     }
 
     async fn greet(&mut self) -> Result<(), Ended> {
-        let hits = self.meet(Place::Greeting, b"", self.protocol.addresses());
+        let mut hits = self.meet(Place::Greeting, b"", self.protocol.addresses());
         let verdict = hits.verdict();
         if let Some(text) = verdict.as_deref().filter(|text| P::refuses(text)) {
             // The machine knows what may follow that.
             self.protocol.refuse_greeting(text);
         }
-        self.settle();
+        self.settle().await;
+        if verdict.is_none() {
+            self.meet_announcement(&mut hits);
+        }
         self.answer(hits, verdict.as_deref()).await
     }
 
@@ -150,8 +168,11 @@ impl<P: Protocol> Session<P> {
             Expects::Response => Command::response(),
             _ => P::command(&line),
         };
+        if !command.tag.is_empty() {
+            self.tag.clone_from(&command.tag);
+        }
         self.connection.hear(command.redacted(&line));
-        let hits = self.meet_command(&command, &line);
+        let mut hits = self.meet_command(&command, &line);
         let verdict = hits.verdict();
         let refusal = verdict.as_deref().filter(|text| P::refuses(text));
         if let Some(text) = refusal {
@@ -163,32 +184,48 @@ impl<P: Protocol> Session<P> {
             return Ok(Expects::Command);
         }
         self.arriving = None;
-        let mut wants = self.feed(&line);
+        let mut wants = self.feed(&line).await;
         let next = P::expects(&command, &self.output);
         if wants == Wants::Tls && !self.connection.transport.buffer.is_empty() {
             // What stands behind the command is the machine's to object to.
             let behind = self.connection.transport.buffer.split().freeze();
-            wants = self.feed(&behind);
+            wants = self.feed(&behind).await;
+        }
+        if let Some(literal) = command.literal.filter(|_| !self.is_over) {
+            if !literal.is_asked_for {
+                self.literals(&command, literal, hits, verdict).await?;
+                return Ok(Expects::Command);
+            }
+            if imap_lines::proceeds(&self.output) {
+                self.answer(hits, verdict.as_deref()).await?;
+                let (hits, verdict) = (Hits::default(), None);
+                self.literals(&command, literal, hits, verdict).await?;
+                return Ok(Expects::Command);
+            }
+        }
+        if !command.announces && verdict.is_none() {
+            self.meet_announcement(&mut hits);
         }
         self.answer(hits, verdict.as_deref()).await?;
         if wants == Wants::Tls {
             self.handshake().await?;
-            self.settle();
+            self.settle().await;
         }
         Ok(next)
     }
 
     /// Answers in place of the machine, which does not get to see the command.
     async fn withhold(&mut self, command: &Command, text: &str, hits: Hits) -> Result<(), Ended> {
-        if command.place == Place::Response {
-            // It waits for the response.
-            self.feed(b"*\r\n");
-        }
+        // It waits for this.
+        self.feed(command.instead).await;
         if let Some(chunk) = command.chunk {
             // It is on its way already.
             self.skip(chunk.octets).await?;
         }
-        self.output = lines(text);
+        if let Some(literal) = command.literal {
+            self.skip_literals(literal).await?;
+        }
+        self.output = P::phrase(text, &self.tag);
         self.is_over |= P::closes(text);
         self.answer(hits, None).await
     }
@@ -197,12 +234,13 @@ impl<P: Protocol> Session<P> {
     async fn answer(&mut self, hits: Hits, verdict: Option<&str>) -> Result<(), Ended> {
         let mut answer = std::mem::take(&mut self.output);
         if let Some(text) = verdict.filter(|_| !answer.is_empty()) {
-            answer = lines(text);
+            answer = P::phrase(text, &self.tag);
         }
         for hit in &hits.0 {
             match &hit.action {
                 Action::With(words) => P::announce(&mut answer, Capability::With(words)),
                 Action::Without(words) => P::announce(&mut answer, Capability::Without(words)),
+                Action::Only(words) => P::announce(&mut answer, Capability::Only(words)),
                 _ => {}
             }
         }
@@ -256,6 +294,15 @@ impl<P: Protocol> Session<P> {
         hits
     }
 
+    /// An answer that announces something without being asked for it is a place too.
+    fn meet_announcement(&self, hits: &mut Hits) {
+        if P::announces(&self.output) {
+            let met = self.meet(Place::Capabilities, b"", self.protocol.addresses());
+            hits.0.extend(met.0);
+            hits.0.sort_by_key(|hit| hit.after);
+        }
+    }
+
     /// A line with its end. `None` if there was one that is too long: it has been dealt with.
     async fn read_line(&mut self) -> Result<Option<Bytes>, Ended> {
         let mut searched = 0;
@@ -267,7 +314,7 @@ impl<P: Protocol> Session<P> {
             if buffer.len() >= LINE {
                 // The machine knows what to say to that.
                 let piece = buffer.split().freeze();
-                self.feed(&piece);
+                self.feed(&piece).await;
                 self.answer(Hits::default(), None).await?;
                 return match self.is_over {
                     true => Err(Ended::Ours),
@@ -279,44 +326,57 @@ impl<P: Protocol> Session<P> {
         }
     }
 
-    /// Waits for more octets, as long as the machine does.
+    /// Waits for more octets, as long as the machine does, and tells the client meanwhile what it wants to hear.
     async fn read_more(&mut self) -> Result<(), Ended> {
-        let Some(deadline) = self.protocol.machine().deadline() else {
-            return self.connection.transport.read().await;
-        };
-        let timeout = self.connection.reach(deadline);
-        tokio::select! {
-            read = self.connection.transport.read() => read,
-            () = timeout => {
-                self.settle();
-                self.answer(Hits::default(), None).await?;
-                match self.is_over {
-                    true => Err(Ended::Ours),
-                    false => Ok(()),
+        loop {
+            let deadline = self.protocol.machine().deadline();
+            let timeout = deadline.map(|deadline| self.connection.reach(deadline));
+            let timeout = async {
+                match timeout {
+                    Some(timeout) => timeout.await,
+                    None => std::future::pending().await,
                 }
+            };
+            let has_news = tokio::select! {
+                read = self.connection.transport.read() => return read,
+                () = timeout => false,
+                () = self.protocol.news() => true,
+            };
+            if has_news {
+                self.protocol.hear().await;
+            }
+            self.settle().await;
+            if !self.output.is_empty() {
+                self.answer(Hits::default(), None).await?;
+            }
+            if self.is_over {
+                return Err(Ended::Ours);
+            }
+            if !has_news {
+                return Ok(());
             }
         }
     }
 
     /// Gives octets to the machine, and answers what it asks.
-    fn feed(&mut self, mut bytes: &[u8]) -> Wants {
+    async fn feed(&mut self, mut bytes: &[u8]) -> Wants {
         let mut wants = Wants::Input;
         while !bytes.is_empty() && !self.is_over {
             let taken = self.protocol.machine().input().extend(bytes);
             bytes = &bytes[taken..];
-            wants = self.settle();
+            wants = self.settle().await;
         }
         wants
     }
 
     /// Lets the machine say all that it has to say.
-    fn settle(&mut self) -> Wants {
+    async fn settle(&mut self) -> Wants {
         let wants = loop {
             let now = self.connection.machine_time();
             match self.protocol.machine().step(now) {
-                Ok(Step::Event(event)) => self.protocol.answer(event),
+                Ok(Step::Event(event)) => self.protocol.answer(event).await,
                 Ok(Step::NeedFlush) => self.drain(),
-                Ok(Step::Paused) if self.protocol.go_on() => {}
+                Ok(Step::Paused) if self.protocol.go_on().await => {}
                 Ok(Step::NeedInput) => break Wants::Input,
                 Ok(Step::StartTls) => break Wants::Tls,
                 Ok(Step::Close | Step::Paused) | Err(_) => break Wants::Close,

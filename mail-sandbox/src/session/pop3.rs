@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use mail_server::store::Inbox;
 use mailwire::{Machine as _, TlsInfo};
 use pop3_proto::server::{Config, Event, Server};
-use pop3_proto::{Maildrop, Refusal, ResponseCode};
+use pop3_proto::{Refusal, ResponseCode};
 use sasl::server::Failure;
 
-use super::protocol::{Capability, Command, Expects, Protocol, words};
+use super::protocol::{Capability, Command, Expects, Protocol, is_among, words};
 use super::smtp::withdraw;
 use crate::accounts::{Login, Turn};
 use crate::fault::Place;
 use crate::sandbox::Shared;
-use crate::store::Mailbox;
 
 /// One connection's side of POP3.
 pub(crate) struct Pop3 {
@@ -23,7 +23,7 @@ pub(crate) struct Pop3 {
     login: Login,
     tls: bool,
     user: Option<String>,
-    mailbox: Option<Mailbox>,
+    inbox: Option<Box<dyn Inbox>>,
     /// What is left of the message that is being sent.
     sending: Option<Bytes>,
 }
@@ -44,38 +44,33 @@ impl Pop3 {
             login,
             tls: false,
             user: None,
-            mailbox: None,
+            inbox: None,
             sending: None,
         };
         new.machine.offer_mechanisms(new.login.names());
         new
     }
 
-    fn take_turn(&mut self, turn: Turn) {
+    async fn take_turn(&mut self, turn: Turn) {
         match turn {
             Turn::Challenge(challenge) => {
                 let told = self.machine.challenge(&challenge);
                 told.expect("an authentication waits for this");
             }
-            Turn::Done(outcome) => self.logged_in(outcome),
+            Turn::Done(outcome) => self.logged_in(outcome).await,
         }
     }
 
-    fn logged_in(&mut self, outcome: Result<String, Failure>) {
+    async fn logged_in(&mut self, outcome: Result<String, Failure>) {
         let told = match outcome {
-            Ok(user) => match self.shared.store.open(&user) {
-                Some(mailbox) => {
-                    let mut maildrop = Maildrop::new();
-                    for message in mailbox.messages() {
-                        let size = message.raw().len() as u64;
-                        let pushed = maildrop.push(size, &message.id().to_string());
-                        pushed.expect("digits are a unique id");
-                    }
+            Ok(user) => match self.shared.store.mailbox(&user).inbox().await {
+                Ok(mut inbox) => {
+                    let maildrop = inbox.maildrop();
                     self.user = Some(user);
-                    self.mailbox = Some(mailbox);
+                    self.inbox = Some(inbox);
                     self.machine.open(maildrop)
                 }
-                None => self.machine.err(refusal(
+                Err(_) => self.machine.err(refusal(
                     ResponseCode::InUse,
                     "Another session has this mailbox",
                 )),
@@ -91,13 +86,14 @@ impl Pop3 {
         told.expect("a login waits for this");
     }
 
-    fn retrieve(&mut self, number: u32) {
-        let mailbox = self.mailbox.as_ref();
-        let index = (number as usize).checked_sub(1);
-        let message = index.and_then(|index| mailbox?.messages().get(index));
+    async fn retrieve(&mut self, number: u32) {
+        let message = match &mut self.inbox {
+            Some(inbox) => inbox.read(number, 0).await.ok(),
+            None => None,
+        };
         let told = match message {
             Some(message) => {
-                self.sending = Some(message.raw().clone());
+                self.sending = Some(message);
                 self.machine.ok()
             }
             None => self.machine.err(refusal(None, "No such message")),
@@ -113,28 +109,29 @@ impl Protocol for Pop3 {
         &mut self.machine
     }
 
-    fn answer(&mut self, event: Event) {
+    async fn answer(&mut self, event: Event) {
         let accounts = &self.shared.accounts;
         match event {
             Event::Login(given) => {
                 let name = given.name.as_str().as_bytes();
                 let outcome = self.login.password(accounts, name, given.password.expose());
-                self.logged_in(outcome);
+                self.logged_in(outcome).await;
             }
             Event::Auth(auth) => {
                 let initial = auth.initial.as_ref().map(|initial| initial.expose());
                 let turn = self.login.start(accounts, auth.mechanism.as_str(), initial);
-                self.take_turn(turn);
+                self.take_turn(turn).await;
             }
             Event::AuthData(response) => {
                 let turn = self.login.respond(accounts, response.expose());
-                self.take_turn(turn);
+                self.take_turn(turn).await;
             }
             Event::AuthCancelled => self.login.cancel(),
-            Event::Retrieve(retrieve) => self.retrieve(retrieve.number),
+            Event::Retrieve(retrieve) => self.retrieve(retrieve.number).await,
             Event::Update(update) => {
-                if let Some(mailbox) = self.mailbox.take() {
-                    mailbox.delete(&update.deleted);
+                if let Some(inbox) = self.inbox.take() {
+                    let updated = inbox.update(&update.deleted, &update.retrieved).await;
+                    updated.expect("memory takes every change");
                 }
                 self.machine.ok().expect("the event waits for its answer");
             }
@@ -143,7 +140,7 @@ impl Protocol for Pop3 {
         }
     }
 
-    fn go_on(&mut self) -> bool {
+    async fn go_on(&mut self) -> bool {
         let Some(rest) = &mut self.sending else {
             return false;
         };
@@ -246,6 +243,13 @@ impl Protocol for Pop3 {
                 lines.retain_mut(|line| {
                     index += 1;
                     index == 1 || withdraw(line, words)
+                });
+            }
+            Capability::Only(words) => {
+                let mut index = 0;
+                lines.retain(|line| {
+                    index += 1;
+                    index == 1 || line == "." || is_among(line, words)
                 });
             }
         }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use mailwire::{Machine, TlsInfo};
 
+use crate::connection::lines;
 use crate::fault::Place;
 
 /// One connection's side of a protocol: its machine, the application behind it, and the forms of
@@ -12,11 +13,24 @@ pub(crate) trait Protocol: Send {
 
     fn machine(&mut self) -> &mut Self::Machine;
 
-    /// Answers an event of the machine. Everything is in memory, so nothing is awaited.
-    fn answer(&mut self, event: <Self::Machine as Machine>::Event);
+    /// Answers an event of the machine.
+    fn answer(
+        &mut self,
+        event: <Self::Machine as Machine>::Event,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Goes on with what the machine waits for. Whether there was anything.
-    fn go_on(&mut self) -> bool;
+    fn go_on(&mut self) -> impl Future<Output = bool> + Send;
+
+    /// Waits until there is something to tell the client that it has not asked for. Cancel-safe.
+    fn news(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
+    /// Tells the machine what has happened.
+    fn hear(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// A handshake is done.
     fn tls_started(&mut self, tls: TlsInfo);
@@ -33,11 +47,21 @@ pub(crate) trait Protocol: Send {
     /// The message is not to be taken where this says so, in the order of the answers due.
     fn refuse_message(&mut self, refused: Vec<bool>);
 
+    /// Whether an answer tells what the server can do, besides those to commands that ask for it.
+    fn announces(_said: &[u8]) -> bool {
+        false
+    }
+
     /// What the client sends next, given what the machine said to its command.
     fn expects(command: &Command, said: &[u8]) -> Expects;
 
     /// Reads a command, as far as faults need to know.
     fn command(line: &[u8]) -> Command;
+
+    /// An answer in a fault's words, to the command with this tag.
+    fn phrase(text: &str, _tag: &str) -> Vec<u8> {
+        lines(text)
+    }
 
     /// Whether an answer is a refusal.
     fn refuses(answer: &str) -> bool;
@@ -60,6 +84,7 @@ pub(crate) trait Protocol: Send {
 pub(crate) enum Capability<'a> {
     With(&'a str),
     Without(&'a str),
+    Only(&'a str),
 }
 
 /// A command, as far as faults need to know.
@@ -72,6 +97,12 @@ pub(crate) struct Command {
     pub(crate) announces: bool,
     /// So many octets of a message follow it.
     pub(crate) chunk: Option<Chunk>,
+    /// It goes on with octets, and then with another line.
+    pub(crate) literal: Option<Literal>,
+    /// What its answers begin with; nothing if the protocol has no such thing.
+    pub(crate) tag: String,
+    /// What the machine has to hear if the command is withheld from it.
+    pub(crate) instead: &'static [u8],
     /// Whom it names.
     pub(crate) address: Option<String>,
     /// So many octets of the line may be shown. Behind them there is a secret.
@@ -83,6 +114,14 @@ pub(crate) struct Command {
 pub(crate) struct Chunk {
     pub(crate) octets: u64,
     pub(crate) is_last: bool,
+}
+
+/// Octets of a command, counted beforehand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Literal {
+    pub(crate) octets: u64,
+    /// Whether the client waits until it may send them.
+    pub(crate) is_asked_for: bool,
 }
 
 /// What a client sends next.
@@ -103,6 +142,9 @@ impl Command {
             mechanism: None,
             announces: false,
             chunk: None,
+            literal: None,
+            tag: String::new(),
+            instead: b"",
             address: None,
             shown: None,
         }
@@ -112,6 +154,7 @@ impl Command {
     pub(crate) fn response() -> Self {
         Self {
             place: Place::Response,
+            instead: b"*\r\n",
             shown: Some(0),
             ..Self::new(b"")
         }
@@ -130,6 +173,13 @@ impl Command {
             _ => Bytes::copy_from_slice(line),
         }
     }
+}
+
+/// Whether an announcement's keyword is among these words.
+pub(crate) fn is_among(line: &str, words: &str) -> bool {
+    let keyword = line.split([' ', '=']).next().unwrap_or_default();
+    let mut words = words.split_whitespace();
+    words.any(|word| word.eq_ignore_ascii_case(keyword))
 }
 
 /// The words of a line, without its end.

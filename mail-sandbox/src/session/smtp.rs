@@ -9,7 +9,7 @@ use smtp_proto::command::{Auth, Mail, Rcpt};
 use smtp_proto::server::{Config, Event, Protocol as Dialect, Server};
 use smtp_proto::{Extension, ForwardPath, Reply, ReversePath};
 
-use super::protocol::{Capability, Chunk, Command, Expects, Protocol, take_words, words};
+use super::protocol::{Capability, Chunk, Command, Expects, Protocol, is_among, take_words, words};
 use crate::accounts::{Login, Turn};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
@@ -121,6 +121,7 @@ impl Smtp {
                 envelope,
                 hello: self.hello.clone(),
                 user: self.user.clone(),
+                folder: None,
                 tls: self.tls.clone(),
                 raw: Bytes::from(std::mem::take(&mut self.body)),
                 conversation: self.conversation.clone(),
@@ -146,7 +147,7 @@ impl Protocol for Smtp {
         &mut self.machine
     }
 
-    fn answer(&mut self, event: Event) {
+    async fn answer(&mut self, event: Event) {
         let told = match event {
             Event::Hello(hello) => {
                 self.hello = Some(hello.name.as_str().to_owned());
@@ -182,7 +183,7 @@ impl Protocol for Smtp {
         told.expect("the event waits for its answer");
     }
 
-    fn go_on(&mut self) -> bool {
+    async fn go_on(&mut self) -> bool {
         false
     }
 
@@ -303,6 +304,13 @@ impl Protocol for Smtp {
                 lines.retain_mut(|line| {
                     index += 1;
                     index == 1 || withdraw(line, words)
+                });
+            }
+            Capability::Only(words) => {
+                let mut index = 0;
+                lines.retain(|line| {
+                    index += 1;
+                    index == 1 || is_among(line, words)
                 });
             }
         }

@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod imap;
+
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use lettre::message::Mailbox;
@@ -46,7 +48,11 @@ pub(crate) struct Typist(BufReader<TcpStream>);
 
 impl Typist {
     pub(crate) fn connect(sandbox: &Sandbox, endpoint: Endpoint) -> Self {
-        let stream = TcpStream::connect(sandbox.address(endpoint)).expect("a connection");
+        Self::connect_to(sandbox.address(endpoint))
+    }
+
+    pub(crate) fn connect_to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(SOON)).expect("a time-out");
         Self(BufReader::new(stream))
     }

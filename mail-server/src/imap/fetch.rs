@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use imap_proto::command::FetchAttribute;
-use imap_proto::response::{FetchItem, FetchedBinary, FetchedSection};
+use imap_proto::response::Envelope;
 use imap_proto::server::{Fetch, Server};
-use imap_proto::{Content, ModSeqOrZero, Section, SectionText};
+use imap_proto::{ModSeqOrZero, Section};
 use mailwire::Machine;
 use tokio::task::spawn_blocking;
+use tracing::warn;
 
 use super::connection::check;
-use super::mime::{Parsed, cut};
+use super::describe::{Described, Known, describe};
+use super::large;
+use super::mime::Parsed;
 use super::selected::Selected;
-use crate::limits::{FETCHED_MESSAGES, FETCHED_OCTETS, PREVIEW_CHARACTERS};
+use super::streaming::Streaming;
+use crate::limits::{FETCHED_MESSAGES, FETCHED_OCTETS, READ_WHOLE};
 use crate::store::{Folder, Info, StoreError};
 
 /// Messages that are being told about, one after another, as fast as the client reads.
@@ -26,18 +30,45 @@ pub(super) struct Fetching {
     /// Those that are left.
     left: VecDeque<Info>,
     /// Those that are ready to be told.
-    ready: VecDeque<(Info, Vec<FetchItem>)>,
+    ready: VecDeque<Described>,
+    /// What is owed of the one that was told last.
+    streaming: Option<Streaming>,
 }
 
 /// What attributes take.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
     /// What the folder knows.
     Info,
+    /// The envelope, which may be known.
+    Envelope,
     /// The octets.
     Octets,
     /// A look at the octets.
     Parsed,
+}
+
+impl Needs {
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Info, needs) | (needs, Self::Info) => needs,
+            (one, other) if one == other => one,
+            // An envelope, too, is found by a look at the octets that are there.
+            _ => Self::Parsed,
+        }
+    }
+}
+
+/// How far it has come.
+pub(super) enum Progress {
+    /// All is told.
+    Done,
+    /// The client has to read first.
+    Full,
+    /// A part was to be decoded that cannot be.
+    Undecodable,
+    /// The session is over: what was promised cannot be had.
+    Broken,
 }
 
 impl Fetching {
@@ -63,69 +94,154 @@ impl Fetching {
         }
         Ok(Self {
             folder: Arc::clone(&selected.folder),
-            needs: attributes.iter().map(needs).max().unwrap_or(Needs::Info),
+            needs: attributes.iter().map(needs).fold(Needs::Info, Needs::and),
             attributes: attributes.into(),
             left: left.into(),
             ready: VecDeque::new(),
+            streaming: None,
         })
     }
 
-    /// Tells as much as there is room for. Says whether that was all.
-    pub(super) async fn go_on(&mut self, machine: &mut Server) -> Result<bool, StoreError> {
+    /// Tells as much as there is room for.
+    pub(super) async fn go_on(&mut self, machine: &mut Server) -> Result<Progress, StoreError> {
         while !machine.output().is_over() {
-            if self.ready.is_empty() && !self.prepare().await? {
-                return Ok(true);
+            if let Some(streaming) = &mut self.streaming {
+                match streaming.go_on(machine).await {
+                    Ok(true) => self.streaming = None,
+                    Ok(false) => {}
+                    Err(error) => {
+                        warn!(%error, "a message is shorter than was told");
+                        check(machine.abort_body());
+                        return Ok(Progress::Broken);
+                    }
+                }
+                continue;
             }
-            if let Some((info, items)) = self.ready.pop_front() {
-                check(machine.fetch(info.uid, items));
+            if self.ready.is_empty() && !self.prepare().await? {
+                return Ok(Progress::Done);
+            }
+            if let Some(described) = self.ready.pop_front() {
+                if described.undecodable {
+                    return Ok(Progress::Undecodable);
+                }
+                let Described {
+                    uid, items, owed, ..
+                } = described;
+                check(machine.fetch(uid, items));
+                if machine.owed() > 0 {
+                    self.streaming = Some(Streaming::new(&self.folder, uid, owed));
+                }
             }
         }
-        Ok(false)
+        Ok(Progress::Full)
     }
 
     /// Makes some messages ready. Says whether there were any.
     async fn prepare(&mut self) -> Result<bool, StoreError> {
-        let batch: Vec<Info> = match self.needs {
-            Needs::Info => self
-                .left
-                .drain(..self.left.len().min(FETCHED_MESSAGES))
-                .collect(),
+        let batch = match self.needs {
+            Needs::Info => take(&mut self.left),
             _ => take_batch(&mut self.left),
         };
         let any = !batch.is_empty();
-        let batch = match self.needs {
-            Needs::Info => batch.into_iter().map(|info| (info, Bytes::new())).collect(),
-            // The going of those that are gone is told as soon as it may be.
-            _ => read_batch(&*self.folder, batch).await?,
-        };
-        let attributes = Arc::clone(&self.attributes);
-        let describe = move || {
-            let described = batch.into_iter().map(|(info, raw)| {
-                let items = describe(&attributes, &info, &raw);
-                (info, items)
-            });
-            described.collect::<VecDeque<_>>()
-        };
         self.ready = match self.needs {
-            Needs::Parsed => {
-                let described = spawn_blocking(describe).await;
-                described.map_err(|_| StoreError::Failed("a thread was lost".into()))?
+            Needs::Info => {
+                let batch = batch.iter();
+                batch
+                    .map(|info| describe(&self.attributes, info, &Known::Nothing))
+                    .collect()
             }
-            _ => describe(),
+            Needs::Envelope => self.with_envelopes(batch).await?,
+            _ => self.with_octets(batch).await?,
         };
         Ok(any || !self.left.is_empty())
     }
+
+    /// Some of the envelopes may be known from before.
+    async fn with_envelopes(&self, batch: Vec<Info>) -> Result<VecDeque<Described>, StoreError> {
+        let Some(recall) = self.folder.recall() else {
+            return self.with_octets(batch).await;
+        };
+        let known = recall.envelopes(batch.iter().map(|info| info.uid));
+        let unknown = batch.iter().zip(&known);
+        let unknown = unknown.filter(|(_, known)| known.is_none());
+        let unknown: Vec<Info> = unknown.map(|(info, _)| info.clone()).collect();
+        let mut found = VecDeque::new();
+        if !unknown.is_empty() {
+            let read = headers(&*self.folder, unknown).await?;
+            found = look(move || {
+                let found = read.iter().map(|(info, raw)| {
+                    let (envelope, octets) = Parsed::new(raw).small_envelope();
+                    (info.uid, Arc::new(envelope), octets)
+                });
+                found.collect::<VecDeque<_>>()
+            })
+            .await?;
+            recall.keep(found.iter().cloned());
+        }
+        let described = batch.into_iter().zip(known).filter_map(|(info, known)| {
+            let envelope: Arc<Envelope> = match known {
+                Some(known) => known,
+                // The going of those that are gone is told as soon as it may be.
+                None => match found.front() {
+                    Some((uid, ..)) if *uid == info.uid => found.pop_front()?.1,
+                    _ => return None,
+                },
+            };
+            Some(describe(
+                &self.attributes,
+                &info,
+                &Known::Envelope(&envelope),
+            ))
+        });
+        Ok(described.collect())
+    }
+
+    async fn with_octets(&self, batch: Vec<Info>) -> Result<VecDeque<Described>, StoreError> {
+        if let [info] = &batch[..] {
+            if info.size > READ_WHOLE {
+                let described = large::describe(&self.folder, &self.attributes, info).await?;
+                return Ok(described.into_iter().collect());
+            }
+        }
+        // The going of those that are gone is told as soon as it may be.
+        let batch = read_batch(&*self.folder, batch).await?;
+        let (attributes, parsed) = (Arc::clone(&self.attributes), self.needs != Needs::Octets);
+        let describe = move || {
+            let described = batch.iter().map(|(info, raw)| match parsed {
+                true => describe(&attributes, info, &Known::Parsed(&Parsed::new(raw))),
+                false => describe(&attributes, info, &Known::Octets(raw)),
+            });
+            described.collect()
+        };
+        match parsed {
+            true => look(describe).await,
+            false => Ok(describe()),
+        }
+    }
 }
 
-/// Some messages, of no more octets together than can be held.
+/// Looks into messages where that keeps nobody waiting.
+async fn look<T: Send + 'static>(
+    look: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, StoreError> {
+    let looked = spawn_blocking(look).await;
+    looked.map_err(|_| StoreError::Failed("a thread was lost".into()))
+}
+
+/// Some messages, of which nothing is read.
+fn take(left: &mut VecDeque<Info>) -> Vec<Info> {
+    left.drain(..left.len().min(FETCHED_MESSAGES)).collect()
+}
+
+/// Some messages, of no more octets together than can be held. One that is too large to be read whole
+/// comes alone.
 pub(super) fn take_batch(left: &mut VecDeque<Info>) -> Vec<Info> {
     let mut octets = 0;
     let fits = left.iter().take(FETCHED_MESSAGES).take_while(|info| {
-        let fits = octets < FETCHED_OCTETS;
         octets += info.size;
-        fits
+        octets <= FETCHED_OCTETS
     });
-    let count = fits.count();
+    let count = fits.count().max(1).min(left.len());
     left.drain(..count).collect()
 }
 
@@ -144,86 +260,31 @@ pub(super) async fn read_batch(
     Ok(pairs.collect())
 }
 
-fn needs(attribute: &FetchAttribute) -> Needs {
-    use FetchAttribute as A;
-    match attribute {
-        A::Flags | A::InternalDate | A::Rfc822Size | A::Uid | A::ModSeq => Needs::Info,
-        A::Rfc822 | A::Rfc822Peek => Needs::Octets,
-        A::Section { section, .. } if *section == Section::whole() => Needs::Octets,
-        _ => Needs::Parsed,
+/// The same for their headers alone; those that are small come whole.
+async fn headers(folder: &dyn Folder, batch: Vec<Info>) -> Result<Vec<(Info, Bytes)>, StoreError> {
+    match &batch[..] {
+        [info] if info.size > READ_WHOLE => {
+            let header = large::header(folder, info.uid).await?;
+            let header = header.into_iter();
+            Ok(header.map(|header| (info.clone(), header)).collect())
+        }
+        _ => read_batch(folder, batch).await,
     }
 }
 
-/// What was asked for of a message, with what belongs to it.
-fn describe(attributes: &[FetchAttribute], info: &Info, raw: &Bytes) -> Vec<FetchItem> {
-    let parsed = attributes
-        .iter()
-        .any(|attribute| needs(attribute) == Needs::Parsed)
-        .then(|| Parsed::new(raw));
-    attributes
-        .iter()
-        .filter_map(|attribute| item(attribute, info, raw, parsed.as_ref()))
-        .collect()
-}
-
-fn item(
-    attribute: &FetchAttribute,
-    info: &Info,
-    raw: &Bytes,
-    parsed: Option<&Parsed<'_>>,
-) -> Option<FetchItem> {
+fn needs(attribute: &FetchAttribute) -> Needs {
     use FetchAttribute as A;
-    let whole = |octets: Bytes| Some(Content::Whole(octets.into()));
-    let of_message = |text| {
-        let section = parsed.and_then(|parsed| parsed.section(&Section::of_message(text)));
-        section.and_then(whole)
-    };
-    Some(match attribute {
-        A::Flags => FetchItem::Flags(info.flags.clone()),
-        A::InternalDate => FetchItem::InternalDate(info.internal_date),
-        A::Rfc822Size => FetchItem::Rfc822Size(info.size),
-        A::Uid => FetchItem::Uid(info.uid),
-        A::ModSeq => FetchItem::ModSeq(info.mod_seq.into()),
-        A::Rfc822 | A::Rfc822Peek => FetchItem::Rfc822(whole(raw.clone())),
-        A::Rfc822Header => FetchItem::Rfc822Header(of_message(SectionText::Header)),
-        A::Rfc822Text => FetchItem::Rfc822Text(of_message(SectionText::Text)),
-        A::Section {
-            section, partial, ..
-        } => {
-            let content = match *section == Section::whole() {
-                true => Some(raw.clone()),
-                false => parsed?.section(section),
-            };
-            let content = content.map(|content| cut(&content, *partial));
-            let origin = partial.map(|partial| partial.offset);
-            let content = content.and_then(whole);
-            FetchItem::Section(Box::new(FetchedSection::new(
-                section.clone(),
-                origin,
-                content,
-            )))
-        }
-        A::Envelope => FetchItem::Envelope(Box::new(parsed?.envelope())),
-        A::Body => FetchItem::Body(parsed?.structure(false)),
-        A::BodyStructure => FetchItem::BodyStructure(parsed?.structure(true)),
-        A::Binary { part, partial, .. } => {
-            // What cannot be decoded is told as nothing.
-            let content = parsed?.decoded(part).and_then(Result::ok);
-            let content = content.map(|content| cut(&content, *partial));
-            let origin = partial.map(|partial| partial.offset);
-            let content = content.and_then(whole);
-            FetchItem::Binary(Box::new(FetchedBinary::new(part.clone(), origin, content)))
-        }
-        A::BinarySize(part) => {
-            let content = parsed?.decoded(part).and_then(Result::ok);
-            let size = content.map_or(0, |content| content.len() as u64);
-            FetchItem::BinarySize(part.clone(), size)
-        }
-        A::Preview { .. } => {
-            let preview = parsed?.texts().preview(PREVIEW_CHARACTERS);
-            FetchItem::Preview(Some(preview.into()))
-        }
-        // Not offered.
-        _ => return None,
-    })
+    match attribute {
+        A::Flags
+        | A::InternalDate
+        | A::Rfc822Size
+        | A::Uid
+        | A::ModSeq
+        | A::SaveDate
+        | A::ThreadId => Needs::Info,
+        A::Envelope => Needs::Envelope,
+        A::Rfc822 | A::Rfc822Peek | A::EmailId => Needs::Octets,
+        A::Section { section, .. } if *section == Section::whole() => Needs::Octets,
+        _ => Needs::Parsed,
+    }
 }

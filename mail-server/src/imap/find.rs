@@ -11,13 +11,13 @@ use imap_proto::server::{Refusal, Search, Sort, Thread};
 use imap_proto::{ModSeq, ModSeqOrZero, NumberSet, Octets, OrderedSet, Text};
 use tokio::task::spawn_blocking;
 
-use super::fetch::{read_batch, take_batch};
+use super::fetch::take_batch;
 use super::mime::Parsed;
 use super::search::{Candidate, Wanted};
 use super::selected::Selected;
 use super::sort::Sorted;
 use super::thread::Threaded;
-use super::{refusals, sort, thread};
+use super::{large, refusals, sort, thread};
 use crate::store::{Info, StoreError};
 
 /// The messages that are looked for, and the highest mod-sequence among them.
@@ -124,7 +124,7 @@ async fn read<T: Send + 'static>(
     let mut left = VecDeque::from(messages);
     while !left.is_empty() {
         let batch = take_batch(&mut left);
-        let batch = read_batch(&*selected.folder, batch).await?;
+        let (batch, _held) = large::read_or_header(&*selected.folder, batch).await?;
         let look = Arc::clone(&look);
         let looked = spawn_blocking(move || {
             let looked = batch.into_iter().map(|(info, raw)| look(info, &raw));

@@ -73,6 +73,7 @@ pub(super) async fn status(
             StatusItem::Deleted => StatusValue::Deleted(count(&|info| has(info, Flag::Deleted))),
             StatusItem::Size => StatusValue::Size(size(&|_| true)),
             StatusItem::HighestModSeq => StatusValue::HighestModSeq(state.mod_seq.into()),
+            StatusItem::MailboxId => StatusValue::MailboxId(state.id.clone()),
             StatusItem::AppendLimit => StatusValue::AppendLimit(append_limit),
             StatusItem::DeletedStorage => {
                 StatusValue::DeletedStorage(size(&|info| has(info, Flag::Deleted)))

@@ -22,9 +22,11 @@
 //! # }
 //! ```
 //!
-//! [`Client`] is the other side.
+//! Messages go to the store and come from it as fast as the client sends or takes them, and are not held whole, except for
+//! small ones, and for a look at the parts of larger ones, of which few are held at a time. What has more
+//! than 64 MiB is told as one part that programs know nothing of, and searched in its header alone.
 //!
-//! Messages are held whole while something of them is told, and while they are appended.
+//! [`Client`] is the other side.
 
 mod service;
 pub use service::{Service, Session};
@@ -36,6 +38,7 @@ mod offer;
 pub use offer::config;
 
 mod connection;
+pub use connection::Answers;
 
 mod selected;
 
@@ -43,7 +46,15 @@ mod listing;
 
 mod append;
 
+mod url;
+
 mod fetch;
+
+mod describe;
+
+mod large;
+
+mod streaming;
 
 mod find;
 

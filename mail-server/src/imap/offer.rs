@@ -7,8 +7,8 @@ use crate::limits::APPEND_OCTETS;
 
 /// A configuration with both protocol versions and all extensions that the listener serves, whatever the store.
 ///
-/// Not served yet: ACL, CATENATE, FILTERS, METADATA, MULTISEARCH, NOTIFY, OBJECTID, QUOTA, SAVEDATE,
-/// SORT=DISPLAY, UTF8=ACCEPT and what is Gmail's own.
+/// Not served yet: ACL, FILTERS, METADATA, MULTISEARCH, NOTIFY, QUOTA, SORT=DISPLAY and what is
+/// Gmail's own. Of OBJECTID there are no ids of threads.
 pub fn config() -> Config {
     let mut config = Config::new();
     let served = [
@@ -35,6 +35,10 @@ pub fn config() -> Config {
         Extension::Preview,
         Extension::Replace,
         Extension::UidOnly,
+        Extension::ObjectId,
+        Extension::SaveDate,
+        Extension::Catenate,
+        Extension::Utf8Accept,
     ];
     config.extensions.extend(served.map(Capability::from));
     let threads = ["ORDEREDSUBJECT", "REFERENCES"]

@@ -3,6 +3,7 @@
 use imap_proto::command::{DayKey, IsKey, SearchKey, TextKey};
 use imap_proto::{Flag, SequenceSet};
 
+use super::describe::EmailId;
 use super::mime::Texts;
 use crate::store::Info;
 
@@ -71,7 +72,10 @@ impl Wanted<'_> {
                 let (texts, text) = (candidate.texts?, Folded::new(text));
                 texts.fields(name).any(|value| text.is_in(&value))
             }
-            // What the listener does not announce finds nothing.
+            SearchKey::EmailId(id) => {
+                EmailId::of(candidate.texts?.octets()).as_str().as_bytes() == &id[..]
+            }
+            // What the listener does not announce finds nothing, and there are no ids of threads.
             _ => false,
         })
     }
@@ -96,6 +100,7 @@ fn is_so(is: IsKey, candidate: &Candidate<'_, '_>) -> bool {
         IsKey::Undraft => !has(Flag::Draft),
         IsKey::Unflagged => !has(Flag::Flagged),
         IsKey::Unseen => !has(Flag::Seen),
+        IsKey::SaveDateSupported => true,
         _ => false,
     }
 }
@@ -110,8 +115,18 @@ fn compares(key: DayKey, day: i64, candidate: &Candidate<'_, '_>) -> Option<bool
         DayKey::SentBefore => sent(candidate)? < day,
         DayKey::SentOn => sent(candidate)? == day,
         DayKey::SentSince => sent(candidate)? >= day,
+        DayKey::SavedBefore => saved(candidate) < day,
+        DayKey::SavedOn => saved(candidate) == day,
+        DayKey::SavedSince => saved(candidate) >= day,
         _ => false,
     })
+}
+
+/// The day on which it came into the folder, or that of the internal date if that is not known (RFC 8514 section 5).
+fn saved(candidate: &Candidate<'_, '_>) -> i64 {
+    let info = candidate.info;
+    let date = info.saved.unwrap_or(info.internal_date);
+    date.date().days_since_epoch()
 }
 
 /// The day in the field Date, or that of the internal date if there is none.
@@ -180,6 +195,7 @@ mod tests {
             flags,
             mod_seq: ModSeq::new(12).expect("one"),
             internal_date: "08-Feb-1994 10:00:00 +0200".parse().expect("a date"),
+            saved: None,
             size: MESSAGE.len() as u64,
         }
     }

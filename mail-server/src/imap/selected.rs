@@ -68,6 +68,7 @@ impl Selected {
             .extend(messages.iter().flat_map(|info| info.flags.iter()));
         told.permanent_flags = PermanentFlags::new(told.flags.clone(), true);
         told.highest_mod_seq = mod_seq.nonzero();
+        told.mailbox_id = Some(state.id);
         check(machine.selected(told));
         if let Some(resync) = &select.qresync {
             if resync.uid_validity == state.uid_validity {

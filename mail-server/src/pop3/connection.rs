@@ -47,6 +47,7 @@ async fn serve<S: Service>(
         peer,
         tls,
         authenticated: None,
+        utf8: false,
     };
     let mut login = shared.login(peer);
     let mut machine = match service.connect(&session).await {
@@ -76,6 +77,7 @@ async fn serve<S: Service>(
         };
         match next {
             Next::Event(Event::Retrieve(retrieve)) => {
+                connection.session.utf8 = retrieve.utf8;
                 sending = connection.begin(retrieve.number).await;
             }
             Next::Event(event) => connection.event(event).await,

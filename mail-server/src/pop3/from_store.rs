@@ -16,6 +16,11 @@ use crate::store::{Account, Inbox, Mailstore, StoreError};
 
 /// Serves the mailboxes of a [`Mailstore`].
 ///
+/// A message is sent as it is stored, also one whose header is not ASCII to a client that has not asked for UTF8: RFC
+/// 6856 section 2.1 wants it refused or rewritten, but most such headers are old 8-bit ones that readers expect to get,
+/// and a refused message blocks the fetching of a whole mailbox. A service that wants the rule can refuse in
+/// [`read`](Service::read), where [`Session::utf8`] tells.
+///
 /// Clone it for each connection.
 pub struct FromStore {
     store: Arc<dyn Mailstore>,

@@ -90,6 +90,8 @@ pub struct Session {
     pub tls: Option<TlsInfo>,
     /// Who has proven to be there.
     pub authenticated: Option<Authenticated>,
+    /// The client has asked for UTF8 (RFC 6856 section 2).
+    pub utf8: bool,
 }
 
 /// One of our own, whose text is known to be fine.

@@ -15,9 +15,13 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::folder::Folders;
+use super::maildir_folder::MaildirFolder;
 use super::maildir_inbox::MaildirInbox;
-use super::maildir_tree::{MaildirTree, OpenMaildirs};
+use super::maildir_tree::MaildirTree;
+use super::mbox_folder::MboxFolder;
 use super::mbox_inbox::MboxInbox;
+use super::mbox_tree::MboxTree;
+use super::open_folders::OpenFolders;
 use super::sessions::Sessions;
 use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError, lost};
 use crate::limits::GATHERED;
@@ -30,7 +34,8 @@ pub struct FileStore {
     root: Arc<Path>,
     format: Format,
     sessions: Sessions,
-    open: OpenMaildirs,
+    maildirs: OpenFolders<MaildirFolder>,
+    mboxes: OpenFolders<MboxFolder>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +51,8 @@ impl FileStore {
             root: root.into().into(),
             format: Format::Maildir,
             sessions: Sessions::default(),
-            open: OpenMaildirs::default(),
+            maildirs: OpenFolders::default(),
+            mboxes: OpenFolders::default(),
         }
     }
 
@@ -56,7 +62,8 @@ impl FileStore {
             root: root.into().into(),
             format: Format::Mbox,
             sessions: Sessions::default(),
-            open: OpenMaildirs::default(),
+            maildirs: OpenFolders::default(),
+            mboxes: OpenFolders::default(),
         }
     }
 
@@ -122,14 +129,18 @@ impl Mailstore for FileStore {
     }
 
     async fn folders(&self, account: &Account) -> Result<Arc<dyn Folders>, StoreError> {
-        let (path, open) = (self.path(account), self.open.clone());
-        match self.format {
-            Format::Maildir => {
-                let opened = spawn_blocking(move || MaildirTree::open(&path, open));
-                Ok(Arc::new(opened.await.map_err(|_| lost())??))
-            }
-            Format::Mbox => Err(StoreError::Unsupported),
-        }
+        let (store, path) = (self.clone(), self.path(account));
+        let opened = spawn_blocking(move || {
+            let folders: Arc<dyn Folders> = match store.format {
+                Format::Maildir => Arc::new(MaildirTree::open(&path, store.maildirs)?),
+                Format::Mbox => {
+                    let staging = store.root.to_path_buf();
+                    Arc::new(MboxTree::open(path, staging, store.mboxes)?)
+                }
+            };
+            Ok(folders)
+        });
+        opened.await.map_err(|_| lost())?
     }
 }
 
@@ -156,7 +167,7 @@ enum Open {
 }
 
 enum Staged {
-    Maildir(maildir::Staged),
+    Maildir(Box<maildir::Staged>),
     Mbox(Box<mbox::Staged>),
 }
 
@@ -210,7 +221,7 @@ impl Open {
 
     fn stage(self) -> Result<Staged, DeliveryError> {
         Ok(match self {
-            Self::Maildir(delivery) => Staged::Maildir(delivery.stage()?),
+            Self::Maildir(delivery) => Staged::Maildir(Box::new(delivery.stage()?)),
             Self::Mbox(delivery) => Staged::Mbox(Box::new(delivery.stage()?)),
         })
     }
@@ -268,7 +279,10 @@ impl Delivery for Pending {
         });
         let committed = committed.await.unwrap_or_else(|_| all_lost());
         for path in paths {
-            store.open.delivered(&path);
+            match store.format {
+                Format::Maildir => store.maildirs.delivered(&path),
+                Format::Mbox => store.mboxes.delivered(&path),
+            }
         }
         committed
     }
@@ -285,7 +299,7 @@ impl Drop for Pending {
 }
 
 /// Makes a folder and those above it, for the owner alone, each with its name on disk.
-fn make_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }

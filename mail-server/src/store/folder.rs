@@ -7,11 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use bytes::Bytes;
 use imap_proto::{
-    DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeq, ModSeqOrZero, NumberSet,
+    Atom, DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeq, ModSeqOrZero, NumberSet,
 };
 use tokio::sync::watch;
 
 use super::StoreError;
+use super::recall::Recall;
 
 /// The folders of one account. `INBOX` is always there.
 #[async_trait]
@@ -148,12 +149,33 @@ pub trait Folder: Send + Sync {
         Ok(read)
     }
 
-    /// Adds messages, all or none, and gives their UIDs in order.
+    /// The message from an octet on, piece by piece: for those that are too large to be held whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Gone`] if it is not there, or no more.
+    async fn read_from(&self, uid: NonZeroU32, from: u64) -> Result<Box<dyn Reading>, StoreError>;
+
+    /// Begins to add messages.
+    ///
+    /// # Errors
+    ///
+    /// If none can be added.
+    async fn add(&self) -> Result<Box<dyn Adding>, StoreError>;
+
+    /// Adds messages that are at hand, all or none, and gives their UIDs in order.
     ///
     /// # Errors
     ///
     /// If they cannot be stored.
-    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<NonZeroU32>, StoreError>;
+    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<NonZeroU32>, StoreError> {
+        let mut adding = self.add().await?;
+        for message in messages {
+            adding.message(message.flags, message.internal_date).await?;
+            adding.write(message.octets).await?;
+        }
+        adding.commit().await
+    }
 
     /// Changes the flags of messages, except of those that have changed behind `unchanged_since`, and gives those
     /// (RFC 7162 section 3.1.3).
@@ -178,18 +200,22 @@ pub trait Folder: Send + Sync {
         uids: &NumberSet,
         to: &dyn Folder,
     ) -> Result<(Vec<NonZeroU32>, Vec<NonZeroU32>), StoreError> {
-        let (mut from, mut copies) = (Vec::new(), Vec::new());
+        let (mut from, mut adding) = (Vec::new(), to.add().await?);
         for info in self.messages(uids).await? {
-            copies.push(NewMessage {
-                octets: self.read(info.uid).await?,
-                flags: info.flags,
-                internal_date: Some(info.internal_date),
-            });
+            adding.message(info.flags, Some(info.internal_date)).await?;
+            let mut reading = self.read_from(info.uid, 0).await?;
+            loop {
+                let piece = reading.next().await?;
+                if piece.is_empty() {
+                    break;
+                }
+                adding.write(piece).await?;
+            }
             from.push(info.uid);
         }
-        let to = match copies.is_empty() {
+        let to = match from.is_empty() {
             true => Vec::new(),
-            false => to.append(copies).await?,
+            false => adding.commit().await?,
         };
         Ok((from, to))
     }
@@ -203,12 +229,61 @@ pub trait Folder: Send + Sync {
 
     /// The last mod-sequence, each time it has changed: for those who wait for news.
     fn news(&self) -> watch::Receiver<u64>;
+
+    /// Where that is kept which was found in messages, for those who ask again. `None` if it is found as fast
+    /// again.
+    fn recall(&self) -> Option<Recall> {
+        None
+    }
+}
+
+/// A message that is being read.
+#[async_trait]
+pub trait Reading: Send + Sync {
+    /// The next octets, with CRLF line ends: as many as is handy, and none at the end.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read any further.
+    async fn next(&mut self) -> Result<Bytes, StoreError>;
+}
+
+/// Messages on their way into a folder. Dropping it leaves no trace of them.
+#[async_trait]
+pub trait Adding: Send {
+    /// Another message, which what is written from here on belongs to.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be stored.
+    async fn message(
+        &mut self,
+        flags: Flags,
+        internal_date: Option<DateTime>,
+    ) -> Result<(), StoreError>;
+
+    /// More of it, with CRLF line ends.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be stored.
+    async fn write(&mut self, piece: Bytes) -> Result<(), StoreError>;
+
+    /// Puts all of them into the folder, or none, and gives their UIDs in order. `Ok` once they are as durable as
+    /// the store promises.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot be stored.
+    async fn commit(self: Box<Self>) -> Result<Vec<NonZeroU32>, StoreError>;
 }
 
 /// How a folder is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderState {
+    /// What tells the folder from all others for ever, whatever it is called (RFC 8474 section 4).
+    pub id: Atom,
     /// Of the same value as long as UIDs mean the same messages.
     pub uid_validity: NonZeroU32,
     /// The UID that the next message will have, or a lower one.
@@ -241,6 +316,8 @@ pub struct Info {
     pub mod_seq: ModSeq,
     /// When it was received.
     pub internal_date: DateTime,
+    /// When it came into this folder (RFC 8514), if that is known.
+    pub saved: Option<DateTime>,
     /// How many octets it has with CRLF line ends.
     pub size: u64,
 }

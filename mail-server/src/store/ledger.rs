@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::SystemTime;
 
-use imap_proto::{DateTime, Flags, ModSeq, ModSeqOrZero, NumberSet, Run};
+use imap_proto::{Atom, DateTime, Flags, ModSeq, ModSeqOrZero, NumberSet, Run};
 
-use super::folder::{Changes, FlagChange, FolderState, Info};
+use super::folder::{Changes, FlagChange, FolderState, Info, date_time};
 use crate::limits::GONE_MESSAGES;
 
 /// The messages of a folder by UID, each with what a store needs to find it.
 #[derive(Debug)]
 pub(super) struct Ledger<T> {
+    id: Atom,
     uid_validity: NonZeroU32,
     uid_next: NonZeroU32,
     mod_seq: ModSeq,
@@ -30,8 +32,9 @@ pub(super) struct Entry<T> {
 }
 
 impl<T> Ledger<T> {
-    pub(super) fn new(uid_validity: NonZeroU32) -> Self {
+    pub(super) fn new(id: Atom, uid_validity: NonZeroU32) -> Self {
         Self {
+            id,
             uid_validity,
             uid_next: NonZeroU32::MIN,
             mod_seq: ModSeq::new(1).expect("1 is one"),
@@ -44,6 +47,7 @@ impl<T> Ledger<T> {
 
     pub(super) fn state(&self) -> FolderState {
         FolderState {
+            id: self.id.clone(),
             uid_validity: self.uid_validity,
             uid_next: self.uid_next,
             mod_seq: self.mod_seq,
@@ -122,6 +126,7 @@ impl<T> Ledger<T> {
             flags,
             mod_seq: self.next_mod_seq(),
             internal_date,
+            saved: Some(date_time(SystemTime::now())),
             size,
         };
         self.uid_next = uid.saturating_add(1);

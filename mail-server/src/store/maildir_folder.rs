@@ -1,7 +1,7 @@
 //! A Maildir as a folder of IMAP.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,20 +9,25 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use imap_proto::{DateTime, Flag, Flags, ModSeqOrZero, NumberSet};
+use imap_proto::{DateTime, ModSeqOrZero, NumberSet};
 use mailbox_formats::MailboxError;
-use mailbox_formats::maildir::{
-    Entry, FileName, Keywords, Letters, Maildir, Options, Place, publish_all,
-};
+use mailbox_formats::maildir::{Entry, FileName, Maildir, Place};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::folder::{Changes, FlagChange, Folder, FolderState, Info, NewMessage, date_time};
+use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading, date_time};
+use super::gathering::Gathering;
 use super::ledger::Ledger;
+use super::maildir_adding::MaildirPlacing;
+use super::maildir_flags::{flags_of, letters_of, ours};
 use super::maildir_inbox::count;
+use super::maildir_reading;
 use super::mod_seqs::{self, Log};
+use super::open_folders::Shareable;
+use super::pieces::Pieces;
+use super::recall::Recall;
 use super::{StoreError, lost};
-use crate::limits::{MAILDIR_TICK, MAILDIR_TRUST};
+use crate::limits::{FOLDER_TICK, MAILDIR_TRUST};
 
 /// A folder that all sessions share.
 #[derive(Debug, Clone)]
@@ -33,14 +38,17 @@ struct Shared {
     maildir: Maildir,
     /// `None` before it was read, and when it was deleted.
     state: Mutex<Option<State>>,
+    /// The room that all folders share for what was found in messages.
+    recall: Recall,
     news: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     ledger: Ledger<Entry>,
     log: Log,
     seen: Seen,
+    recall: Recall,
 }
 
 /// When the folder was read, and how it looked before.
@@ -76,28 +84,26 @@ impl Stamp {
 }
 
 impl MaildirFolder {
-    pub(super) fn new(maildir: Maildir) -> Self {
+    pub(super) fn new(maildir: Maildir, recall: Recall) -> Self {
         Self(Arc::new(Shared {
             maildir,
             state: Mutex::new(None),
+            recall,
             news: watch::Sender::new(0),
         }))
     }
 
-    /// Lets those who wait look: something was delivered.
-    pub(super) fn poke(&self) {
-        self.0.news.send_modify(|_| {});
+    /// The Maildir itself.
+    pub(super) fn maildir(&self) -> &Maildir {
+        &self.0.maildir
     }
 
-    /// Whether anybody waits for news.
-    pub(super) fn is_watched(&self) -> bool {
-        self.0.news.receiver_count() > 0
-    }
-
-    /// Looks whether others have changed it, and tells those who wait.
-    pub(super) async fn look(&self) {
-        // Whoever needs the folder is told what is wrong with it.
-        let _ = self.with(|_, _| Ok(())).await;
+    /// Does something with the folder as it is now. Blocks.
+    pub(super) fn with_blocking<T>(
+        &self,
+        work: impl FnOnce(&Maildir, &mut State) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.0.with(work)
     }
 
     /// Does something where blocking is allowed, with the folder as it is now.
@@ -111,6 +117,18 @@ impl MaildirFolder {
     }
 }
 
+#[async_trait]
+impl Shareable for MaildirFolder {
+    async fn look(&self) {
+        // Whoever needs the folder is told what is wrong with it.
+        let _ = self.with(|_, _| Ok(())).await;
+    }
+
+    fn waiting(&self) -> &watch::Sender<u64> {
+        &self.0.news
+    }
+}
+
 impl Shared {
     fn with<T>(
         &self,
@@ -119,7 +137,7 @@ impl Shared {
         let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let state = match held.take() {
             Some(state) => state.synced(&self.maildir)?,
-            None => State::read(&self.maildir)?,
+            None => State::read(&self.maildir, self.recall.another())?,
         };
         let state = held.insert(state);
         let done = work(&self.maildir, state);
@@ -155,21 +173,9 @@ impl Shared {
     }
 }
 
-/// The octets of a message; `None` if it is gone.
-fn read(maildir: &Maildir, entry: &Entry) -> Result<Option<Bytes>, StoreError> {
-    let mut opened = match maildir.open_message(entry) {
-        Err(MailboxError::Vanished(_)) => return Ok(None),
-        opened => opened?,
-    };
-    let stored = entry.name().sizes().stored.unwrap_or(0);
-    let mut octets = Vec::with_capacity(usize::try_from(stored).unwrap_or(0) + 1);
-    opened.file.read_to_end(&mut octets)?;
-    Ok(Some(with_crlf(octets)))
-}
-
 impl State {
     /// Reads a folder for the first time.
-    fn read(maildir: &Maildir) -> Result<Self, StoreError> {
+    fn read(maildir: &Maildir, recall: Recall) -> Result<Self, StoreError> {
         let seen = Seen::now(maildir)?;
         let uids = maildir.uids()?;
         let keywords = maildir.keywords()?;
@@ -178,14 +184,16 @@ impl State {
         let log = Log::new(maildir.path());
         let past = log.read(validity);
         let now = mod_seqs::of_now();
-        let mut ledger = Ledger::new(validity);
+        let id = format!("F{}", uids.identity).parse();
+        let id = id.map_err(|_| StoreError::Failed("a folder without an identity".into()))?;
+        let mut ledger = Ledger::new(id, validity);
         let last = past.as_ref().map_or(now, |past| past.last);
         let mut fresh = Vec::new();
         for (uid, entry) in uids.messages {
             let uid = number(uid);
             let known = past.as_ref().and_then(|past| past.messages.get(&uid));
             let known = known.filter(|(_, letters)| *letters == entry.letters());
-            let Some((date, size)) = look_at(maildir, &entry) else {
+            let Some((internal_date, size)) = look_at(maildir, &entry) else {
                 continue;
             };
             let mod_seq = known.map(|(mod_seq, _)| *mod_seq);
@@ -196,13 +204,19 @@ impl State {
                 uid,
                 flags: flags_of(entry.letters(), &keywords),
                 mod_seq: mod_seq.unwrap_or_else(|| now.max(last)),
-                internal_date: date,
+                internal_date,
+                saved: saved(&entry),
                 size,
             };
             ledger.insert(info, entry);
         }
         ledger.raise(number(uids.next), last);
-        let mut state = Self { ledger, log, seen };
+        let mut state = Self {
+            ledger,
+            log,
+            seen,
+            recall,
+        };
         match past {
             Some(past) if !past.is_long => {
                 state.ledger.remember(past.gone, past.forgotten.into());
@@ -248,7 +262,7 @@ impl State {
         }
         let uids = maildir.uids()?;
         if NonZeroU32::new(uids.validity) != Some(self.ledger.state().uid_validity) {
-            return Self::read(maildir);
+            return Self::read(maildir, self.recall.another());
         }
         self.seen = now;
         let mut keywords = None;
@@ -285,6 +299,7 @@ impl State {
                     flags,
                     mod_seq,
                     internal_date,
+                    saved: saved(&entry),
                     size,
                 };
                 self.ledger.insert(info, entry);
@@ -333,7 +348,7 @@ impl Seen {
         let settled = |time: SystemTime| {
             self.at
                 .duration_since(time)
-                .is_ok_and(|age| age > MAILDIR_TICK)
+                .is_ok_and(|age| age > FOLDER_TICK)
         };
         match self.unless_ours {
             Some(since) => self.stamp == now.stamp && since.elapsed() < MAILDIR_TRUST,
@@ -397,54 +412,27 @@ impl Folder for MaildirFolder {
         let (shared, uids) = (Arc::clone(&self.0), uids.to_vec());
         let read = spawn_blocking(move || {
             let entries = shared.entries(&uids)?;
-            let read = entries.into_iter().filter_map(|(uid, entry)| {
-                let octets = read(&shared.maildir, &entry);
-                octets.map(|octets| Some((uid, octets?))).transpose()
-            });
-            read.collect()
+            maildir_reading::all(&shared.maildir, entries)
         });
         read.await.map_err(|_| lost())?
     }
 
-    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<NonZeroU32>, StoreError> {
-        self.with(move |maildir, state| {
-            let mut staged = Vec::with_capacity(messages.len());
-            for message in &messages {
-                let letters = letters_of(&message.flags, maildir)?;
-                let mut options = Options::default();
-                if !letters.is_empty() {
-                    options = options.letters(letters);
-                }
-                if let Some(received) = message.internal_date.and_then(system_time) {
-                    options = options.received(received);
-                }
-                let mut delivery = maildir.deliver(options)?;
-                // A failure is told by `stage`.
-                let _ = delivery.write_all(&message.octets);
-                staged.push(delivery.stage()?);
+    async fn read_from(&self, uid: NonZeroU32, from: u64) -> Result<Box<dyn Reading>, StoreError> {
+        let shared = Arc::clone(&self.0);
+        let opened = spawn_blocking(move || {
+            let entries = shared.entries(&[uid])?;
+            let (_, entry) = entries.first().ok_or(StoreError::Gone)?;
+            match shared.maildir.open_message(entry) {
+                Err(MailboxError::Vanished(_)) => Err(StoreError::Gone),
+                opened => Ok(opened?.file),
             }
-            let mut published = Vec::with_capacity(staged.len());
-            let mut failed = None;
-            for result in publish_all(staged) {
-                match result {
-                    Ok(delivered) => published.push(delivered.path),
-                    Err(error) => failed = Some(error),
-                }
-            }
-            if let Some(error) = failed {
-                // All or none.
-                for path in published {
-                    let _ = fs::remove_file(path);
-                }
-                return Err(error.into());
-            }
-            let names = published
-                .iter()
-                .map(|path| FileName::new(path.file_name().unwrap_or_default().as_encoded_bytes()));
-            let names: Vec<_> = names.collect();
-            state.number(maildir, &names)
-        })
-        .await
+        });
+        let file = opened.await.map_err(|_| lost())??;
+        Ok(Box::new(Pieces::new(file, from)))
+    }
+
+    async fn add(&self) -> Result<Box<dyn Adding>, StoreError> {
+        Ok(Box::new(Gathering::new(MaildirPlacing::new(self.clone()))))
     }
 
     async fn change(
@@ -456,6 +444,7 @@ impl Folder for MaildirFolder {
         let (uids, change) = (uids.clone(), change.clone());
         self.with(move |maildir, state| {
             let (planned, modified) = state.ledger.plan(&uids, &change, unchanged_since);
+            let held = maildir.held_open()?;
             for (uid, flags) in planned {
                 let wanted = letters_of(&flags, maildir)?;
                 let Some(entry) = state.ledger.get_mut(uid) else {
@@ -465,7 +454,7 @@ impl Folder for MaildirFolder {
                 let (added, removed) = (wanted.without(before), ours(before).without(wanted));
                 // What others change at the same time comes true as well.
                 let changed =
-                    maildir.change(&entry.place, |letters| letters.with(added).without(removed));
+                    held.change(&entry.place, |letters| letters.with(added).without(removed));
                 match changed {
                     Ok(changed) => {
                         let letters = changed.letters();
@@ -510,11 +499,16 @@ impl Folder for MaildirFolder {
     fn news(&self) -> watch::Receiver<u64> {
         self.0.news.subscribe()
     }
+
+    fn recall(&self) -> Option<Recall> {
+        let held = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|state| state.recall.clone())
+    }
 }
 
 impl State {
     /// Gives UIDs to messages of ours that have just come.
-    fn number(
+    pub(super) fn number(
         &mut self,
         maildir: &Maildir,
         names: &[FileName],
@@ -526,7 +520,7 @@ impl State {
         // Others may have numbered messages, which come first then.
         let is_next = uids.first() == Some(&before.uid_next);
         if !is_next || NonZeroU32::new(validity) != Some(before.uid_validity) {
-            *self = Self::read(maildir)?;
+            *self = Self::read(maildir, self.recall.another())?;
             return Ok(uids);
         }
         let keywords = maildir.keywords()?;
@@ -544,6 +538,7 @@ impl State {
                 flags: flags_of(name.letters(), &keywords),
                 mod_seq: self.ledger.next_mod_seq(),
                 internal_date,
+                saved: saved(&entry),
                 size,
             };
             self.log.changed(*uid, info.mod_seq, name.letters());
@@ -580,86 +575,15 @@ fn look_at(maildir: &Maildir, entry: &Entry) -> Option<(DateTime, u64)> {
     Some((date_time(modified), size))
 }
 
-fn system_time(date: DateTime) -> Option<SystemTime> {
-    let seconds = u64::try_from(date.unix_seconds()).ok()?;
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
+/// When a message was put here, as the name of its file tells: it begins with the second of its delivery or of its
+/// copy, whoever wrote it.
+fn saved(entry: &Entry) -> Option<DateTime> {
+    let digits = entry.unique().split(|octet| *octet == b'.').next()?;
+    let seconds: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let is_a_time = (LEAST_TIME..=MOST_TIME).contains(&seconds);
+    is_a_time.then(|| date_time(UNIX_EPOCH + Duration::from_secs(seconds)))
 }
 
-const FLAGS: [(Letters, Flag); 5] = [
-    (Letters::REPLIED, Flag::Answered),
-    (Letters::FLAGGED, Flag::Flagged),
-    (Letters::TRASHED, Flag::Deleted),
-    (Letters::SEEN, Flag::Seen),
-    (Letters::DRAFT, Flag::Draft),
-];
-
-/// Of a message that was sent on: Maildir has a letter for it, IMAP a keyword.
-const FORWARDED: &str = "$Forwarded";
-
-fn flags_of(letters: Letters, keywords: &Keywords) -> Flags {
-    let system = FLAGS.iter().filter(|(letter, _)| letters.contains(*letter));
-    let mut flags: Flags = system.map(|(_, flag)| flag.clone()).collect();
-    if letters.contains(Letters::PASSED) {
-        flags.extend(FORWARDED.parse());
-    }
-    let names = keywords
-        .names(letters)
-        .filter_map(|name| std::str::from_utf8(name).ok());
-    flags.extend(names.filter_map(|name| name.parse().ok()));
-    flags
-}
-
-/// The letters of flags. Keywords that have none yet get one.
-fn letters_of(flags: &Flags, maildir: &Maildir) -> Result<Letters, StoreError> {
-    let mut letters = Letters::NONE;
-    let mut names = Vec::new();
-    for flag in flags.iter() {
-        if let Some((letter, _)) = FLAGS.iter().find(|(_, known)| *known == flag) {
-            letters = letters.with(*letter);
-        } else if let Flag::Keyword(keyword) = flag {
-            match keyword.is(FORWARDED) {
-                true => letters = letters.with(Letters::PASSED),
-                false => names.push(keyword),
-            }
-        }
-    }
-    if names.is_empty() {
-        return Ok(letters);
-    }
-    let names: Vec<&[u8]> = names.iter().map(|name| name.as_str().as_bytes()).collect();
-    Ok(letters.with(maildir.keyword_letters(&names)?))
-}
-
-/// The letters that mean flags of IMAP. Others are somebody else's, and stay.
-fn ours(letters: Letters) -> Letters {
-    let known = FLAGS
-        .iter()
-        .map(|(letter, _)| *letter)
-        .chain([Letters::PASSED]);
-    let keywords = (0..26).filter_map(Letters::keyword);
-    let all = known.chain(keywords).fold(Letters::NONE, Letters::with);
-    letters.without(letters.without(all))
-}
-
-/// With CRLF for each LF that has no CR.
-fn with_crlf(octets: Vec<u8>) -> Bytes {
-    let bare = memchr::memchr_iter(b'\n', &octets);
-    let bare = bare
-        .filter(|at| *at == 0 || octets[at - 1] != b'\r')
-        .count();
-    if bare == 0 {
-        return octets.into();
-    }
-    let mut converted = Vec::with_capacity(octets.len() + bare);
-    let mut from = 0;
-    for at in memchr::memchr_iter(b'\n', &octets) {
-        converted.extend_from_slice(&octets[from..at]);
-        if !converted.ends_with(b"\r") {
-            converted.push(b'\r');
-        }
-        converted.push(b'\n');
-        from = at + 1;
-    }
-    converted.extend_from_slice(&octets[from..]);
-    converted.into()
-}
+/// The years from 1990 to 2200. What lies before or behind is no time.
+const LEAST_TIME: u64 = 631_152_000;
+const MOST_TIME: u64 = 7_258_118_400;

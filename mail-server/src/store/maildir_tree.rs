@@ -1,78 +1,34 @@
 //! A Maildir++ as the folders of an account.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use imap_proto::{MailboxAttributes, MailboxName};
 use mailbox_formats::maildir::{FolderName, Maildir, NameEncoding};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use super::folder::{Folder, FolderEntry, Folders};
+use super::lists::Lists;
 use super::maildir_folder::MaildirFolder;
-use super::replace::replace;
+use super::open_folders::{OpenFolders, watch};
 use super::{StoreError, lost};
-use crate::limits::MAILDIR_LOOK;
-
-/// The Maildirs that sessions have open, by their paths.
-#[derive(Debug, Clone, Default)]
-pub(super) struct OpenMaildirs(Arc<Mutex<HashMap<PathBuf, MaildirFolder>>>);
-
-impl OpenMaildirs {
-    /// The one that all share. Nobody waits for news of one that is given back.
-    fn share(&self, maildir: Maildir) -> MaildirFolder {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = open.get(maildir.path()) {
-            return folder.clone();
-        }
-        open.retain(|_, folder| folder.is_watched());
-        let path = maildir.path().to_owned();
-        let folder = MaildirFolder::new(maildir);
-        open.insert(path, folder.clone());
-        folder
-    }
-
-    fn forget(&self, path: &Path) {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = open.remove(path) {
-            folder.poke();
-        }
-    }
-
-    /// Something was delivered to a Maildir.
-    pub(super) fn delivered(&self, path: &Path) {
-        let open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(folder) = open.get(path) {
-            folder.poke();
-        }
-    }
-}
 
 /// The folders of an account: INBOX is the Maildir itself, the others are in it.
 #[derive(Debug, Clone)]
 pub(super) struct MaildirTree {
     maildir: Maildir,
-    open: OpenMaildirs,
+    open: OpenFolders<MaildirFolder>,
 }
 
-const DELIMITER: char = '/';
-const ENCODING: NameEncoding = NameEncoding::ModifiedUtf7;
-
-/// The names that somebody has subscribed to, as Dovecot keeps them.
-const SUBSCRIPTIONS: &str = "subscriptions";
-/// What its second version begins with; the parts of names stand between tabs.
-const SUBSCRIPTIONS_HEAD: &str = "V\t2\n\n";
-
-/// The special uses of folders: lines of attributes, a tab and a name. A file of ours.
-const SPECIAL_USES: &str = "mailwire-special-uses";
+pub(super) const DELIMITER: char = '/';
+pub(super) const ENCODING: NameEncoding = NameEncoding::ModifiedUtf7;
 
 impl MaildirTree {
     /// Opens the folders of an account, and makes its Maildir if it is not there. Blocks.
-    pub(super) fn open(path: &Path, open: OpenMaildirs) -> Result<Self, StoreError> {
+    pub(super) fn open(path: &Path, open: OpenFolders<MaildirFolder>) -> Result<Self, StoreError> {
         let maildir = Maildir::open(path).or_else(|_| Maildir::create(path))?;
         Ok(Self { maildir, open })
     }
@@ -86,6 +42,10 @@ impl MaildirTree {
         done.await.map_err(|_| lost())?
     }
 
+    fn lists(&self) -> Lists<'_> {
+        Lists::new(self.maildir.path(), DELIMITER)
+    }
+
     fn names(&self) -> Result<Vec<FolderName>, StoreError> {
         Ok(self.maildir.folders(ENCODING)?)
     }
@@ -93,50 +53,6 @@ impl MaildirTree {
     fn path_of(&self, name: &FolderName) -> Result<PathBuf, StoreError> {
         let directory = name.directory(ENCODING).ok_or(StoreError::Unsupported)?;
         Ok(self.maildir.path().join(directory))
-    }
-
-    fn subscriptions(&self) -> Result<BTreeSet<String>, StoreError> {
-        let content = read(&self.maildir.path().join(SUBSCRIPTIONS))?;
-        let delimiter = DELIMITER.to_string();
-        let names = match content.strip_prefix(SUBSCRIPTIONS_HEAD) {
-            Some(names) => names
-                .lines()
-                .map(|name| name.replace('\t', &delimiter))
-                .collect(),
-            None => content.lines().map(str::to_owned).collect(),
-        };
-        Ok(names)
-    }
-
-    fn write_subscriptions(&self, names: &BTreeSet<String>) -> Result<(), StoreError> {
-        let mut content = String::from(SUBSCRIPTIONS_HEAD);
-        for name in names {
-            content.push_str(&name.replace(DELIMITER, "\t"));
-            content.push('\n');
-        }
-        Ok(replace(&self.maildir.path().join(SUBSCRIPTIONS), &content)?)
-    }
-
-    fn special_uses(&self) -> Result<BTreeMap<String, MailboxAttributes>, StoreError> {
-        let content = read(&self.maildir.path().join(SPECIAL_USES))?;
-        let uses = content.lines().filter_map(|line| {
-            let (names, folder) = line.split_once('\t')?;
-            let uses = names.split(' ').filter_map(MailboxAttributes::named);
-            Some((folder.to_owned(), uses.collect()))
-        });
-        Ok(uses.collect())
-    }
-
-    fn write_special_uses(
-        &self,
-        uses: &BTreeMap<String, MailboxAttributes>,
-    ) -> Result<(), StoreError> {
-        let lines = uses.iter().map(|(folder, uses)| {
-            let names: Vec<_> = uses.names().collect();
-            format!("{}\t{folder}\n", names.join(" "))
-        });
-        let path = self.maildir.path().join(SPECIAL_USES);
-        Ok(replace(&path, &lines.collect::<String>())?)
     }
 
     fn create(&self, name: &MailboxName, uses: MailboxAttributes) -> Result<(), StoreError> {
@@ -154,12 +70,7 @@ impl MaildirTree {
             }
         }
         self.maildir.create_folder(&name, ENCODING)?;
-        if !uses.is_empty() {
-            let mut all = self.special_uses()?;
-            all.insert(text.to_owned(), uses);
-            self.write_special_uses(&all)?;
-        }
-        Ok(())
+        self.lists().created(text, uses)
     }
 
     fn delete(&self, name: &MailboxName) -> Result<(), StoreError> {
@@ -177,11 +88,7 @@ impl MaildirTree {
         fs::rename(&path, &aside)?;
         self.open.forget(&path);
         fs::remove_dir_all(&aside)?;
-        let mut uses = self.special_uses()?;
-        if uses.remove(&*text).is_some() {
-            self.write_special_uses(&uses)?;
-        }
-        Ok(())
+        self.lists().deleted(&text)
     }
 
     fn rename(&self, from: &MailboxName, to: &MailboxName) -> Result<(), StoreError> {
@@ -201,8 +108,7 @@ impl MaildirTree {
         let moved = moved
             .iter()
             .filter(|name| name.parts().starts_with(source.parts()));
-        let before = self.special_uses()?;
-        let mut uses = before.clone();
+        let mut renames = Vec::new();
         for name in moved {
             let rest = &name.parts()[source.parts().len()..];
             let renamed = target.parts().iter().chain(rest).map(String::as_str);
@@ -210,14 +116,9 @@ impl MaildirTree {
             let path = self.path_of(name)?;
             fs::rename(&path, self.path_of(&renamed)?)?;
             self.open.forget(&path);
-            if let Some(known) = uses.remove(&text_of(name)) {
-                uses.insert(text_of(&renamed), known);
-            }
+            renames.push((text_of(name), text_of(&renamed)));
         }
-        match uses == before {
-            true => Ok(()),
-            false => self.write_special_uses(&uses),
-        }
+        self.lists().renamed(&renames)
     }
 
     /// The messages of INBOX go to a new folder.
@@ -255,25 +156,9 @@ impl Folders for MaildirTree {
 
     async fn list(&self) -> Result<Vec<FolderEntry>, StoreError> {
         self.with(|tree| {
-            let mut subscribed = tree.subscriptions()?;
-            let uses = tree.special_uses()?;
             let names = tree.names()?;
             let names = names.iter().map(text_of).chain(["INBOX".to_owned()]);
-            let mut entries: Vec<_> = names
-                .filter_map(|name| {
-                    let mut entry = FolderEntry::new(MailboxName::new(&name).ok()?);
-                    entry.attributes = uses.get(&name).copied().unwrap_or_default();
-                    entry.subscribed = subscribed.remove(&name);
-                    Some(entry)
-                })
-                .collect();
-            entries.extend(subscribed.into_iter().filter_map(|name| {
-                let mut entry = FolderEntry::new(MailboxName::new(&name).ok()?);
-                entry.attributes = MailboxAttributes::NON_EXISTENT;
-                entry.subscribed = true;
-                Some(entry)
-            }));
-            Ok(entries)
+            tree.lists().entries(names)
         })
         .await
     }
@@ -308,18 +193,8 @@ impl Folders for MaildirTree {
 
     async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), StoreError> {
         let name = name.to_text().into_owned();
-        self.with(move |tree| {
-            let mut names = tree.subscriptions()?;
-            let changed = match subscribed {
-                true => names.insert(name),
-                false => names.remove(&name),
-            };
-            match changed {
-                true => tree.write_subscriptions(&names),
-                false => Ok(()),
-            }
-        })
-        .await
+        self.with(move |tree| tree.lists().subscribe(name, subscribed))
+            .await
     }
 
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {
@@ -333,7 +208,9 @@ impl Folders for MaildirTree {
                     opened.map_err(|_| StoreError::NoFolder)?
                 }
             };
-            Ok(tree.open.share(maildir))
+            let path = maildir.path().to_owned();
+            let make = |recall| Ok(MaildirFolder::new(maildir, recall));
+            tree.open.share(&path, make)
         });
         let folder = folder.await?;
         watch(&folder);
@@ -341,36 +218,10 @@ impl Folders for MaildirTree {
     }
 }
 
-/// Looks again and again at what other programs do to a folder, as long as somebody waits for news.
-fn watch(folder: &MaildirFolder) {
-    if folder.is_watched() {
-        return;
-    }
-    let folder = folder.clone();
-    tokio::spawn(async move {
-        loop {
-            sleep(MAILDIR_LOOK).await;
-            if !folder.is_watched() {
-                return;
-            }
-            folder.look().await;
-        }
-    });
-}
-
-fn folder_name(name: &str) -> Result<FolderName, StoreError> {
+pub(super) fn folder_name(name: &str) -> Result<FolderName, StoreError> {
     FolderName::new(name.split(DELIMITER)).ok_or(StoreError::Unsupported)
 }
 
-fn text_of(name: &FolderName) -> String {
+pub(super) fn text_of(name: &FolderName) -> String {
     name.parts().join(&DELIMITER.to_string())
-}
-
-/// A small file; an empty one if it is not there.
-fn read(path: &Path) -> Result<String, StoreError> {
-    match fs::read(path) {
-        Ok(content) => Ok(String::from_utf8_lossy(&content).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error.into()),
-    }
 }

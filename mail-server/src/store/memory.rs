@@ -12,11 +12,13 @@ use pop3_proto::Maildrop;
 use tokio::sync::watch;
 
 use super::folder::{
-    Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage, date_time,
+    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Reading,
+    date_time,
 };
 use super::ledger::Ledger;
 use super::sessions::{Held, Sessions};
 use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError};
+use crate::limits::ADDED_IN_MEMORY;
 
 /// Mailboxes in memory, shared by all clones of the store.
 #[derive(Debug, Clone, Default)]
@@ -152,7 +154,7 @@ impl Delivery for Pending {
                 bytes: [copy.header.as_bytes(), &self.bytes].concat().into(),
             };
             let tree = self.store.account(&copy.account);
-            tree.inbox.add([(stored, Flags::new(), now())]).map(drop)
+            tree.inbox.put([(stored, Flags::new(), now())]).map(drop)
         });
         added.collect()
     }
@@ -267,7 +269,7 @@ impl Folders for Tree {
         }
         if from.is_inbox() {
             let made = others.make();
-            made.add(self.inbox.take_all())?;
+            made.put(self.inbox.take_all())?;
             others
                 .folders
                 .insert(new.into_owned(), (made, MailboxAttributes::empty()));
@@ -320,17 +322,20 @@ impl Folders for Tree {
     }
 }
 
-#[derive(Debug)]
+/// All clones are one folder.
+#[derive(Debug, Clone)]
 struct MemoryFolder {
     /// `None` once it was deleted.
-    ledger: Mutex<Option<Ledger<Stored>>>,
+    ledger: Arc<Mutex<Option<Ledger<Stored>>>>,
     news: watch::Sender<u64>,
 }
 
 impl MemoryFolder {
+    /// UIDVALIDITY is another one for each folder.
     fn new(uid_validity: NonZeroU32) -> Self {
+        let id = format!("F{uid_validity}").parse().expect("an atom");
         Self {
-            ledger: Mutex::new(Some(Ledger::new(uid_validity))),
+            ledger: Arc::new(Mutex::new(Some(Ledger::new(id, uid_validity)))),
             news: watch::Sender::new(0),
         }
     }
@@ -361,7 +366,7 @@ impl MemoryFolder {
         found.unwrap_or_default()
     }
 
-    fn add(
+    fn put(
         &self,
         messages: impl IntoIterator<Item = (Stored, Flags, DateTime)>,
     ) -> Result<Vec<NonZeroU32>, StoreError> {
@@ -411,16 +416,18 @@ impl Folder for MemoryFolder {
         found.ok_or(StoreError::Gone)
     }
 
-    async fn append(&self, messages: Vec<NewMessage>) -> Result<Vec<NonZeroU32>, StoreError> {
-        let messages = messages.into_iter().map(|message| {
-            let stored = Stored {
-                sender: String::new(),
-                bytes: message.octets,
-            };
-            let flags = FlagChange::Replace(message.flags).apply(&Flags::new());
-            (stored, flags, message.internal_date.unwrap_or_else(now))
-        });
-        self.add(messages)
+    async fn read_from(&self, uid: NonZeroU32, from: u64) -> Result<Box<dyn Reading>, StoreError> {
+        let octets = self.read(uid).await?;
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        Ok(Box::new(Rest(octets.slice(from.min(octets.len())..))))
+    }
+
+    async fn add(&self) -> Result<Box<dyn Adding>, StoreError> {
+        Ok(Box::new(MemoryAdding {
+            folder: self.clone(),
+            messages: Vec::new(),
+            octets: 0,
+        }))
     }
 
     async fn change(
@@ -449,5 +456,59 @@ impl Folder for MemoryFolder {
 
     fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+}
+
+/// What is left of a message.
+struct Rest(Bytes);
+
+#[async_trait]
+impl Reading for Rest {
+    async fn next(&mut self) -> Result<Bytes, StoreError> {
+        Ok(std::mem::take(&mut self.0))
+    }
+}
+
+/// Messages that are held until all of them are there.
+struct MemoryAdding {
+    folder: MemoryFolder,
+    messages: Vec<(Vec<u8>, Flags, DateTime)>,
+    /// Of all of them.
+    octets: usize,
+}
+
+#[async_trait]
+impl Adding for MemoryAdding {
+    async fn message(
+        &mut self,
+        flags: Flags,
+        internal_date: Option<DateTime>,
+    ) -> Result<(), StoreError> {
+        let flags = FlagChange::Replace(flags).apply(&Flags::new());
+        let date = internal_date.unwrap_or_else(now);
+        self.messages.push((Vec::new(), flags, date));
+        Ok(())
+    }
+
+    async fn write(&mut self, piece: Bytes) -> Result<(), StoreError> {
+        self.octets += piece.len();
+        if self.octets > ADDED_IN_MEMORY {
+            return Err(StoreError::TooLarge);
+        }
+        if let Some((octets, ..)) = self.messages.last_mut() {
+            octets.extend_from_slice(&piece);
+        }
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Vec<NonZeroU32>, StoreError> {
+        let messages = self.messages.into_iter().map(|(octets, flags, date)| {
+            let stored = Stored {
+                sender: String::new(),
+                bytes: octets.into(),
+            };
+            (stored, flags, date)
+        });
+        self.folder.put(messages)
     }
 }

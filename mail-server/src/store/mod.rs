@@ -16,14 +16,38 @@ pub use memory::{MemoryStore, Stored};
 
 mod folder;
 pub use folder::{
-    Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage,
+    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage,
+    Reading,
 };
+
+mod recall;
+pub use recall::Recall;
 
 mod ledger;
 
 mod maildir_tree;
 
 mod maildir_folder;
+
+mod maildir_reading;
+
+mod maildir_adding;
+
+mod gathering;
+
+mod pieces;
+
+mod open_folders;
+
+mod lists;
+
+mod mbox_tree;
+
+mod mbox_folder;
+
+mod mbox_adding;
+
+mod maildir_flags;
 
 mod mod_seqs;
 
@@ -225,6 +249,9 @@ pub enum StoreError {
     /// The store cannot do this.
     #[error("the store cannot do this")]
     Unsupported,
+    /// The store cannot hold so large a message, or so many at once.
+    #[error("the message is too large")]
+    TooLarge,
     /// A message could not be read.
     #[error("cannot read the message: {0}")]
     Read(#[from] io::Error),
@@ -241,6 +268,7 @@ impl StoreError {
             Self::Delivery(error) => error.fault(),
             Self::Mailbox(error) => error.fault(),
             Self::InUse => Fault::Busy,
+            Self::TooLarge => Fault::TooLarge,
             Self::Gone
             | Self::NoFolder
             | Self::Exists

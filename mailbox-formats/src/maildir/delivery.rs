@@ -5,11 +5,12 @@ use std::fs::{File, OpenOptions};
 use std::hash::Hash;
 use std::io::{self, Write};
 use std::num::NonZeroU32;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, OFlags};
 use rustix::io::Errno;
 
 use crate::Durability;
@@ -346,7 +347,7 @@ impl Temporary {
     /// Gives the file its name without replacing another.
     fn publish(&mut self, target: &Path) -> Result<(), StepError> {
         let renamed = self.effects.run(Step::Rename, target, || {
-            rename_noreplace(&self.path, target)
+            rename_noreplace((CWD, &self.path), (CWD, target))
         });
         let published = match renamed {
             Err(error) if is_unsupported(&error) => self
@@ -381,14 +382,23 @@ impl Drop for Temporary {
     }
 }
 
+/// What a file is called, and from where that is looked for.
+pub(super) type Named<'a> = (BorrowedFd<'a>, &'a Path);
+
 #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
-pub(super) fn rename_noreplace(from: &Path, to: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+pub(super) fn rename_noreplace(from: Named<'_>, to: Named<'_>) -> io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    Ok(renameat_with(
+        from.0,
+        from.1,
+        to.0,
+        to.1,
+        RenameFlags::NOREPLACE,
+    )?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-pub(super) fn rename_noreplace(_: &Path, _: &Path) -> io::Result<()> {
+pub(super) fn rename_noreplace(_: Named<'_>, _: Named<'_>) -> io::Result<()> {
     Err(Errno::NOSYS.into())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::MailboxError;
 use crate::maildir::{Letters, Maildir};
-use crate::side_file::SideFile;
+use crate::side_file::{Edit, SideFile};
 
 /// The keywords of a Maildir: at most 26, a letter for each.
 ///
@@ -119,7 +119,7 @@ impl Maildir {
             let letters = names.iter().try_fold(Letters::NONE, add);
             let letters =
                 letters.ok_or_else(|| MailboxError::NoKeyword(self.path.to_path_buf()))?;
-            Ok((Some(keywords.to_bytes()), letters))
+            Ok((Edit::All(keywords.to_bytes()), letters))
         })
     }
 

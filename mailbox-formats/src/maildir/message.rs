@@ -1,10 +1,11 @@
 //! One message: opened, flagged, moved to `cur/`, removed, while others may rename it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use crate::effects::Step;
 use crate::error::{Fault, MailboxError, StepError};
@@ -28,13 +29,12 @@ impl Maildir {
     /// [`MailboxError::Vanished`] if it is gone.
     pub fn open_message(&self, entry: &Entry) -> Result<Opened, MailboxError> {
         self.follow(entry, |maildir, entry| {
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
             let path = maildir.path_of(entry);
-            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
             let file = maildir.effects.run(Step::Open, &path, || {
-                OpenOptions::new()
-                    .read(true)
-                    .custom_flags(flags)
-                    .open(&path)
+                let (directory, name) = maildir.named(entry, &path);
+                let file = openat(directory, name, flags | OFlags::RDONLY, Mode::empty())?;
+                Ok(File::from(file))
             })?;
             let entry = entry.clone();
             Ok(Opened { file, entry })
@@ -124,10 +124,16 @@ impl Maildir {
     /// # Errors
     /// A directory cannot be synced.
     pub fn sync(&self) -> Result<(), MailboxError> {
-        for place in [Place::New, Place::Cur] {
-            self.effects.sync_directory(&self.part(place.directory()))?;
-        }
-        Ok(())
+        self.sync_place(Place::New)?;
+        self.sync_place(Place::Cur)
+    }
+
+    /// The same for one of the directories, for those who have put something into it.
+    ///
+    /// # Errors
+    /// The directory cannot be synced.
+    pub fn sync_place(&self, place: Place) -> Result<(), MailboxError> {
+        Ok(self.effects.sync_directory(&self.part(place.directory()))?)
     }
 
     /// Does something with a message under its last known name, and under its present one
@@ -154,18 +160,32 @@ impl Maildir {
     /// Renames without replacing, where the file system can: two files of one unique name
     /// are two messages to whoever made them.
     fn rename(&self, from: &Entry, to: &Entry) -> Result<(), StepError> {
-        let (from, to) = (self.path_of(from), self.path_of(to));
-        let renamed = self
-            .effects
-            .run(Step::Rename, &to, || rename_noreplace(&from, &to));
+        let (old, new) = (self.path_of(from), self.path_of(to));
+        let renamed = self.effects.run(Step::Rename, &new, || {
+            rename_noreplace(self.named(from, &old), self.named(to, &new))
+        });
         match renamed {
-            Err(error) if is_unsupported(&error) => self.effects.run(Step::Rename, &to, || {
-                if to.symlink_metadata().is_ok() {
+            Err(error) if is_unsupported(&error) => self.effects.run(Step::Rename, &new, || {
+                if new.symlink_metadata().is_ok() {
                     return Err(io::ErrorKind::AlreadyExists.into());
                 }
-                std::fs::rename(&from, &to)
+                std::fs::rename(&old, &new)
             }),
             other => other,
+        }
+    }
+
+    /// The shortest way to a message, whose path this is: from a directory that is held open, if there is one.
+    fn named<'a>(&'a self, entry: &'a Entry, path: &'a Path) -> (BorrowedFd<'a>, &'a Path) {
+        match &self.held {
+            Some(held) => {
+                let directory = match entry.place() {
+                    Place::New => &held[0],
+                    Place::Cur => &held[1],
+                };
+                (directory.as_fd(), Path::new(entry.name().as_os_str()))
+            }
+            None => (CWD, path),
         }
     }
 }

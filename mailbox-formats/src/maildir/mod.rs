@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::effects::{Effects, Step, System};
-use crate::error::{DeliveryError, StepError};
+use crate::error::{DeliveryError, MailboxError, StepError};
 use crate::{Durability, LineEnds};
 
 pub use delivery::{Delivered, Delivery, Staged, publish_all};
@@ -73,6 +73,8 @@ pub struct Maildir {
     /// `new/`, open since before anything is delivered: a sync of the file system by this
     /// handle tells of every write that failed meanwhile.
     new: Arc<File>,
+    /// Both directories, for somebody who goes through many messages.
+    held: Option<Arc<[File; 2]>>,
     separator: Separator,
 }
 
@@ -113,6 +115,23 @@ impl Maildir {
         Self { separator, ..self }
     }
 
+    /// The same Maildir with its directories held open, so that the kernel need not look for them at each of many
+    /// messages that are opened or flagged in a row.
+    ///
+    /// # Errors
+    /// One of them cannot be opened.
+    pub fn held_open(&self) -> Result<Self, MailboxError> {
+        let open = |place: Place| {
+            let path = self.part(place.directory());
+            self.effects.run(Step::Open, &path, || File::open(&path))
+        };
+        let held = [open(Place::New)?, open(Place::Cur)?];
+        Ok(Self {
+            held: Some(Arc::new(held)),
+            ..self.clone()
+        })
+    }
+
     /// Starts a delivery in `tmp/`.
     ///
     /// # Errors
@@ -140,6 +159,7 @@ impl Maildir {
             path: path.into(),
             effects,
             new: Arc::new(new),
+            held: None,
             separator: Separator::default(),
         })
     }

@@ -10,7 +10,7 @@ use crate::effects::Step;
 use crate::error::MailboxError;
 use crate::limits;
 use crate::maildir::{Letters, Maildir, NameEncoding};
-use crate::side_file::SideFile;
+use crate::side_file::{Edit, SideFile};
 
 /// How much a Maildir may hold; `None` is without end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,7 +162,7 @@ impl Maildir {
     pub fn set_quota(&self, quota: Quota) -> Result<MaildirSize, MailboxError> {
         self.quota_file().update(|_| {
             let size = MaildirSize::new(quota, self.count()?);
-            Ok((Some(size.to_bytes()), size))
+            Ok((Edit::All(size.to_bytes()), size))
         })
     }
 

@@ -56,14 +56,22 @@ impl UidList {
     /// An empty list of a mailbox that has never had one: valid from now on, with an identity.
     pub(super) fn first(tick: Tick, identity: &Identity) -> Self {
         let mut list = Self::new(u32::try_from(tick.micros / 1_000_000).unwrap_or(u32::MAX));
+        list.identify(tick, identity);
+        list
+    }
+
+    /// Gives the mailbox an identity, if it has none.
+    pub(super) fn identify(&mut self, tick: Tick, identity: &Identity) {
+        if self.identity().is_some() {
+            return;
+        }
         let low = tick.micros ^ (u64::from(identity.pid) << 40) ^ (tick.sequence << 24);
         write!(
-            Text(&mut list.fields),
+            Text(&mut self.fields),
             " G{:016x}{low:016x}",
             identity.random
         )
         .expect("a buffer takes all");
-        list
     }
 
     /// Reads a list; `None` if the header is none of version 3.
@@ -108,11 +116,19 @@ impl UidList {
         let mut bytes = format!("3 V{} N{}", self.validity, self.next).into_bytes();
         bytes.extend_from_slice(&self.fields);
         bytes.push(b'\n');
+        bytes.extend(self.lines_from(0));
+        bytes
+    }
+
+    /// The lines of the messages whose numbers begin here.
+    pub(super) fn lines_from(&self, first: u32) -> Vec<u8> {
+        let start = self.messages.partition_point(|message| message.uid < first);
+        let mut bytes = Vec::new();
         for Numbered {
             uid,
             fields,
             unique,
-        } in &self.messages
+        } in &self.messages[start..]
         {
             write!(Text(&mut bytes), "{uid}").expect("a buffer takes all");
             for part in [fields, &b" :"[..], unique, b"\n"] {
@@ -149,6 +165,17 @@ impl UidList {
         self.messages
             .iter()
             .map(|message| (message.uid, &*message.unique))
+    }
+
+    /// What tells the mailbox from all others, whatever it is called: letters and digits.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        let mut fields = self.fields.split(|byte| *byte == b' ');
+        let is_plain = |identity: &&[u8]| {
+            !identity.is_empty() && identity.iter().all(u8::is_ascii_alphanumeric)
+        };
+        let identity = fields.find_map(|field| field.strip_prefix(b"G").filter(is_plain))?;
+        std::str::from_utf8(identity).ok()
     }
 
     /// The UIDVALIDITY, never 0: as long as it stays, a number means the same message.
@@ -276,6 +303,31 @@ mod tests {
     }
 
     #[test]
+    fn a_mailbox_has_one_identity() {
+        let tick = Tick {
+            micros: 1,
+            sequence: 2,
+        };
+        let identity = Identity {
+            pid: 7,
+            host: "mx".into(),
+            random: 3,
+        };
+        for (text, known) in [
+            ("3 V5 N1 G0ab\n", Some("0ab")),
+            ("3 V5 N1\n", None),
+            ("3 V5 N1 G\n", None),
+            ("3 V5 N1 Gx)y\n", None),
+        ] {
+            let mut list = UidList::parse(text.as_bytes()).unwrap();
+            assert_eq!(list.identity(), known, "{text}");
+            list.identify(tick, &identity);
+            assert_eq!(known.is_some(), list.identity() == known, "{text}");
+            assert!(list.identity().is_some(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_first_list_can_be_read() {
         let tick = Tick {
             micros: 1_700_000_000_000_001,
@@ -290,6 +342,7 @@ mod tests {
         let bytes = list.to_bytes();
         assert!(bytes.starts_with(b"3 V1700000000 N1 G000000000000beef"));
         assert_eq!(bytes.len(), "3 V1700000000 N1 G\n".len() + 32);
+        assert_eq!(list.identity().map(str::len), Some(32));
         assert_eq!(UidList::parse(&bytes), Some(list));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use crate::error::MailboxError;
 use crate::maildir::listing::Listing;
 use crate::maildir::{Entry, FileName, Maildir, UidList};
-use crate::side_file::SideFile;
+use crate::side_file::{Edit, SideFile};
 
 /// The messages of a Maildir with their numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,9 @@ pub struct Uids {
     pub validity: u32,
     /// The number of the next new message.
     pub next: u32,
+    /// What tells the mailbox from all others, whatever it is called: letters and digits. It is Dovecot's
+    /// `GUID`.
+    pub identity: String,
     /// Number and message, in ascending order of the numbers.
     pub messages: Vec<(u32, Entry)>,
 }
@@ -62,6 +65,8 @@ impl Maildir {
         file.update(|content| {
             let list = content.and_then(UidList::parse);
             let mut list = list.unwrap_or_else(|| self.first_list());
+            let system = self.effects.system();
+            list.identify(system.tick(), &system.identity());
             let Listing { entries, is_quiet } = self.nameable()?;
             if is_quiet {
                 let present: HashSet<&[u8]> = entries.iter().map(Entry::unique).collect();
@@ -69,22 +74,26 @@ impl Maildir {
             }
             add_new(&mut list, &entries)
                 .and_then(|()| number(&list, entries))
-                .map(|uids| (Some(list.to_bytes()), uids))
+                .map(|uids| (Edit::All(list.to_bytes()), uids))
                 .ok_or_else(|| MailboxError::NoNumber(self.path.to_path_buf()))
         })
     }
 
     /// Gives numbers to messages that have just been put here, in this order, and returns the
     /// UIDVALIDITY with them. The others are not looked at, which takes no time then; so this is for
-    /// those who have listed them before.
+    /// those who have listed them before. The list only grows by their lines, as Dovecot has it too, and
+    /// is on disk before this returns.
     ///
     /// # Errors
     /// The list cannot be locked or replaced, or no number is left.
     pub fn number(&self, names: &[FileName]) -> Result<(u32, Vec<u32>), MailboxError> {
         let file = SideFile::new(&self.effects, self.path.join("dovecot-uidlist"));
         file.update(|content| {
-            let list = content.and_then(UidList::parse);
-            let mut list = list.unwrap_or_else(|| self.first_list());
+            let known = content.and_then(UidList::parse);
+            // A line without an end is one that somebody did not live to write.
+            let can_grow = known.is_some() && content.is_some_and(|list| list.ends_with(b"\n"));
+            let mut list = known.unwrap_or_else(|| self.first_list());
+            let first = list.next();
             let numbers = names.iter().map(|name| {
                 // Somebody else may have seen it already.
                 let known = list
@@ -96,7 +105,12 @@ impl Maildir {
             });
             let numbers: Option<Vec<u32>> = numbers.collect();
             let numbers = numbers.ok_or_else(|| MailboxError::NoNumber(self.path.to_path_buf()))?;
-            Ok((Some(list.to_bytes()), (list.validity(), numbers)))
+            let edit = match can_grow {
+                true if list.next() == first => Edit::None,
+                true => Edit::End(list.lines_from(first)),
+                false => Edit::All(list.to_bytes()),
+            };
+            Ok((edit, (list.validity(), numbers)))
         })
     }
 
@@ -124,7 +138,7 @@ fn add_new(list: &mut UidList, entries: &[Entry]) -> Option<()> {
         .try_for_each(|entry| list.add(entry.unique()).map(drop))
 }
 
-/// Puts numbers and messages together; `None` if a message has no number.
+/// Puts numbers and messages together; `None` if a message has no number, or the mailbox no identity.
 fn number(list: &UidList, entries: Vec<Entry>) -> Option<Uids> {
     // The last of several numbers is the one that counts.
     let numbers: HashMap<&[u8], u32> = list.iter().map(|(uid, unique)| (unique, uid)).collect();
@@ -133,6 +147,7 @@ fn number(list: &UidList, entries: Vec<Entry>) -> Option<Uids> {
         entries.into_iter().map(numbered).collect::<Option<_>>()?;
     messages.sort_unstable_by_key(|(uid, _)| *uid);
     Some(Uids {
+        identity: list.identity()?.to_owned(),
         validity: list.validity(),
         next: list.next(),
         messages,

@@ -20,6 +20,7 @@ pub struct Access {
     lock: LockPolicy,
     kind: Option<(Rules, Option<Variant>)>,
     journals: Option<PathBuf>,
+    numbers: Option<(u32, u32)>,
 }
 
 impl Access {
@@ -33,6 +34,13 @@ impl Access {
     pub fn kind(self, rules: Rules, variant: Option<Variant>) -> Self {
         let kind = Some((rules, variant));
         Self { kind, ..self }
+    }
+
+    /// The UIDVALIDITY and the highest number so far, for an mbox that does not tell: an empty one has no place for
+    /// them, and would start from anew, but whoever goes on with it may know.
+    pub fn numbers(self, validity: u32, last: u32) -> Self {
+        let numbers = Some((validity, last));
+        Self { numbers, ..self }
     }
 
     /// Changes the mbox where it is, for a folder in which no file can be made, as root's
@@ -123,13 +131,22 @@ impl Mbox {
     /// The mbox is locked by others, cannot be read or written to, or is no mbox.
     pub fn list(&self, access: &Access) -> Result<List, MailboxError> {
         let mut locked = self.lock(access)?;
-        let list = list::list(&self.effects, &self.path, access.kind)?;
-        let list = match list.is_new {
-            true => self.rewrite(&mut locked, &list, access)?,
-            false => list,
-        };
+        let list = self.numbered(&mut locked, access)?;
         locked.close(&self.effects, &self.path)?;
         Ok(list)
+    }
+
+    /// Lists all messages of an mbox that is locked, and writes the numbers of those that had none.
+    pub(super) fn numbered(
+        &self,
+        locked: &mut Locked,
+        access: &Access,
+    ) -> Result<List, MailboxError> {
+        let list = list::list(&self.effects, &self.path, access.kind, access.numbers)?;
+        match list.is_new {
+            true => self.rewrite(locked, &list, access),
+            false => Ok(list),
+        }
     }
 
     /// Changes messages that were listed, and lists them again. Numbers that are not there
@@ -148,7 +165,7 @@ impl Mbox {
         access: &Access,
     ) -> Result<List, MailboxError> {
         let mut locked = self.lock(access)?;
-        let mut now = list::list(&self.effects, &self.path, access.kind)?;
+        let mut now = list::list(&self.effects, &self.path, access.kind, access.numbers)?;
         let had_messages = !now.messages.is_empty();
         // An mbox that is empty by now has no numbers that could be wrong.
         if had_messages && now.validity() != list.validity() {
@@ -167,7 +184,7 @@ impl Mbox {
     }
 
     /// Locks the mbox, and completes what a crash has left.
-    fn lock(&self, access: &Access) -> Result<Locked, MailboxError> {
+    pub(super) fn lock(&self, access: &Access) -> Result<Locked, MailboxError> {
         let mut locked = Locked::acquire(&self.effects, &self.path, 0o600, &access.lock)?;
         if let Some(journals) = &access.journals {
             InPlace::new(journals, &locked, &self.effects, &self.path)?.complete(&mut locked)?;
@@ -189,7 +206,7 @@ impl Mbox {
             }
             None => replace(&self.effects, &self.path, locked, &rewrite)?,
         }
-        list::list(&self.effects, &self.path, access.kind)
+        list::list(&self.effects, &self.path, access.kind, access.numbers)
     }
 
     /// An empty mbox forgets its UIDVALIDITY. The next one is the time, so that has to be

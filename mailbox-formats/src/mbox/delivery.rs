@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::Durability;
 use crate::effects::{Effects, Step};
-use crate::error::{DeliveryError, StepError};
+use crate::error::{DeliveryError, MailboxError, StepError};
 use crate::limits;
 use crate::mbox::encoder::{Encoder, Layout};
 use crate::mbox::lock::Locked;
 use crate::mbox::spool::Spool;
 use crate::mbox::status::fields_of;
-use crate::mbox::{Mbox, Options};
+use crate::mbox::{Access, List, Mbox, Options};
 use crate::path::parent;
 
 /// A message that comes in. Nothing of it is in the mbox; dropping it drops the message.
@@ -124,22 +124,12 @@ impl Staged {
         } = self;
         let Mbox { path, effects } = &mbox;
         let locked = Locked::acquire(effects, path, options.mode, &options.lock)?;
-        let old = effects
-            .run(Step::Open, path, || locked.file.metadata())?
-            .len();
-        let mut append = Append {
-            effects,
-            path,
-            locked,
-            old,
-            length: 0,
-            is_dirty: false,
-        };
+        let mut append = Append::new(effects, path, locked)?;
         let appended = append.write(&options, &spool, layout).and_then(|offset| {
             append.sync(&options)?;
             Ok(Delivered {
                 offset,
-                length: old + append.length - offset,
+                length: append.old + append.length - offset,
             })
         });
         match appended {
@@ -151,6 +141,41 @@ impl Staged {
                 Ok(delivered)
             }
             Err(cause) => Err(append.roll_back(cause)),
+        }
+    }
+}
+
+impl Mbox {
+    /// Adds messages, all or none, and lists the mbox: they are the last in the list, in their order, and have their
+    /// numbers on disk when this returns.
+    ///
+    /// Of their [options](Options) the lock and the durability do not count.
+    ///
+    /// # Errors
+    /// Those of [`list`](Self::list).
+    pub fn add(
+        &self,
+        messages: impl IntoIterator<Item = Staged>,
+        access: &Access,
+    ) -> Result<List, MailboxError> {
+        let mut append = Append::new(&self.effects, &self.path, self.lock(access)?)?;
+        let added = messages
+            .into_iter()
+            .try_for_each(|message| {
+                let written = append.write(&message.options, &message.spool, message.layout);
+                written.map(drop)
+            })
+            .map_err(MailboxError::from)
+            .and_then(|()| self.numbered(&mut append.locked, access));
+        match added {
+            Ok(list) => {
+                append.locked.close(&self.effects, &self.path)?;
+                Ok(list)
+            }
+            Err(error) => match append.roll_back_to_old() {
+                Ok(()) => Err(error),
+                Err(rollback) => Err(rollback.into()),
+            },
         }
     }
 }
@@ -221,8 +246,20 @@ struct Append<'a> {
     is_dirty: bool,
 }
 
-impl Append<'_> {
-    /// Writes the message and returns where its `From_` line starts.
+impl<'a> Append<'a> {
+    fn new(effects: &'a Effects, path: &'a Path, locked: Locked) -> Result<Self, StepError> {
+        let metadata = effects.run(Step::Open, path, || locked.file.metadata())?;
+        Ok(Self {
+            effects,
+            path,
+            locked,
+            old: metadata.len(),
+            length: 0,
+            is_dirty: false,
+        })
+    }
+
+    /// Writes a message and returns where its `From_` line starts.
     ///
     /// A message that was spooled in memory goes into one buffer and is written by one call.
     fn write(
@@ -232,7 +269,7 @@ impl Append<'_> {
         layout: Layout,
     ) -> Result<u64, StepError> {
         let mut buffer = self.missing_lines()?.to_vec();
-        let offset = self.old + buffer.len() as u64;
+        let offset = self.old + self.length + buffer.len() as u64;
         buffer.extend_from_slice(&options.from.to_bytes());
         let end = layout.header + layout.body;
         let fields = fields_of(options.flags, &options.keywords);
@@ -253,8 +290,9 @@ impl Append<'_> {
     /// last line, and an empty line.
     fn missing_lines(&self) -> Result<&'static [u8], StepError> {
         let mut tail = [0; 4];
-        let tail = &mut tail[..self.old.min(4) as usize];
-        let start = self.old - tail.len() as u64;
+        let end = self.old + self.length;
+        let tail = &mut tail[..end.min(4) as usize];
+        let start = end - tail.len() as u64;
         let file = &self.locked.file;
         self.effects
             .run(Step::Read, self.path, || file.read_exact_at(tail, start))?;
@@ -294,22 +332,18 @@ impl Append<'_> {
 
     /// Makes the mbox as it was.
     fn roll_back(self, cause: StepError) -> DeliveryError {
-        if !self.is_dirty {
-            return cause.into();
-        }
-        let Self {
-            effects,
-            path,
-            locked,
-            old,
-            ..
-        } = self;
-        let cut = effects
-            .run(Step::Truncate, path, || locked.file.set_len(old))
-            .and_then(|()| effects.run(Step::SyncFile, path, || locked.file.sync_data()));
-        match cut {
+        match self.roll_back_to_old() {
             Ok(()) => cause.into(),
             Err(rollback) => DeliveryError::Rollback { cause, rollback },
         }
+    }
+
+    fn roll_back_to_old(self) -> Result<(), StepError> {
+        if !self.is_dirty {
+            return Ok(());
+        }
+        let (effects, path, file) = (self.effects, self.path, &self.locked.file);
+        effects.run(Step::Truncate, path, || file.set_len(self.old))?;
+        effects.run(Step::SyncFile, path, || file.sync_data())
     }
 }

@@ -73,6 +73,13 @@ impl List {
         &self.messages
     }
 
+    /// The message with a number.
+    #[must_use]
+    pub fn find(&self, uid: u32) -> Option<&Listed> {
+        let found = self.messages.binary_search_by_key(&uid, Listed::uid);
+        found.ok().map(|index| &self.messages[index])
+    }
+
     /// Reads a message as it was before it was put into the mbox: see [`Decoder`].
     ///
     /// # Errors
@@ -232,6 +239,7 @@ pub(super) fn list(
     effects: &Effects,
     path: &Path,
     known: Option<(Rules, Option<Variant>)>,
+    numbers: Option<(u32, u32)>,
 ) -> Result<List, MailboxError> {
     let (file, metadata) = open(effects, path)?;
     let (rules, variant) = match known {
@@ -258,7 +266,7 @@ pub(super) fn list(
         is_new: false,
     };
     effects.run(Step::Read, path, || list.scan(rules))?;
-    list.number(effects)
+    list.number(effects, numbers)
         .ok_or_else(|| MailboxError::NoNumber(path.to_owned()))?;
     Ok(list)
 }
@@ -325,14 +333,18 @@ impl List {
     }
 
     /// Takes the numbers that can be believed, and gives numbers to the rest.
-    fn number(&mut self, effects: &Effects) -> Option<()> {
+    fn number(&mut self, effects: &Effects, numbers: Option<(u32, u32)>) -> Option<()> {
         let holder = self.internal.as_ref().or_else(|| self.messages.first());
         let base = holder.and_then(|message| message.status.base.clone());
         let has_base = base.is_some();
         let believed = base.as_ref().map_or(0, |base| base.last);
-        self.base = base.unwrap_or_else(|| Base {
-            validity: seconds(effects).max(1),
-            ..Base::default()
+        self.base = base.unwrap_or_else(|| {
+            let (validity, last) = numbers.unwrap_or_else(|| (seconds(effects), 0));
+            Base {
+                validity: validity.max(1),
+                last,
+                ..Base::default()
+            }
         });
         let mut last = 0;
         for message in &mut self.messages {

@@ -43,8 +43,18 @@ pub struct LockPolicy {
 }
 
 impl LockPolicy {
+    /// The default.
+    pub(crate) const fn new() -> Self {
+        Self {
+            dotlock: Dotlock::TryIfWritable,
+            flock: false,
+            wait: limits::LOCK_WAIT,
+            stale: limits::LOCK_STALE,
+        }
+    }
+
     /// Whether a lock file is taken; [`Dotlock::TryIfWritable`] unless said otherwise.
-    pub fn dotlock(self, dotlock: Dotlock) -> Self {
+    pub const fn dotlock(self, dotlock: Dotlock) -> Self {
         Self { dotlock, ..self }
     }
 
@@ -78,12 +88,7 @@ impl LockPolicy {
 
 impl Default for LockPolicy {
     fn default() -> Self {
-        Self {
-            dotlock: Dotlock::default(),
-            flock: false,
-            wait: limits::LOCK_WAIT,
-            stale: limits::LOCK_STALE,
-        }
+        Self::new()
     }
 }
 

@@ -36,6 +36,23 @@ pub(super) fn of(header: &Header) -> Envelope {
     envelope
 }
 
+/// The names of the fields that it is made of.
+pub(super) fn fields() -> [Octets; 10] {
+    [
+        "Date",
+        "Subject",
+        "From",
+        "Sender",
+        "Reply-To",
+        "To",
+        "Cc",
+        "Bcc",
+        "In-Reply-To",
+        "Message-ID",
+    ]
+    .map(Octets::fixed)
+}
+
 /// The addresses of a field. Names stay encoded (RFC 2047).
 fn addresses(field: &Field) -> Vec<Address> {
     let masked = mask(field.octets());

@@ -47,6 +47,12 @@ impl<'a> Parsed<'a> {
         envelope::of(&self.header())
     }
 
+    /// The same as one to be kept, with about the octets that it takes: it shares none of the message's.
+    pub(super) fn small_envelope(&self) -> (Envelope, usize) {
+        let picked = section::pick(&self.header(), &envelope::fields(), true);
+        (envelope::of(&Header::new(picked.clone())), picked.len())
+    }
+
     /// `BODYSTRUCTURE`, or `BODY` without what extends it.
     pub(super) fn structure(&self, extended: bool) -> BodyStructure {
         structure::of(&self.root(), extended)
@@ -75,6 +81,11 @@ impl<'a> Parsed<'a> {
     /// What people read and search for.
     pub(super) fn texts(&self) -> Texts<'_, 'a> {
         Texts::new(self.header(), self)
+    }
+
+    /// The octets.
+    pub(super) fn raw(&self) -> &'a Bytes {
+        self.raw
     }
 
     fn header(&self) -> Header {

@@ -38,7 +38,7 @@ fn text_of(header: &Header, body: impl FnOnce() -> Bytes, text: &SectionText) ->
 }
 
 /// The fields with these names, or those with others, and an empty line.
-fn pick(header: &Header, names: &[Octets], wanted: bool) -> Bytes {
+pub(super) fn pick(header: &Header, names: &[Octets], wanted: bool) -> Bytes {
     let mut picked = BytesMut::new();
     for (name, field) in header.lines() {
         let name = name.trim_ascii_end();

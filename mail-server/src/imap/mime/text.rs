@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use mail_parser::parsers::MessageStream;
 use mail_parser::{DateTime, HeaderValue, Message, PartType};
 
@@ -17,6 +18,11 @@ pub(in crate::imap) struct Texts<'p, 'a> {
 impl<'p, 'a> Texts<'p, 'a> {
     pub(super) fn new(header: Header, parsed: &'p Parsed<'a>) -> Self {
         Self { header, parsed }
+    }
+
+    /// The message as it is.
+    pub(in crate::imap) fn octets(&self) -> &'a Bytes {
+        self.parsed.raw()
     }
 
     /// The values of all fields of this name.

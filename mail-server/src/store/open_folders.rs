@@ -1,0 +1,113 @@
+//! Folders on disk that sessions have open.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::StoreError;
+use super::recall::Recall;
+use crate::limits::FOLDER_LOOK;
+
+/// A folder of which all clones are one.
+#[async_trait]
+pub(super) trait Shareable: Clone + Send + Sync + 'static {
+    /// Looks whether others have changed it, and tells those who wait.
+    async fn look(&self);
+
+    /// Where those who wait are told.
+    fn waiting(&self) -> &watch::Sender<u64>;
+
+    /// Lets them look: something was delivered.
+    fn poke(&self) {
+        self.waiting().send_modify(|_| {});
+    }
+
+    /// Whether anybody waits.
+    fn is_watched(&self) -> bool {
+        self.waiting().receiver_count() > 0
+    }
+}
+
+/// Folders by their paths, each of which all sessions share.
+#[derive(Debug)]
+pub(super) struct OpenFolders<F> {
+    by_path: Arc<Mutex<HashMap<PathBuf, F>>>,
+    recall: Recall,
+}
+
+impl<F> Clone for OpenFolders<F> {
+    fn clone(&self) -> Self {
+        Self {
+            by_path: Arc::clone(&self.by_path),
+            recall: self.recall.clone(),
+        }
+    }
+}
+
+impl<F> Default for OpenFolders<F> {
+    fn default() -> Self {
+        Self {
+            by_path: Arc::default(),
+            recall: Recall::default(),
+        }
+    }
+}
+
+impl<F: Shareable> OpenFolders<F> {
+    /// The one that all share, made if there is none yet. Nobody waits for news of one that is given back.
+    ///
+    /// # Errors
+    ///
+    /// Those of `make`, which nobody else does meanwhile.
+    pub(super) fn share(
+        &self,
+        path: &Path,
+        make: impl FnOnce(Recall) -> Result<F, StoreError>,
+    ) -> Result<F, StoreError> {
+        let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = open.get(path) {
+            return Ok(folder.clone());
+        }
+        open.retain(|_, folder| folder.is_watched());
+        let folder = make(self.recall.clone())?;
+        open.insert(path.to_owned(), folder.clone());
+        Ok(folder)
+    }
+
+    /// A folder is no more, or has another name.
+    pub(super) fn forget(&self, path: &Path) {
+        let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = open.remove(path) {
+            folder.poke();
+        }
+    }
+
+    /// Something was delivered to a folder.
+    pub(super) fn delivered(&self, path: &Path) {
+        let open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = open.get(path) {
+            folder.poke();
+        }
+    }
+}
+
+/// Looks again and again at what other programs do to a folder, as long as somebody waits for news.
+pub(super) fn watch(folder: &impl Shareable) {
+    if folder.is_watched() {
+        return;
+    }
+    let folder = folder.clone();
+    tokio::spawn(async move {
+        loop {
+            sleep(FOLDER_LOOK).await;
+            if !folder.is_watched() {
+                return;
+            }
+            folder.look().await;
+        }
+    });
+}
