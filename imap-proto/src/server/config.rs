@@ -48,6 +48,9 @@ pub struct Config {
     pub keepalive: Option<Duration>,
     /// Take LF alone as the end of a line: for people who type, and for scripts.
     pub bare_lf: bool,
+    /// Take more than one space where there should be one: for IMAPClient of Python, whose MULTIAPPEND has two behind each
+    /// message.
+    pub extra_spaces: bool,
 }
 
 impl Config {
@@ -74,6 +77,7 @@ impl Config {
             append_limit: None,
             keepalive: Some(Duration::from_secs(120)),
             bare_lf: false,
+            extra_spaces: false,
         }
     }
 

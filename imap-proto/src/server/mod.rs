@@ -59,6 +59,7 @@ use crate::encode::{Encoder, Encoding, Next};
 use crate::error::Error;
 use crate::frame::{Announcement, Found, Framer, Refused};
 use crate::lex::AT_HAND;
+use crate::quirks::Quirks;
 use crate::reader::Reader;
 use crate::response::{Code, CodeWord, Data, Status, StatusKind};
 use crate::tag::Tag;
@@ -191,11 +192,14 @@ impl Server {
 
     fn with_greeting(config: Arc<Config>, greeting: Greeting) -> Self {
         let framer = literals::framer(&config);
+        let mut forgiven = Quirks::empty();
+        forgiven.set(Quirks::EXTRA_SPACES, config.extra_spaces);
+        let reader = Reader::with_quirks(forgiven).with_limits(config.limits.read.clone());
         let session = Session::new(&config);
         let mut server = Self {
             input: Input::new(framer.input_limit()),
             framer,
-            reader: Reader::strict().with_limits(config.limits.read.clone()),
+            reader,
             speaker: Speaker {
                 encoder: Encoder::new(Encoding::responses()),
                 output: Output::new(config.limits.output),

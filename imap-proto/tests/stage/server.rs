@@ -55,6 +55,7 @@ impl Stage for ServerStage {
                 "auth_without_tls" => config.auth_without_tls = yes,
                 "login" => config.login = yes,
                 "bare_lf" => config.bare_lf = yes,
+                "extra_spaces" => config.extra_spaces = yes,
                 "auth" => {
                     let names = value
                         .split(',')
@@ -439,7 +440,7 @@ pub(crate) const CONFIGURATIONS: &[&str] = &[
     "only=IMAP4rev2 output=100 literals=3",
     "starttls auth_without_tls=no auth=PLAIN serves=everything",
     "greeting=preauth serves=everything text=200 skipped=300 kept_literal=20 append_limit=60",
-    "greeting=preauth serves=everything bare_lf output=200",
+    "greeting=preauth serves=everything bare_lf extra_spaces output=200",
 ];
 
 /// An application that answers as it likes.

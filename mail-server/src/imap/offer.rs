@@ -50,6 +50,8 @@ pub fn config() -> Config {
     config.extensions.extend(resources);
     let deflate = "DEFLATE".parse().expect("a word");
     config.extensions.push(Capability::Compress(deflate));
+    // Real clients first: who wants to test theirs takes it back.
+    config.extra_spaces = true;
     config.append_limit = Some(APPEND_OCTETS);
     config
 }

@@ -1,0 +1,19 @@
+"""Programs of Python, with packages that pip installs once a run into an environment of their own."""
+
+import sys
+
+from lib import work
+
+PACKAGES = ["IMAPClient", "aioimaplib"]
+
+
+def run(script, name, *arguments, timeout=60):
+    """Runs a script that finds the packages, and returns what it printed."""
+    folder = work.ROOT / "python"
+    if not folder.exists():
+        work.run([sys.executable, "-m", "venv", folder], timeout=120)
+        install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
+        work.run([folder / "bin" / "python", *install], timeout=180)
+    path = folder / f"{name}.py"
+    path.write_text(script)
+    return work.run([folder / "bin" / "python", path, *arguments], timeout=timeout)
