@@ -17,6 +17,7 @@ use imap_proto::{
     SequenceSet,
 };
 use mailwire::{Input, Machine, Output, Step};
+use proptest::prelude::*;
 
 fn number(value: u32) -> NonZeroU32 {
     NonZeroU32::new(value).expect("not 0")
@@ -52,6 +53,8 @@ struct Pair {
     bodies: Vec<Vec<u8>>,
     completed: Vec<StatusKind>,
     vanished: NumberSet,
+    /// Which messages the client has meant to change.
+    meant: NumberSet,
 }
 
 impl Pair {
@@ -80,6 +83,7 @@ impl Pair {
             bodies: Vec::new(),
             completed: Vec::new(),
             vanished: NumberSet::new(),
+            meant: NumberSet::new(),
         }
     }
 
@@ -89,14 +93,15 @@ impl Pair {
 
     /// Runs until both wait for each other.
     fn run(&mut self) {
-        loop {
-            let (heard, served) = (self.hear(), self.serve());
-            let carried = carry(self.server.output(), self.client.input(), self.most)
-                + carry(self.client.output(), self.server.input(), self.most);
-            if !heard && !served && carried == 0 {
-                return;
-            }
-        }
+        while self.step() {}
+    }
+
+    /// Both do one thing. Says whether there was anything to do.
+    fn step(&mut self) -> bool {
+        let (heard, served) = (self.hear(), self.serve());
+        let carried = carry(self.server.output(), self.client.input(), self.most)
+            + carry(self.client.output(), self.server.input(), self.most);
+        heard || served || carried > 0
     }
 
     fn hear(&mut self) -> bool {
@@ -217,6 +222,7 @@ impl Pair {
                     panic!("{store:?}");
                 };
                 for uid in store.uids.numbers() {
+                    assert!(self.meant.contains(uid), "{uid} was not meant");
                     self.mod_seq += 1;
                     let message = self.messages.get_mut(&uid.get()).expect("it is there");
                     message.flags = flags.clone();
@@ -243,9 +249,29 @@ impl Pair {
             }
             E::Noop => self.server.ok(),
             E::Idle => Ok(()),
+            // Such as a FETCH of all in an empty mailbox.
+            E::Rejected(_) => Ok(()),
             other => panic!("{other:?}"),
         };
         done.expect("it was asked for");
+    }
+
+    /// A message that another session has put there.
+    fn arrive(&mut self) {
+        self.last_uid += 1;
+        self.messages.insert(self.last_uid, Message::default());
+        let new = set([self.last_uid]);
+        self.server.arrived(&new, false).expect("it is selected");
+    }
+
+    /// One that another session has removed.
+    fn vanish(&mut self, uid: u32) {
+        self.mod_seq += 1;
+        self.messages.remove(&uid);
+        let mod_seq = ModSeq::new(self.mod_seq).ok();
+        self.server
+            .expunged(&set([uid]), mod_seq)
+            .expect("it is selected");
     }
 
     fn append(&mut self, body: &[u8]) {
@@ -327,6 +353,7 @@ fn converse(most: usize, compress: bool, enable: &str) {
 
     let deleted = [Flag::Deleted].into_iter().collect();
     let store = Store::new(By::Uid, number(2).into(), StoreHow::Replace, deleted);
+    pair.meant.insert(number(2));
     pair.send(CommandBody::Store(Box::new(store)));
     pair.send(CommandBody::Expunge(None));
     pair.run();
@@ -335,15 +362,9 @@ fn converse(most: usize, compress: bool, enable: &str) {
     pair.send(CommandBody::Idle);
     pair.run();
     for _ in 0..3 {
-        pair.last_uid += 1;
-        pair.messages.insert(pair.last_uid, Message::default());
-        let new = set([pair.last_uid]);
-        pair.server.arrived(&new, false).expect("it is selected");
+        pair.arrive();
     }
-    pair.messages.remove(&4);
-    pair.server
-        .expunged(&set([4]), ModSeq::new(99).ok())
-        .expect("it is selected");
+    pair.vanish(4);
     pair.run();
     assert_eq!(pair.client.mailbox().expect("selected").exists(), 4);
     pair.client.done().expect("it idles");
@@ -401,4 +422,135 @@ fn resynchronised() {
             .contains(&Capability::Known(Extension::QResync))
     );
     assert_eq!(pair.client.mailbox().expect("selected").exists(), 3);
+}
+
+/// What happens to a mailbox, and what a client does there meanwhile.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Arrive,
+    Vanish(prop::sample::Index),
+    /// `FETCH 1:* FLAGS`, or `UID FETCH`.
+    Fetch(bool),
+    /// The last message becomes `\Deleted`, by its number or by its UID, if that is known.
+    Delete(bool),
+    Expunge,
+    Append,
+    Noop,
+    /// IDLE, or its end.
+    Idle,
+    /// Only so much goes on before the next deed.
+    Steps(usize),
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        3 => Just(Deed::Arrive),
+        3 => any::<prop::sample::Index>().prop_map(Deed::Vanish),
+        2 => any::<bool>().prop_map(Deed::Fetch),
+        1 => any::<bool>().prop_map(Deed::Delete),
+        1 => Just(Deed::Expunge),
+        1 => Just(Deed::Append),
+        2 => Just(Deed::Noop),
+        1 => Just(Deed::Idle),
+        5 => (1..20usize).prop_map(Deed::Steps),
+    ]
+}
+
+impl Pair {
+    fn act(&mut self, deed: Deed) {
+        match deed {
+            Deed::Arrive => self.arrive(),
+            Deed::Vanish(which) => {
+                let there: Vec<u32> = self.messages.keys().copied().collect();
+                if !there.is_empty() {
+                    self.vanish(*which.get(&there));
+                }
+            }
+            Deed::Fetch(by_uid) => {
+                let by = if by_uid { By::Uid } else { By::Sequence };
+                let wanted = vec![FetchAttribute::Flags];
+                let set = SequenceSet::all();
+                // It is an error of the client's to name what it knows not to be there.
+                if by_uid || self.client.mailbox().is_some_and(|it| it.exists() > 0) {
+                    self.send(CommandBody::Fetch(Box::new(Fetch::new(by, set, wanted))));
+                }
+            }
+            Deed::Delete(by_uid) => {
+                let mailbox = self.client.mailbox().expect("one is selected");
+                let last = NonZeroU32::new(mailbox.exists());
+                let Some((last, uid)) = last.and_then(|last| Some((last, mailbox.uid(last)?)))
+                else {
+                    return;
+                };
+                self.meant.insert(uid);
+                let (by, set) = match by_uid {
+                    true => (By::Uid, uid.into()),
+                    false => (By::Sequence, last.into()),
+                };
+                let deleted = [Flag::Deleted].into_iter().collect();
+                let store = Store::new(by, set, StoreHow::Replace, deleted);
+                self.send(CommandBody::Store(Box::new(store)));
+            }
+            Deed::Expunge => self.send(CommandBody::Expunge(None)),
+            Deed::Append => {
+                let append = Append::new(MailboxName::inbox(), "from here");
+                self.send(CommandBody::Append(Box::new(append)));
+            }
+            Deed::Noop => self.send(CommandBody::Noop),
+            Deed::Idle => {
+                if self.client.done().is_err() {
+                    self.send(CommandBody::Idle);
+                }
+            }
+            Deed::Steps(count) => {
+                for _ in 0..count {
+                    self.step();
+                }
+            }
+        }
+    }
+
+    /// Lets everything be done that was begun.
+    fn settle(&mut self) {
+        self.run();
+        while self.client.done().is_ok() {
+            self.run();
+        }
+        self.send(CommandBody::Noop);
+        self.run();
+        assert_eq!(self.client.unanswered(), 0);
+    }
+}
+
+proptest! {
+    /// Whatever comes between, the client knows how many messages there are, which it knows are those, and none is changed that was
+    /// not meant.
+    #[test]
+    fn client_and_server_agree(
+        deeds in prop::collection::vec(deed(), 1..60),
+        most in prop_oneof![Just(usize::MAX), Just(100), Just(1)],
+        kind in prop::sample::select(vec!["", "CONDSTORE", "QRESYNC", "IMAP4rev2"]),
+    ) {
+        let mut pair = Pair::new(most);
+        if !kind.is_empty() {
+            let kind = kind.parse().expect("a capability");
+            pair.send(CommandBody::Enable(vec![kind]));
+        }
+        pair.run();
+        pair.send(CommandBody::Select(Box::new(Select::new(MailboxName::inbox()))));
+        pair.run();
+        for deed in deeds {
+            pair.act(deed);
+        }
+        pair.settle();
+        let mailbox = pair.client.mailbox().expect("one is selected");
+        prop_assert_eq!(mailbox.exists() as usize, pair.messages.len());
+        for (at, uid) in (1..).zip(pair.messages.keys()) {
+            let known = mailbox.uid(number(at)).map(NonZeroU32::get);
+            prop_assert!(known.is_none_or(|known| known == *uid), "{} is {:?}, not {}", at, known, uid);
+        }
+        pair.fetch(By::Uid, FetchAttribute::Flags);
+        let mailbox = pair.client.mailbox().expect("one is selected");
+        prop_assert_eq!(mailbox.uids(), set(pair.messages.keys().copied()));
+    }
 }

@@ -14,6 +14,9 @@ use crate::tag::Tag;
 impl Client {
     /// Gives a command. It is sent when its turn has come.
     ///
+    /// Sequence numbers are those that the [mailbox](Self::mailbox) has now. Should an EXPUNGE come while the command waits for its turn,
+    /// it is [withheld](super::Event::Withheld), since it would be about other messages. UIDs have no such trouble.
+    ///
     /// SELECT with [`qresync`](crate::command::Select::qresync) brings the [mailbox](Self::mailbox) up to date in one call (RFC
     /// 7162 section 3.2.5): QRESYNC is enabled before, if that is not done. What is gone comes as
     /// [`Vanished`](crate::response::Data::Vanished), what has changed as [`Fetch`](crate::response::Data::Fetch). Only for
@@ -48,7 +51,12 @@ impl Client {
         let tag = Tag::new(format!("A{}", self.next_id)).expect("a letter and digits are a tag");
         self.next_id += 1;
         self.ending |= matches!(body, CommandBody::Logout);
-        self.queue.push_back(Pending { id, tag, body });
+        self.queue.push_back(Pending {
+            id,
+            tag,
+            body,
+            renumbered: false,
+        });
         Ok(id)
     }
 

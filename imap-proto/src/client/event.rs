@@ -40,8 +40,9 @@ pub enum Event {
     /// A command is done, or not done, or was not understood. Each command has one such event, or
     /// [`Withheld`](Self::Withheld).
     Completed(CommandId, Status),
-    /// A password was not sent, although it was given: by the time its turn had come it was known that the server
-    /// takes none, or that there is no TLS although STARTTLS was tried. The command is gone.
+    /// A command was not sent, although it was given: by the time its turn had come its sequence numbers meant other messages; or it
+    /// has a password, and it was known that the server takes none, or that there is no TLS although STARTTLS was
+    /// tried. The command is gone.
     Withheld(CommandId, Refused),
     /// A challenge of an authentication. Answer: [`respond`](super::Client::respond) or
     /// [`cancel`](super::Client::cancel).
@@ -77,6 +78,9 @@ pub enum Refused {
     /// STARTTLS in a session with TLS.
     #[error("TLS is in use already")]
     TlsAlready,
+    /// A message is gone, so that the sequence numbers of the command mean others than when it was given.
+    #[error("sequence numbers have changed")]
+    Renumbered,
     /// No challenge waits for a response.
     #[error("no challenge waits")]
     NoChallenge,

@@ -137,6 +137,8 @@ struct Pending {
     id: CommandId,
     tag: Tag,
     body: CommandBody,
+    /// The sequence numbers that it names mean something else than when it was given.
+    renumbered: bool,
 }
 
 /// What advancing by one transition came to.

@@ -168,6 +168,7 @@ impl Client {
                 self.capabilities = Some(known.clone());
                 self.capabilities_are_new = true;
             }
+            Data::Expunge(_) | Data::Vanished { earlier: false, .. } => self.renumber(),
             Data::Enabled(enabled) => {
                 self.enabled.extend(enabled.iter().cloned());
                 self.reader.set_utf8(self.is_utf8());

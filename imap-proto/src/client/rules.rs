@@ -1,8 +1,11 @@
 //! Which commands may be sent before others are answered (RFC 9051 section 5.5), as data.
 
+use std::num::NonZeroU32;
+
 use bitflags::bitflags;
 
 use crate::command::{By, CommandBody, SearchKey};
+use crate::set::SequenceSet;
 
 bitflags! {
     /// What a command does to what others mean.
@@ -65,6 +68,28 @@ impl Traits {
             && !both(Self::MAILBOX, Self::SELECTS)
             && !both(Self::SELECTS, Self::MAILBOX)
             && !both(Self::SELECTS, Self::SELECTS)
+    }
+}
+
+/// Whether a command means other messages when sequence numbers have changed: whether it names any, but for all of them.
+pub(super) fn names_numbers(body: &CommandBody) -> bool {
+    use CommandBody as C;
+    let some = |by: By, set: &SequenceSet| match set {
+        SequenceSet::Numbers(numbers) => {
+            by == By::Sequence && numbers.open != Some(NonZeroU32::MIN)
+        }
+        SequenceSet::Saved => false,
+    };
+    let any = |keys: &[SearchKey]| keys.iter().any(SearchKey::uses_numbers);
+    match body {
+        C::Fetch(it) => some(it.by, &it.set),
+        C::Store(it) => some(it.by, &it.set),
+        C::Copy(it) | C::Move(it) => some(it.by, &it.set),
+        C::Replace(it) => it.by == By::Sequence,
+        C::Search(it) => any(&it.keys),
+        C::Sort(it) => any(&it.keys),
+        C::Thread(it) => any(&it.keys),
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commands on their way: which may go now, and up to where.
 
-use super::rules::Traits;
+use super::rules::{Traits, names_numbers};
 use super::{Client, Event, Refused, Sending};
 use crate::capability::{Capability, Extension};
 use crate::command::{Command, CommandBody};
@@ -17,13 +17,24 @@ impl Client {
             if !pipelining || !running.all(|it| traits.may_follow(Traits::of(&it.body))) {
                 return None;
             }
-            if let Some(why) = self.withholds(&next.body) {
+            let renumbered = next.renumbered.then_some(Refused::Renumbered);
+            if let Some(why) = self.withholds(&next.body).or(renumbered) {
                 let withheld = self.queue.remove(self.sent)?;
                 return Some(Event::Withheld(withheld.id, why));
             }
             self.begin_next();
         }
         None
+    }
+
+    /// A message is gone: numbers that were given before mean others now. Those behind a SELECT are about its mailbox.
+    pub(super) fn renumber(&mut self) {
+        for (at, pending) in self.queue.iter_mut().enumerate() {
+            if matches!(pending.body, CommandBody::Select(_)) {
+                return;
+            }
+            pending.renumbered |= at >= self.sent && names_numbers(&pending.body);
+        }
     }
 
     /// Why a password must not be sent, if so.
