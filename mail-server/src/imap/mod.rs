@@ -44,6 +44,8 @@ mod listing;
 
 mod quota;
 
+mod metadata;
+
 mod append;
 
 mod url;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use imap_proto::{MailboxAttributes, MailboxName};
 use mailbox_formats::maildir::{FolderName, Maildir, NameEncoding};
 use tokio::task::spawn_blocking;
@@ -15,6 +16,7 @@ use tokio::time::sleep;
 use super::folder::{Folder, FolderEntry, Folders, Quota};
 use super::maildir_folder::MaildirFolder;
 use super::maildir_quota::{self, Budget};
+use super::metadata::{self, Metadata};
 use super::recall::Recall;
 use super::replace::replace;
 use super::{StoreError, lost};
@@ -25,6 +27,8 @@ use crate::limits::MAILDIR_LOOK;
 pub(super) struct OpenMaildirs {
     by_path: Arc<Mutex<HashMap<PathBuf, MaildirFolder>>>,
     recall: Recall,
+    /// Who notes something about a folder does so alone.
+    noting: Arc<Mutex<()>>,
 }
 
 impl OpenMaildirs {
@@ -39,6 +43,12 @@ impl OpenMaildirs {
         let folder = MaildirFolder::new(maildir, budget, self.recall.clone());
         open.insert(path, folder.clone());
         folder
+    }
+
+    /// One that is open.
+    fn maildir(&self, path: &Path) -> Option<Maildir> {
+        let open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(path).map(|folder| folder.maildir().clone())
     }
 
     fn forget(&self, path: &Path) {
@@ -72,6 +82,10 @@ const SUBSCRIPTIONS: &str = "subscriptions";
 /// What its second version begins with; the parts of names stand between tabs.
 const SUBSCRIPTIONS_HEAD: &str = "V\t2\n\n";
 
+/// What is noted about a folder, in its directory, and about the account. Files of ours.
+const METADATA: &str = "mailwire-metadata";
+const SERVER_METADATA: &str = "mailwire-server-metadata";
+
 /// The folder that does not count against the quota, by the format.
 const TRASH: &str = "Trash";
 
@@ -81,7 +95,11 @@ const SPECIAL_USES: &str = "mailwire-special-uses";
 impl MaildirTree {
     /// Opens the folders of an account, and makes its Maildir if it is not there. Blocks.
     pub(super) fn open(path: &Path, open: OpenMaildirs) -> Result<Self, StoreError> {
-        let maildir = Maildir::open(path).or_else(|_| Maildir::create(path))?;
+        // Where another session has it open, it need not be opened again, nor take another file handle.
+        let maildir = match open.maildir(path) {
+            Some(maildir) => maildir,
+            None => Maildir::open(path).or_else(|_| Maildir::create(path))?,
+        };
         Ok(Self { maildir, open })
     }
 
@@ -122,7 +140,7 @@ impl MaildirTree {
             content.push_str(&name.replace(DELIMITER, "\t"));
             content.push('\n');
         }
-        Ok(replace(&self.maildir.path().join(SUBSCRIPTIONS), &content)?)
+        Ok(replace(&self.maildir.path().join(SUBSCRIPTIONS), content)?)
     }
 
     fn special_uses(&self) -> Result<BTreeMap<String, MailboxAttributes>, StoreError> {
@@ -144,7 +162,24 @@ impl MaildirTree {
             format!("{}\t{folder}\n", names.join(" "))
         });
         let path = self.maildir.path().join(SPECIAL_USES);
-        Ok(replace(&path, &lines.collect::<String>())?)
+        Ok(replace(&path, lines.collect::<String>())?)
+    }
+
+    /// Where it stands what is noted about a folder, or about the account.
+    fn metadata_file(&self, folder: Option<&MailboxName>) -> Result<PathBuf, StoreError> {
+        let root = self.maildir.path();
+        let Some(name) = folder else {
+            return Ok(root.join(SERVER_METADATA));
+        };
+        if name.is_inbox() {
+            return Ok(root.join(METADATA));
+        }
+        let folder = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
+        let path = self.path_of(&folder)?;
+        match path.join("cur").is_dir() {
+            true => Ok(path.join(METADATA)),
+            false => Err(StoreError::NoFolder),
+        }
     }
 
     fn create(&self, name: &MailboxName, uses: MailboxAttributes) -> Result<(), StoreError> {
@@ -330,6 +365,32 @@ impl Folders for MaildirTree {
         .await
     }
 
+    async fn metadata(&self, folder: Option<&MailboxName>) -> Result<Metadata, StoreError> {
+        let folder = folder.cloned();
+        self.with(move |tree| {
+            let path = tree.metadata_file(folder.as_ref())?;
+            Ok(metadata::read(&read_octets(&path)?))
+        })
+        .await
+    }
+
+    async fn annotate(
+        &self,
+        folder: Option<&MailboxName>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        let folder = folder.cloned();
+        self.with(move |tree| {
+            let path = tree.metadata_file(folder.as_ref())?;
+            let noting = &tree.open.noting;
+            let _noting = noting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut noted = metadata::read(&read_octets(&path)?);
+            metadata::change(&mut noted, changes)?;
+            Ok(replace(&path, metadata::write(&noted))?)
+        })
+        .await
+    }
+
     async fn quota(&self) -> Result<Option<Quota>, StoreError> {
         self.with(|tree| maildir_quota::of(&tree.maildir)).await
     }
@@ -383,9 +444,13 @@ fn text_of(name: &FolderName) -> String {
 
 /// A small file; an empty one if it is not there.
 fn read(path: &Path) -> Result<String, StoreError> {
+    Ok(String::from_utf8_lossy(&read_octets(path)?).into_owned())
+}
+
+fn read_octets(path: &Path) -> Result<Vec<u8>, StoreError> {
     match fs::read(path) {
-        Ok(content) => Ok(String::from_utf8_lossy(&content).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Ok(content) => Ok(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }
