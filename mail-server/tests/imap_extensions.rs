@@ -255,3 +255,73 @@ async fn a_quota_is_told_and_kept() {
         running.end().await;
     }
 }
+
+#[tokio::test]
+async fn folders_and_accounts_have_metadata() {
+    for (store, kept) in stores() {
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let mut say = async |command: &str| client.say(command).await;
+        say("CREATE Old").await;
+        let set = say("SETMETADATA Old (/private/Comment {5+}\r\nhello /shared/a/b \"1\" /shared/a/b/c \"22\")").await;
+        assert!(set[0].starts_with("t OK"), "{set:?}");
+        assert!(say("SETMETADATA \"\" (/shared/admin \"me\")").await[0].starts_with("t OK"));
+        say("RENAME Old New").await;
+        let told = say("GETMETADATA New /PRIVATE/comment").await;
+        assert_eq!(told[0], "* METADATA New (/private/comment \"hello\")");
+        let told = say("GETMETADATA (DEPTH infinity) New (/shared/a)").await;
+        let expected = "* METADATA New (/shared/a NIL /shared/a/b \"1\" /shared/a/b/c \"22\")";
+        assert_eq!(told[0], expected);
+        let told = say("GETMETADATA (DEPTH 1) New (/shared/a)").await;
+        assert_eq!(told[0], "* METADATA New (/shared/a NIL /shared/a/b \"1\")");
+        let told = say("GETMETADATA (MAXSIZE 1) New (/shared/a/b /shared/a/b/c)").await;
+        assert_eq!(told[0], "* METADATA New (/shared/a/b \"1\")");
+        assert!(
+            told[1].starts_with("t OK [METADATA LONGENTRIES 2]"),
+            "{told:?}"
+        );
+        let told = say("GETMETADATA \"\" /shared/admin").await;
+        assert_eq!(told[0], "* METADATA \"\" (/shared/admin \"me\")");
+        let listed = say("LIST \"\" * RETURN (METADATA (/private/comment))").await;
+        let noted = listed.iter().filter(|line| line.starts_with("* METADATA "));
+        assert_eq!(noted.count(), 2, "{listed:?}");
+
+        assert!(say("SETMETADATA New (/shared/a/b NIL)").await[0].starts_with("t OK"));
+        let told = say("GETMETADATA New /shared/a/b").await;
+        assert_eq!(told[0], "* METADATA New (/shared/a/b NIL)");
+        for name in [
+            "/comment",
+            "/private/",
+            "/shared//a",
+            "/shared/a*",
+            "/other/a",
+        ] {
+            let refused = say(&format!("SETMETADATA New (\"{name}\" \"x\")")).await;
+            assert!(refused[0].starts_with("t NO"), "{name}: {refused:?}");
+        }
+        let refused = say("GETMETADATA Old /shared/a").await;
+        assert!(refused[0].starts_with("t NO [NONEXISTENT]"), "{refused:?}");
+        for number in 0..99 {
+            say(&format!("SETMETADATA New (/shared/{number} \"x\")")).await;
+        }
+        let refused = say("SETMETADATA New (/shared/more \"x\")").await;
+        assert!(
+            refused[0].starts_with("t NO [METADATA TOOMANY]"),
+            "{refused:?}"
+        );
+        // What is made anew has none of it.
+        say("DELETE New").await;
+        say("CREATE New").await;
+        let told = say("GETMETADATA New /private/comment").await;
+        assert_eq!(told[0], "* METADATA New (/private/comment NIL)");
+        running.end().await;
+
+        let Some(kept) = kept else { continue };
+        let store: Arc<dyn Mailstore> = Arc::new(FileStore::maildir(kept.path()));
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let told = client.say("GETMETADATA \"\" /shared/admin").await;
+        assert_eq!(told[0], "* METADATA \"\" (/shared/admin \"me\")");
+        running.end().await;
+    }
+}

@@ -19,7 +19,7 @@ use super::append::Appending;
 use super::fetch::{Fetching, Progress};
 use super::selected::Selected;
 use super::service::{Service, Session};
-use super::{Imap, find, listing, quota, refusals, selected};
+use super::{Imap, find, listing, metadata, quota, refusals, selected};
 use crate::auth::{Login, Turn};
 use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
 use crate::store::{Folders, StoreError};
@@ -329,7 +329,7 @@ impl Answers {
             Event::Subscribe(name) => folders.subscribe(&name, true).await.map_err(failed)?,
             Event::Unsubscribe(name) => folders.subscribe(&name, false).await.map_err(failed)?,
             Event::List(list) => {
-                let listed = listing::list(&*folders, &list).await.map_err(failed)?;
+                let listed = listing::list(&*folders, &list).await?;
                 tell(machine, listed);
             }
             Event::Namespace => {
@@ -371,8 +371,12 @@ impl Answers {
                 }
             }
             Event::Other(command) => {
-                let told = other(&*folders, *command).await?;
+                let (told, code) = other(&*folders, *command).await?;
                 tell(machine, told);
+                if let Some(code) = code {
+                    check(machine.ok_with(code));
+                    return Ok(());
+                }
             }
             event => return self.answer_about_messages(machine, event, &*folders).await,
         }
@@ -490,14 +494,28 @@ impl fmt::Debug for Answers {
 }
 
 /// Answers a command that is not about messages, and of which the machine knows nothing but when it may come.
-async fn other(folders: &dyn Folders, command: CommandBody) -> Result<Vec<Data>, Refusal> {
+async fn other(
+    folders: &dyn Folders,
+    command: CommandBody,
+) -> Result<(Vec<Data>, Option<Code>), Refusal> {
     let failed = refusals::of_store;
     match command {
         CommandBody::GetQuota(root) => match quota::quota(folders, &root).await.map_err(failed)? {
-            Some(quota) => Ok(vec![quota]),
+            Some(quota) => Ok((vec![quota], None)),
             None => Err(CodeWord::NonExistent.into()),
         },
-        CommandBody::GetQuotaRoot(mailbox) => quota::roots(folders, mailbox).await.map_err(failed),
+        CommandBody::GetQuotaRoot(mailbox) => {
+            let told = quota::roots(folders, mailbox).await.map_err(failed)?;
+            Ok((told, None))
+        }
+        CommandBody::GetMetadata(get) => {
+            let (told, code) = metadata::get(folders, *get).await?;
+            Ok((told.into_iter().collect(), code))
+        }
+        CommandBody::SetMetadata(set) => {
+            metadata::set(folders, *set).await?;
+            Ok((Vec::new(), None))
+        }
         CommandBody::SetQuota(_) => Err(CodeWord::NoPerm.into()),
         // Not offered, so it does not come.
         _ => Err(CodeWord::Cannot.into()),

@@ -46,6 +46,8 @@ mod listing;
 
 mod quota;
 
+mod metadata;
+
 mod append;
 
 mod url;

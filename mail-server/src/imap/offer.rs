@@ -7,7 +7,7 @@ use crate::limits::APPEND_OCTETS;
 
 /// A configuration with both protocol versions and all extensions that the listener serves, whatever the store.
 ///
-/// Not served yet: ACL, FILTERS, METADATA, MULTISEARCH, NOTIFY, SORT=DISPLAY and what is
+/// Not served yet: ACL, FILTERS, MULTISEARCH, NOTIFY, SORT=DISPLAY and what is
 /// Gmail's own. Of OBJECTID there are no ids of threads.
 pub fn config() -> Config {
     let mut config = Config::new();
@@ -40,6 +40,8 @@ pub fn config() -> Config {
         Extension::Catenate,
         Extension::Utf8Accept,
         Extension::Quota,
+        Extension::Metadata,
+        Extension::ListMetadata,
     ];
     config.extensions.extend(served.map(Capability::from));
     let threads = ["ORDEREDSUBJECT", "REFERENCES"]

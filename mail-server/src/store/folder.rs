@@ -12,6 +12,7 @@ use imap_proto::{
 use tokio::sync::watch;
 
 use super::StoreError;
+use super::metadata::Metadata;
 use super::recall::Recall;
 
 /// The folders of one account. `INBOX` is always there.
@@ -63,6 +64,31 @@ pub trait Folders: Send + Sync {
     /// If it cannot be found out.
     async fn quota(&self) -> Result<Option<Quota>, StoreError> {
         Ok(None)
+    }
+
+    /// What is noted about a folder, or about the account as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`], or [`StoreError::Unsupported`] where nothing can be noted.
+    async fn metadata(&self, folder: Option<&MailboxName>) -> Result<Metadata, StoreError> {
+        let _ = folder;
+        Err(StoreError::Unsupported)
+    }
+
+    /// Notes something about a folder, or about the account as a whole: entries with their new values, those
+    /// without one are removed. All or none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`], [`StoreError::TooLarge`], [`StoreError::TooMany`], or [`StoreError::Unsupported`].
+    async fn annotate(
+        &self,
+        folder: Option<&MailboxName>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        let _ = (folder, changes);
+        Err(StoreError::Unsupported)
     }
 
     /// Opens a folder. All who have it open share one.

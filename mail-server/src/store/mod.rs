@@ -20,6 +20,9 @@ pub use folder::{
     NewMessage, Quota, Reading,
 };
 
+mod metadata;
+pub use metadata::Metadata;
+
 mod recall;
 pub use recall::Recall;
 
@@ -251,6 +254,9 @@ pub enum StoreError {
     /// The store cannot do this.
     #[error("the store cannot do this")]
     Unsupported,
+    /// There are as many as there may be.
+    #[error("there are too many")]
+    TooMany,
     /// The account has as much as it may have.
     #[error("the quota is exceeded")]
     OverQuota,
@@ -278,6 +284,7 @@ impl StoreError {
             Self::Gone
             | Self::NoFolder
             | Self::Exists
+            | Self::TooMany
             | Self::Unsupported
             | Self::Read(_)
             | Self::Failed(_) => Fault::Other,
