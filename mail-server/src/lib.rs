@@ -8,7 +8,8 @@
 //! # A tour
 //!
 //! [`smtp`] has the [`Listener`](smtp::Listener) and its service, for SMTP, submission and LMTP, and
-//! [`smtp::Outgoing`], which sends. [`pop3`] has the same for those who fetch their mail.
+//! [`smtp::Outgoing`], which sends. [`pop3`] has the same for those who fetch their mail, [`imap`] for those who
+//! leave it there.
 //! [`auth`] is for those who must log in, in whatever protocol.
 //! [`smtp::deliver`] is what most services do with a message: it streams it, with its trace
 //! header fields, into a [`Mailstore`](store::Mailstore). [`store`] has two of them, in memory

@@ -256,7 +256,7 @@ impl Client {
     /// }
     /// // What has changed since yesterday. Where it has not been yet, QRESYNC is enabled first.
     /// let mut select = Select::new("Letters".parse()?);
-    /// select.qresync = Some(QResync::new(1234567.try_into()?, ModSeq::new(99).ok_or("0")?));
+    /// select.qresync = Some(QResync::new(1234567.try_into()?, ModSeq::new(99)?));
     /// let changes = client.command(select).await?;
     /// println!("{} are gone", changes.vanished().count());
     /// // From here on all is compressed.
@@ -295,10 +295,11 @@ impl Client {
     /// use imap_proto::{Content, Flag};
     ///
     /// # async fn run(mut client: mail_server::imap::Client) -> Result<(), Box<dyn std::error::Error>> {
-    /// let file = tokio::fs::File::open("letter.eml").await?;
-    /// let mut append = Append::new("Drafts".parse()?, Content::Streamed(file.metadata().await?.len()));
+    /// // As well from a file, or whatever else is read asynchronously.
+    /// let letter = &b"Subject: hello\r\n\r\nHow have you been?\r\n"[..];
+    /// let mut append = Append::new("Drafts".parse()?, Content::Streamed(letter.len() as u64));
     /// append.messages[0].flags.insert(Flag::Draft);
-    /// let answer = client.append(append, file).await?;
+    /// let answer = client.append(append, letter).await?;
     /// println!("{:?}", answer.appended());
     /// # Ok(())
     /// # }
