@@ -7,8 +7,7 @@ use crate::limits::APPEND_OCTETS;
 
 /// A configuration with both protocol versions and all extensions that the listener serves, whatever the store.
 ///
-/// Not served yet: ACL, FILTERS, MULTISEARCH, NOTIFY, SORT=DISPLAY and what is
-/// Gmail's own. Of OBJECTID there are no ids of threads.
+#[doc = include_str!("../../IMAP.md")]
 pub fn config() -> Config {
     let mut config = Config::new();
     let served = [
