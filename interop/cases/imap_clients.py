@@ -49,7 +49,8 @@ with IMAPClient("localhost", port=imaps, ssl_context=trust) as client:
     client.uid_expunge([2])
     client.append("INBOX", b"Subject: added\\r\\n\\r\\nhi\\r\\n", ["\\\\Seen"])
     client.multiappend("INBOX", [b"Subject: one\\r\\n\\r\\n", b"Subject: two\\r\\n\\r\\n"])
-    assert client.get_quota_root("INBOX") is not None
+    if client.has_capability("QUOTA"):
+        assert client.get_quota_root("INBOX") is not None
     client.idle()
     with smtplib.SMTP("127.0.0.1", smtp) as sender:
         sender.sendmail("tom@example.net", ["alice@example.org"], "Subject: news\\r\\n\\r\\nhi\\r\\n")
@@ -462,11 +463,7 @@ def mutt_idle():
             time.sleep(0.5)
             started = time.monotonic()
             deliver(host, "news")
-            try:
-                await_text(debug, "6 messages total")
-            except BaseException:
-                print(debug.read_text(errors="replace")[-1500:])
-                raise
+            await_text(debug, "6 messages total")
             took.append(f"{program} {(time.monotonic() - started) * 1000:.0f} ms")
             work.end(process)
     return ", ".join(took)
