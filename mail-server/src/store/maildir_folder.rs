@@ -39,8 +39,9 @@ struct Shared {
     maildir: Maildir,
     /// `None` before it was read, and when it was deleted.
     state: Mutex<Option<State>>,
-    /// The room that all folders share for what was found in messages.
-    recall: Recall,
+    /// What was found in messages, as long as UIDs mean the same. It is not among the state, for which one may have
+    /// to wait.
+    recall: Mutex<Recall>,
     budget: Budget,
     news: watch::Sender<u64>,
 }
@@ -50,7 +51,6 @@ pub(super) struct State {
     ledger: Ledger<Entry>,
     log: Log,
     seen: Seen,
-    recall: Recall,
     /// What we have done and not written down for the quota yet.
     change: Change,
 }
@@ -92,7 +92,7 @@ impl MaildirFolder {
         Self(Arc::new(Shared {
             maildir,
             state: Mutex::new(None),
-            recall,
+            recall: Mutex::new(recall.another()),
             budget,
             news: watch::Sender::new(0),
         }))
@@ -145,9 +145,10 @@ impl Shared {
         work: impl FnOnce(&Maildir, &mut State) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut held = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = held.as_ref().map(State::uid_validity);
         let state = match held.take() {
             Some(state) => state.synced(&self.maildir)?,
-            None => State::read(&self.maildir, self.recall.another())?,
+            None => State::read(&self.maildir)?,
         };
         let state = held.insert(state);
         let done = work(&self.maildir, state);
@@ -156,6 +157,10 @@ impl Shared {
             let _ = state.begin_log();
         }
         self.budget.note(std::mem::take(&mut state.change));
+        if before.is_some_and(|before| before != state.uid_validity()) {
+            let mut recall = self.recall.lock().unwrap_or_else(PoisonError::into_inner);
+            *recall = recall.another();
+        }
         let mod_seq = state.ledger.state().mod_seq.value();
         let told = |last: &mut u64| std::mem::replace(last, mod_seq) != mod_seq;
         self.news.send_if_modified(told);
@@ -186,7 +191,7 @@ impl Shared {
 
 impl State {
     /// Reads a folder for the first time.
-    fn read(maildir: &Maildir, recall: Recall) -> Result<Self, StoreError> {
+    fn read(maildir: &Maildir) -> Result<Self, StoreError> {
         let seen = Seen::now(maildir)?;
         let uids = maildir.uids()?;
         let keywords = maildir.keywords()?;
@@ -226,7 +231,6 @@ impl State {
             ledger,
             log,
             seen,
-            recall,
             change: Change::default(),
         };
         match past {
@@ -257,6 +261,10 @@ impl State {
         Ok(state)
     }
 
+    fn uid_validity(&self) -> NonZeroU32 {
+        self.ledger.state().uid_validity
+    }
+
     fn begin_log(&mut self) -> io::Result<()> {
         let state = self.ledger.state();
         let entries = self.ledger.entries();
@@ -274,7 +282,7 @@ impl State {
         }
         let uids = maildir.uids()?;
         if NonZeroU32::new(uids.validity) != Some(self.ledger.state().uid_validity) {
-            return Self::read(maildir, self.recall.another());
+            return Self::read(maildir);
         }
         self.seen = now;
         let mut keywords = None;
@@ -522,8 +530,9 @@ impl Folder for MaildirFolder {
     }
 
     fn recall(&self) -> Option<Recall> {
-        let held = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().map(|state| state.recall.clone())
+        let recall = &self.0.recall;
+        let recall = recall.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(recall.clone())
     }
 }
 
@@ -547,7 +556,7 @@ impl State {
         let is_next = uids.first() == Some(&before.uid_next);
         if !is_next || NonZeroU32::new(validity) != Some(before.uid_validity) {
             let change = self.change;
-            *self = Self::read(maildir, self.recall.another())?;
+            *self = Self::read(maildir)?;
             self.change = change;
             return Ok(uids);
         }
