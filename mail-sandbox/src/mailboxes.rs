@@ -20,6 +20,14 @@ pub(crate) struct Mailboxes {
     memory: MemoryStore,
     /// By the name of the account, in lower case.
     made: HashMap<String, Made>,
+    /// Where the messages of the sandbox are that clients have put into folders.
+    appended: HashMap<u64, Spot>,
+}
+
+/// Where a message is.
+pub(crate) struct Spot {
+    pub(crate) folder: Arc<dyn Folder>,
+    pub(crate) uid: NonZeroU32,
 }
 
 /// A mailbox that somebody has looked for, and that mail comes into from then on.
@@ -63,8 +71,11 @@ impl Mailboxes {
         }
     }
 
-    /// A message has come.
-    pub(crate) fn take(&mut self, message: &Message) {
+    /// A message has come: to recipients, or to a spot in a folder.
+    pub(crate) fn take(&mut self, message: &Message, spot: Option<Spot>) {
+        if let Some(spot) = spot {
+            self.appended.insert(message.id(), spot);
+        }
         for (account, made) in &mut self.made {
             if message.is_for(account) {
                 made.take(message);
@@ -74,6 +85,9 @@ impl Mailboxes {
 
     /// Messages are forgotten, where nobody has moved them to another folder.
     pub(crate) fn forget(&mut self, ids: &[u64]) {
+        for Spot { folder, uid } in ids.iter().filter_map(|id| self.appended.remove(id)) {
+            let _ = ready(folder.expunge(&[uid].into_iter().collect()));
+        }
         for made in self.made.values_mut() {
             let uids = ids.iter().filter_map(|id| made.uids.remove(id));
             let uids: NumberSet = uids.collect();

@@ -174,8 +174,8 @@ impl Sandbox {
         Mailbox(self.shared.store.mailbox(account).folders)
     }
 
-    /// Forgets messages, in the `INBOX` of their recipients too, and says how many. What clients have put
-    /// into folders stays there.
+    /// Forgets messages, in mailboxes too, and says how many. What clients have moved or copied to other
+    /// folders stays there.
     pub fn remove(&self, query: &Query) -> usize {
         self.shared.store.remove(|message| query.matches(message))
     }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::conversation::Conversation;
 use crate::feed::{Feed, News};
 use crate::limits::{CONVERSATIONS, CONVERSATIONS_OCTETS};
-use crate::mailboxes::{Door, Mailboxes};
+use crate::mailboxes::{Door, Mailboxes, Spot};
 use crate::message::{Arrived, Message};
 
 /// Everything in memory, shared by all sessions of a sandbox.
@@ -40,11 +40,20 @@ impl Store {
 
     /// Takes a message, and wakes those who wait for one.
     pub(crate) fn add(&self, arrived: Arrived) -> Message {
+        self.put(arrived, None)
+    }
+
+    /// The same of one that a client has put into a folder.
+    pub(crate) fn add_appended(&self, arrived: Arrived, spot: Spot) -> Message {
+        self.put(arrived, Some(spot))
+    }
+
+    fn put(&self, arrived: Arrived, spot: Option<Spot>) -> Message {
         let mut held = self.lock();
         let id = *self.count.borrow() + 1;
         let message = Message::new(id, arrived);
         held.messages.push_back(message.clone());
-        held.mailboxes.take(&message);
+        held.mailboxes.take(&message, spot);
         held.tell(&News::Arrived(message.clone()));
         while held.messages.len() > self.keep {
             if let Some(gone) = held.messages.pop_front() {

@@ -102,6 +102,27 @@ async fn what_is_appended_has_come_too() {
     assert_eq!((sent[0].uid, &sent[0].raw[..]), (1, MAIL.as_bytes()));
     assert_eq!(sent[0].flags, ["\\Seen"]);
     assert_eq!(mailbox.messages("INBOX").expect("a folder").len(), 1);
+    // It is forgotten as all others are.
+    assert_eq!(sandbox.remove(&Query::any()), 2);
+    assert_eq!(mailbox.messages("Sent").expect("a folder"), []);
+    assert_eq!(mailbox.messages("INBOX").expect("a folder"), []);
+}
+
+#[tokio::test]
+async fn what_is_appended_makes_room_too() {
+    let sandbox = Sandbox::builder().keep(3).start().await;
+    let sandbox = sandbox.expect("a sandbox");
+    let mut session = login(&sandbox, "alice@x.test").await;
+    for number in 0..5 {
+        let message = format!("Subject: {number}\r\n\r\n");
+        let appended = session.append("INBOX", None, None, message).await;
+        appended.expect("taken");
+        sandbox.deliver(["alice@x.test"], MAIL);
+    }
+    let kept = sandbox.mailbox("alice@x.test").messages("INBOX");
+    let kept: Vec<_> = kept.expect("a folder").iter().map(|one| one.uid).collect();
+    assert_eq!(kept, [8, 9, 10]);
+    assert_eq!(sandbox.messages().len(), 3);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use futures_util::TryStreamExt;
 use mail_sandbox::fault::{Fault, Preset};
 use mail_sandbox::{Clock, Endpoint, Sandbox};
 use support::Typist;
-use support::imap::{handshake, login, secured, stream};
+use support::imap::{connect, handshake, login, secured, stream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -239,6 +239,12 @@ async fn a_client_library_meets_them() {
         let sandbox = with(text).await;
         let told = timeout(Duration::from_secs(10), visit(&sandbox, false)).await;
         check(&sandbox, text, outcome, wire, told.expect(text));
+        // What is refused at its end has not come, though it was sent whole.
+        let is_refused = text.starts_with("end") && wire.contains(" NO ");
+        let inbox = sandbox.mailbox("bob@x.test").messages("INBOX");
+        let count = inbox.expect("an INBOX").len();
+        assert_eq!(count, sandbox.messages().len(), "{text}");
+        assert!(!is_refused || count == 1, "{text}: {count} messages");
     }
     for (text, outcome, wire) in [
         (
@@ -421,6 +427,13 @@ async fn a_client_library_meets_presets() {
         "{error}"
     );
 
+    let sandbox = with(Preset::StrippedTls).await;
+    let mut client = connect(&sandbox).await;
+    let refused = client.run_command_and_check_ok("STARTTLS", None).await;
+    let error = refused.expect_err("no TLS").to_string();
+    assert!(error.contains("Unknown command"), "{error}");
+    assert!(!shown(&sandbox).contains("ID IDLE IMAP4rev2 STARTTLS"));
+
     let sandbox = with(Preset::GmailImap).await;
     let told = visit(&sandbox, true).await.expect("a visit");
     assert!(told.contains("MOVE") && !told.contains("QRESYNC"), "{told}");
@@ -471,7 +484,18 @@ async fn typed(fault: &str, lines: &[(&str, &str)]) -> String {
 
 #[tokio::test]
 async fn commands_with_literals_are_refused_as_a_whole() {
-    // The octets of a refused command are none of another.
+    typed(
+        "command LOGIN first 1 -> refuse",
+        &[
+            // The octets of a refused command are none of another.
+            (
+                "a LOGIN {8+}\r\nx NOOP\r\n {6+}\r\nsecret",
+                "a NO [NOPERM] Refused",
+            ),
+            ("b NOOP", "b OK NOOP completed"),
+        ],
+    )
+    .await;
     let seen = typed(
         "command LOGIN first 1 -> refuse",
         &[
@@ -488,6 +512,15 @@ async fn commands_with_literals_are_refused_as_a_whole() {
     )
     .await;
     assert!(!seen.contains("secret"), "{seen}");
+    // What a login announces is a place also if it came in literals.
+    typed(
+        "capabilities -> only IMAP4rev1",
+        &[
+            ("a LOGIN {10+}\r\nbob@x.test {6}", "+ OK"),
+            ("secret", "a OK [CAPABILITY IMAP4rev1] LOGIN completed"),
+        ],
+    )
+    .await;
     // Those that are asked for are not sent.
     typed(
         "command APPEND first 1 -> disk-full",

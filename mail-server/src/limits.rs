@@ -110,6 +110,15 @@ pub(crate) const FETCHED_MESSAGES: usize = 64;
 /// How many octets of messages are read before some of them are told of, the last message's not counted.
 pub(crate) const FETCHED_OCTETS: u64 = 1 << 20;
 
+/// How many entries of metadata a folder, or an account, may have (RFC 5464 section 4.3, `TOOMANY`).
+pub(crate) const METADATA_ENTRIES: usize = 100;
+
+/// How many octets the name of an entry may have.
+pub(crate) const METADATA_NAME: usize = 255;
+
+/// How many octets each of them may have (`MAXSIZE`).
+pub(crate) const METADATA_OCTETS: usize = 64 << 10;
+
 /// How many octets a message may have that is read whole in order to tell something of it. What is larger is told
 /// piece by piece.
 pub(crate) const READ_WHOLE: u64 = 1 << 20;

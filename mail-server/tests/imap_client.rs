@@ -626,6 +626,70 @@ async fn contents_of_all_sizes_in_any_order() {
 }
 
 #[tokio::test]
+async fn a_message_that_the_connection_breaks_off_can_still_be_asked() {
+    let (port, served) = follow(
+        "S: * PREAUTH [CAPABILITY IMAP4rev1] hello
+         C: A0 UID FETCH 1:10 (UID FLAGS BODY.PEEK[])
+         S: * 1 FETCH (UID 7 BODY[] {70000}\\r\\nthe beginning",
+    )
+    .await;
+    let mut client = connect(port, Security::None).await.expect("a server");
+    let mut messages = client.fetch(everything("1:10")).expect("it can be given");
+    let mut message = messages
+        .next()
+        .await
+        .expect("an answer")
+        .expect("a message");
+    let mut lost = Ok(());
+    while lost.is_ok() {
+        lost = message.next().await.map(drop);
+    }
+    assert!(
+        matches!(lost, Err(ClientError::Protocol(Error::Disconnected))),
+        "{lost:?}"
+    );
+    assert_eq!(message.fetched().uid().map(|uid| uid.get()), Some(7));
+    assert!(matches!(message.next().await, Ok(None)));
+    assert!(matches!(messages.next().await, Ok(None)));
+    drop(client);
+    served.await.expect("as it should be");
+}
+
+/// A server that tells of a new message, and says yes, while it is still being sent a large one.
+#[tokio::test]
+async fn what_is_said_during_a_long_append_is_heard_afterwards() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let text = vec![b'x'; 8 << 20];
+    let length = text.len();
+    let served = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let mut stream = BufReader::new(stream);
+        let greeting = "* PREAUTH [CAPABILITY IMAP4rev1 LITERAL+] hello\r\n";
+        stream.write_all(greeting.as_bytes()).await.expect("said");
+        let mut line = String::new();
+        stream.read_line(&mut line).await.expect("a command");
+        let said = "* 5 EXISTS\r\nA0 OK [APPENDUID 7 42] done\r\n";
+        stream.write_all(said.as_bytes()).await.expect("said");
+        let mut rest = vec![0; length + 2];
+        stream.read_exact(&mut rest).await.expect("the message");
+        let mut line = String::new();
+        stream.read_line(&mut line).await.expect("a command");
+        stream.write_all(b"A1 OK done\r\n").await.expect("said");
+    });
+    let mut client = connect(port, Security::None).await.expect("a server");
+    let append = Append::new(inbox(), Content::Streamed(length as u64));
+    let appended = client.append(append, &*text).await.expect("it said yes");
+    let uids = appended.appended().map(ToString::to_string);
+    assert_eq!(uids.as_deref(), Some("42"));
+    let news: Vec<_> = client.news().collect();
+    assert!(matches!(*news, [Data::Exists(5)]), "{news:?}");
+    client.command(CommandBody::Noop).await.expect("done");
+    drop(client);
+    served.await.expect("as it should be");
+}
+
+#[tokio::test]
 async fn appending_asks_and_may_be_refused() {
     let (port, served) = follow(
         "S: * PREAUTH [CAPABILITY IMAP4rev1] hello

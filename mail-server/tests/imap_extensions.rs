@@ -5,6 +5,7 @@ mod support;
 use std::sync::Arc;
 
 use mail_server::store::{FileStore, Mailstore};
+use mailbox_formats::maildir::{Maildir, Quota};
 use support::imap::{Client, Running, stores};
 
 /// What stands in these brackets behind this.
@@ -206,6 +207,121 @@ async fn names_and_headers_are_in_utf8_for_those_who_want_it() {
         assert!(fetched[0].contains(text), "{fetched:?}");
         assert_eq!(new.say("SEARCH SUBJECT \"GRÜSSE\"").await[0], "* SEARCH");
         assert_eq!(new.say("SEARCH SUBJECT \"GRÜ\"").await[0], "* SEARCH 1");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_quota_is_told_and_kept() {
+    for (store, kept) in stores() {
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let none = client.say("GETQUOTAROOT INBOX").await;
+        assert_eq!(none[0], "* QUOTAROOT INBOX");
+        assert!(client.say("GETQUOTA \"\"").await[0].starts_with("t NO [NONEXISTENT]"));
+        let Some(kept) = kept else {
+            running.end().await;
+            continue;
+        };
+        let maildir = Maildir::open(kept.path().join("example.org/alice")).expect("there");
+        let quota = Quota {
+            bytes: Some(10 << 10),
+            messages: Some(3),
+        };
+        maildir.set_quota(quota).expect("written");
+        let usage = || maildir.usage().expect("read").expect("a quota").usage();
+        let text = format!("Subject: 1\r\n\r\n{}", "x".repeat(2000));
+        append(&mut client, "INBOX", &text).await;
+        assert_eq!(usage().messages, 1);
+        let told = client.say("GETQUOTAROOT INBOX").await;
+        assert_eq!(told[0], "* QUOTAROOT INBOX \"\"");
+        assert_eq!(told[1], "* QUOTA \"\" (STORAGE 2 10 MESSAGE 1 3)");
+        let large = format!("APPEND INBOX {{9000+}}\r\n{}", "x".repeat(9000));
+        assert!(client.say(&large).await[0].starts_with("t NO [OVERQUOTA]"));
+        append(&mut client, "INBOX", "Subject: 2\r\n\r\n").await;
+        append(&mut client, "INBOX", "Subject: 3\r\n\r\n").await;
+        client.say("SELECT INBOX").await;
+        let copied = client.say("COPY 2 INBOX").await;
+        assert!(copied[0].starts_with("t NO [OVERQUOTA]"), "{copied:?}");
+        // What is marked as deleted does not count, and goes once.
+        client.say("STORE 1 +FLAGS (\\Deleted)").await;
+        assert_eq!(usage().messages, 2);
+        client.say("EXPUNGE").await;
+        let left = usage();
+        assert_eq!(left.messages, 2);
+        assert_eq!(maildir.set_quota(quota).expect("counted").usage(), left);
+        let refused = client.say("SETQUOTA \"\" (STORAGE 100)").await;
+        assert!(refused[0].starts_with("t NO [NOPERM]"), "{refused:?}");
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn folders_and_accounts_have_metadata() {
+    for (store, kept) in stores() {
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let mut say = async |command: &str| client.say(command).await;
+        say("CREATE Old").await;
+        let set = say("SETMETADATA Old (/private/Comment {5+}\r\nhello /shared/a/b \"1\" /shared/a/b/c \"22\")").await;
+        assert!(set[0].starts_with("t OK"), "{set:?}");
+        assert!(say("SETMETADATA \"\" (/shared/admin \"me\")").await[0].starts_with("t OK"));
+        say("RENAME Old New").await;
+        let told = say("GETMETADATA New /PRIVATE/comment").await;
+        assert_eq!(told[0], "* METADATA New (/private/comment \"hello\")");
+        let told = say("GETMETADATA (DEPTH infinity) New (/shared/a)").await;
+        let expected = "* METADATA New (/shared/a NIL /shared/a/b \"1\" /shared/a/b/c \"22\")";
+        assert_eq!(told[0], expected);
+        let told = say("GETMETADATA (DEPTH 1) New (/shared/a)").await;
+        assert_eq!(told[0], "* METADATA New (/shared/a NIL /shared/a/b \"1\")");
+        let told = say("GETMETADATA (MAXSIZE 1) New (/shared/a/b /shared/a/b/c)").await;
+        assert_eq!(told[0], "* METADATA New (/shared/a/b \"1\")");
+        assert!(
+            told[1].starts_with("t OK [METADATA LONGENTRIES 2]"),
+            "{told:?}"
+        );
+        let told = say("GETMETADATA \"\" /shared/admin").await;
+        assert_eq!(told[0], "* METADATA \"\" (/shared/admin \"me\")");
+        let listed = say("LIST \"\" * RETURN (METADATA (/private/comment))").await;
+        let noted = listed.iter().filter(|line| line.starts_with("* METADATA "));
+        assert_eq!(noted.count(), 2, "{listed:?}");
+
+        assert!(say("SETMETADATA New (/shared/a/b NIL)").await[0].starts_with("t OK"));
+        let told = say("GETMETADATA New /shared/a/b").await;
+        assert_eq!(told[0], "* METADATA New (/shared/a/b NIL)");
+        for name in [
+            "/comment",
+            "/private/",
+            "/shared//a",
+            "/shared/a*",
+            "/other/a",
+        ] {
+            let refused = say(&format!("SETMETADATA New (\"{name}\" \"x\")")).await;
+            assert!(refused[0].starts_with("t NO"), "{name}: {refused:?}");
+        }
+        let refused = say("GETMETADATA Old /shared/a").await;
+        assert!(refused[0].starts_with("t NO [NONEXISTENT]"), "{refused:?}");
+        for number in 0..99 {
+            say(&format!("SETMETADATA New (/shared/{number} \"x\")")).await;
+        }
+        let refused = say("SETMETADATA New (/shared/more \"x\")").await;
+        assert!(
+            refused[0].starts_with("t NO [METADATA TOOMANY]"),
+            "{refused:?}"
+        );
+        // What is made anew has none of it.
+        say("DELETE New").await;
+        say("CREATE New").await;
+        let told = say("GETMETADATA New /private/comment").await;
+        assert_eq!(told[0], "* METADATA New (/private/comment NIL)");
+        running.end().await;
+
+        let Some(kept) = kept else { continue };
+        let store: Arc<dyn Mailstore> = Arc::new(FileStore::maildir(kept.path()));
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let told = client.say("GETMETADATA \"\" /shared/admin").await;
+        assert_eq!(told[0], "* METADATA \"\" (/shared/admin \"me\")");
         running.end().await;
     }
 }

@@ -4,11 +4,15 @@ mod support;
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use imap_proto::{Flags, MailboxName};
 use mail_server::store::{Account, StoreError};
 use support::imap::{Running, stores};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout;
 
 const UID: NonZeroU32 = NonZeroU32::MIN;
 
@@ -93,7 +97,7 @@ async fn what_is_dropped_on_its_way_in_leaves_no_trace() {
                 break;
             }
             tokio::task::yield_now().await;
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         assert_eq!(count(), 0);
     }
@@ -159,6 +163,45 @@ async fn sections_of_a_large_message_are_its_octets() {
         client.say("NOOP").await;
         let copy = client.say("UID FETCH 2 (BODY.PEEK[])").await;
         assert!(copy.iter().any(|line| line.contains(&text)));
+        running.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_large_message_is_compressed_on_its_way() {
+    let text = large("Subject: large\r\n\r\n");
+    for (store, _kept) in stores() {
+        let running = Running::start(&store).await;
+        let mut client = running.client().await;
+        let append = format!("APPEND INBOX {{{}+}}\r\n{text}", text.len());
+        client.say(&append).await;
+        client.say("SELECT INBOX").await;
+        assert!(client.say("COMPRESS DEFLATE").await[0].starts_with("t OK"));
+        let mut stream = client.into_inner();
+        let mut deflated = Vec::with_capacity(1024);
+        let mut deflate = Compress::new(Compression::fast(), false);
+        let command = b"t FETCH 1 (BODY.PEEK[])\r\n";
+        let flush = FlushCompress::Sync;
+        let done = deflate.compress_vec(command, &mut deflated, flush);
+        done.expect("deflated");
+        stream.write_all(&deflated).await.expect("it listens");
+        let mut inflate = Decompress::new(false);
+        let (mut told, mut buffer) = (Vec::with_capacity(2 * text.len()), vec![0; 1 << 16]);
+        let read = async {
+            while !told.ends_with(b"t OK FETCH completed\r\n") {
+                let count = stream.read(&mut buffer).await.expect("it answers");
+                assert_ne!(count, 0);
+                let flush = FlushDecompress::Sync;
+                let done = inflate.decompress_vec(&buffer[..count], &mut told, flush);
+                done.expect("inflated");
+            }
+        };
+        timeout(Duration::from_secs(60), read)
+            .await
+            .expect("it ends");
+        let start = format!("* 1 FETCH (BODY[] {{{}}}\r\n", text.len());
+        assert!(told.starts_with(start.as_bytes()));
+        assert!(told[start.len()..].starts_with(text.as_bytes()));
         running.end().await;
     }
 }

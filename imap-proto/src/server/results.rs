@@ -166,6 +166,12 @@ impl Server {
         Ok(())
     }
 
+    /// Whether so much waits to be sent that nothing more should be told of messages before the machine has been
+    /// stepped, and flushed. With COMPRESS it is more than [`output`](mailwire::Machine::output) that waits.
+    pub fn is_full(&self) -> bool {
+        self.speaker.output.is_over() || self.to_send().is_over()
+    }
+
     /// How many octets [`write_body`](Self::write_body) owes for the item that is being sent; 0 if none is.
     pub fn owed(&self) -> u64 {
         match self.state {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{Action, Fault, Faults, Per, Times, shape};
+use crate::endpoint::Endpoint;
 
 /// A server as there are many, made of [faults](super).
 ///
@@ -69,7 +70,9 @@ impl Preset {
             Self::StrippedTls => vec![
                 Fault::capabilities().act(Action::Without("STARTTLS".into())),
                 Fault::capabilities().act(Action::Without("STLS".into())),
-                Fault::command("STARTTLS").reply("502 5.5.1 Command not implemented"),
+                stripped(Endpoint::Smtp, "502 5.5.1 Command not implemented"),
+                stripped(Endpoint::Submission, "502 5.5.1 Command not implemented"),
+                stripped(Endpoint::Imap, "BAD Unknown command"),
                 Fault::command("STLS").reply("-ERR Unknown command"),
             ],
             Self::ExchangeImap => shape::exchange(),
@@ -123,6 +126,10 @@ impl FromStr for Preset {
         all.find(|preset| preset.to_string() == name)
             .ok_or(UnknownPreset)
     }
+}
+
+fn stripped(endpoint: Endpoint, answer: &str) -> Fault {
+    Fault::command("STARTTLS").on(endpoint).reply(answer)
 }
 
 /// The name is not that of a preset.

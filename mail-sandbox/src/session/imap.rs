@@ -1,5 +1,6 @@
 //! IMAP.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +8,7 @@ use imap_proto::response::CodeWord;
 use imap_proto::server::{Config, Event, Refusal, Server};
 use imap_proto::{Capability as Announced, MailboxName, Text};
 use mail_server::imap::{self, Answers};
+use mail_server::store::{Folder, FolderState, Folders, StoreError};
 use mailwire::TlsInfo;
 use sasl::server::Failure;
 
@@ -16,6 +18,7 @@ use crate::accounts::{Login, Turn};
 use crate::conversation::Conversation;
 use crate::endpoint::Endpoint;
 use crate::fault::Place;
+use crate::mailboxes::Spot;
 use crate::message::{Arrived, Envelope};
 use crate::sandbox::Shared;
 
@@ -30,10 +33,23 @@ pub(crate) struct Imap {
     login: Login,
     tls: Option<TlsInfo>,
     user: Option<String>,
-    /// The messages of an APPEND that is on its way, and their folder.
-    appended: Vec<(MailboxName, Vec<u8>)>,
+    /// Whose they are, once somebody has logged in.
+    folders: Option<Arc<dyn Folders>>,
+    appending: Option<Appending>,
     /// Whether a fault refuses the APPEND.
     is_refused: bool,
+}
+
+/// An APPEND that is on its way.
+struct Appending {
+    name: MailboxName,
+    messages: Vec<Vec<u8>>,
+}
+
+/// A folder before something is appended.
+struct Before {
+    folder: Arc<dyn Folder>,
+    state: FolderState,
 }
 
 impl Imap {
@@ -58,7 +74,8 @@ impl Imap {
             login,
             tls: None,
             user: None,
-            appended: Vec::new(),
+            folders: None,
+            appending: None,
             is_refused: false,
         };
         new.machine.offer_mechanisms(new.login.names());
@@ -79,6 +96,7 @@ impl Imap {
         let told = match outcome {
             Ok(user) => {
                 let mailbox = self.shared.store.mailbox(&user);
+                self.folders = Some(Arc::clone(&mailbox.folders));
                 self.answers.open(mailbox.folders);
                 self.user = Some(user);
                 self.machine.ok()
@@ -90,60 +108,99 @@ impl Imap {
 
     /// Answers an event of somebody who has logged in.
     async fn answer_user(&mut self, event: Event) {
-        let mut ends_append = false;
+        let mut before = None;
         match &event {
             Event::Append(new) => {
-                let folder = new.mailbox.clone();
-                if new.index == 0 {
-                    self.appended.clear();
-                }
-                self.appended.push((folder, Vec::new()));
+                let appending = self.appending.get_or_insert_with(|| Appending {
+                    name: new.mailbox.clone(),
+                    messages: Vec::new(),
+                });
+                appending.messages.push(Vec::new());
             }
             Event::Body(octets) => {
-                if let Some((_, message)) = self.appended.last_mut() {
+                let appending = self.appending.as_mut();
+                if let Some(message) = appending.and_then(|all| all.messages.last_mut()) {
                     message.extend_from_slice(octets);
                 }
             }
-            Event::AppendEnd => ends_append = true,
-            Event::AppendAborted => self.appended.clear(),
+            Event::AppendEnd if std::mem::take(&mut self.is_refused) => {
+                return self.refuse_append().await;
+            }
+            Event::AppendEnd => before = self.before_append().await,
+            Event::AppendAborted => self.appending = None,
             Event::Unauthenticated => self.user = None,
             _ => {}
         }
-        let is_refused = ends_append && std::mem::take(&mut self.is_refused);
-        let answered = match is_refused {
-            // As if the client had gone before the end: nothing is added.
-            true => {
-                let aborted = Event::AppendAborted;
-                let forgotten = self.answers.answer(&mut self.machine, aborted).await;
-                forgotten.and(Err(CodeWord::Cannot.into()))
-            }
-            false => self.answers.answer(&mut self.machine, event).await,
-        };
+        let answered = self.answers.answer(&mut self.machine, event).await;
         match answered {
-            Ok(()) if ends_append => self.keep_appended(),
-            Ok(()) => {}
+            Ok(()) => {
+                if let Some(before) = before {
+                    self.keep_appended(before).await;
+                }
+            }
             Err(refusal) => {
+                self.appending = None;
                 let told = self.machine.no(refusal);
                 told.expect("the event waits for its answer");
             }
         }
     }
 
+    /// As if the client had gone before the end: nothing is added.
+    async fn refuse_append(&mut self) {
+        self.appending = None;
+        let aborted = Event::AppendAborted;
+        let forgotten = self.answers.answer(&mut self.machine, aborted).await;
+        debug_assert!(forgotten.is_ok(), "nothing speaks against forgetting");
+        let told = self.machine.no(CodeWord::Cannot);
+        told.expect("the event waits for its answer");
+    }
+
+    async fn before_append(&self) -> Option<Before> {
+        let (folders, appending) = (self.folders.as_ref()?, self.appending.as_ref()?);
+        let folder = folders.open(&appending.name).await.ok()?;
+        let state = folder.state().await.ok()?;
+        Some(Before { folder, state })
+    }
+
     /// What a client has put into a folder has come too.
-    fn keep_appended(&mut self) {
-        for (folder, message) in self.appended.drain(..) {
-            self.shared.store.add(Arrived {
+    async fn keep_appended(&mut self, before: Before) {
+        let Some(Appending { name, messages }) = self.appending.take() else {
+            return;
+        };
+        let mut new = new_messages(&before).await.unwrap_or_default();
+        for message in messages {
+            // Others may have appended something meanwhile.
+            let is_it = |(_, octets): &(NonZeroU32, Bytes)| *octets == message;
+            let Some(index) = new.iter().position(is_it) else {
+                continue;
+            };
+            let (uid, raw) = new.remove(index);
+            let arrived = Arrived {
                 endpoint: Some(self.endpoint),
                 envelope: Envelope::default(),
                 hello: None,
                 user: self.user.clone(),
-                folder: Some(folder.to_text().into_owned()),
+                folder: Some(name.to_text().into_owned()),
                 tls: self.tls.clone(),
-                raw: Bytes::from(message),
+                raw,
                 conversation: self.conversation.clone(),
-            });
+            };
+            let folder = Arc::clone(&before.folder);
+            self.shared
+                .store
+                .add_appended(arrived, Spot { folder, uid });
         }
     }
+}
+
+/// What has come into a folder since, by UID.
+async fn new_messages(before: &Before) -> Result<Vec<(NonZeroU32, Bytes)>, StoreError> {
+    let since = before.state.mod_seq.into();
+    let changes = before.folder.changes(since).await?;
+    let uids = changes.messages.iter().map(|info| info.uid);
+    let new: Vec<_> = uids.filter(|uid| *uid >= before.state.uid_next).collect();
+    before.folder.read_several(&new).await
 }
 
 impl Protocol for Imap {

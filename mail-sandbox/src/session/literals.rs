@@ -34,6 +34,9 @@ impl<P: Protocol> Session<P> {
                     return self.end_message(&line, hits, verdict).await;
                 }
                 self.feed(&line).await;
+                if verdict.is_none() {
+                    self.meet_announcement(&mut hits);
+                }
                 return self.answer(hits, verdict.as_deref()).await;
             };
             self.feed(&line).await;

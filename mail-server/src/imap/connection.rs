@@ -4,6 +4,7 @@ use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
+use imap_proto::command::CommandBody;
 use imap_proto::response::{Code, CodeWord, Data, Namespace, Namespaces};
 use imap_proto::server::{Event, Refusal, Server};
 use imap_proto::{Error, Extension, MailboxName};
@@ -18,7 +19,7 @@ use super::append::Appending;
 use super::fetch::{Fetching, Progress};
 use super::selected::Selected;
 use super::service::{Service, Session};
-use super::{Imap, find, listing, refusals, selected};
+use super::{Imap, find, listing, metadata, quota, refusals, selected};
 use crate::auth::{Login, Turn};
 use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
 use crate::store::{Folders, StoreError};
@@ -328,7 +329,7 @@ impl Answers {
             Event::Subscribe(name) => folders.subscribe(&name, true).await.map_err(failed)?,
             Event::Unsubscribe(name) => folders.subscribe(&name, false).await.map_err(failed)?,
             Event::List(list) => {
-                let listed = listing::list(&*folders, &list).await.map_err(failed)?;
+                let listed = listing::list(&*folders, &list).await?;
                 tell(machine, listed);
             }
             Event::Namespace => {
@@ -367,6 +368,14 @@ impl Answers {
                 for info in selected.messages(&uids).await.map_err(failed)? {
                     let told = machine.stored(info.uid, &info.flags, Some(info.mod_seq));
                     check(told);
+                }
+            }
+            Event::Other(command) => {
+                let (told, code) = other(&*folders, *command).await?;
+                tell(machine, told);
+                if let Some(code) = code {
+                    check(machine.ok_with(code));
+                    return Ok(());
                 }
             }
             event => return self.answer_about_messages(machine, event, &*folders).await,
@@ -481,6 +490,35 @@ impl Answers {
 impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answers").finish_non_exhaustive()
+    }
+}
+
+/// Answers a command that is not about messages, and of which the machine knows nothing but when it may come.
+async fn other(
+    folders: &dyn Folders,
+    command: CommandBody,
+) -> Result<(Vec<Data>, Option<Code>), Refusal> {
+    let failed = refusals::of_store;
+    match command {
+        CommandBody::GetQuota(root) => match quota::quota(folders, &root).await.map_err(failed)? {
+            Some(quota) => Ok((vec![quota], None)),
+            None => Err(CodeWord::NonExistent.into()),
+        },
+        CommandBody::GetQuotaRoot(mailbox) => {
+            let told = quota::roots(folders, mailbox).await.map_err(failed)?;
+            Ok((told, None))
+        }
+        CommandBody::GetMetadata(get) => {
+            let (told, code) = metadata::get(folders, *get).await?;
+            Ok((told.into_iter().collect(), code))
+        }
+        CommandBody::SetMetadata(set) => {
+            metadata::set(folders, *set).await?;
+            Ok((Vec::new(), None))
+        }
+        CommandBody::SetQuota(_) => Err(CodeWord::NoPerm.into()),
+        // Not offered, so it does not come.
+        _ => Err(CodeWord::Cannot.into()),
     }
 }
 

@@ -8,7 +8,6 @@ use imap_proto::command::FetchAttribute;
 use imap_proto::response::Envelope;
 use imap_proto::server::{Fetch, Server};
 use imap_proto::{ModSeqOrZero, Section};
-use mailwire::Machine;
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
@@ -104,7 +103,7 @@ impl Fetching {
 
     /// Tells as much as there is room for.
     pub(super) async fn go_on(&mut self, machine: &mut Server) -> Result<Progress, StoreError> {
-        while !machine.output().is_over() {
+        while !machine.is_full() {
             if let Some(streaming) = &mut self.streaming {
                 match streaming.go_on(machine).await {
                     Ok(true) => self.streaming = None,

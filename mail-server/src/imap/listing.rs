@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use imap_proto::command::{List, ListKind, ListSelection};
 use imap_proto::response::{Data, ListExtended, Listed, MailboxStatus, StatusValue};
+use imap_proto::server::Refusal;
 use imap_proto::{Flag, MailboxAttributes, MailboxName, ModSeqOrZero, StatusItem};
 
+use super::{metadata, refusals};
 use crate::store::{Folders, StoreError};
 
-/// What is told of the folders that are wanted, and of their statuses.
-pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>, StoreError> {
+/// What is told of the folders that are wanted, of their statuses, and of what is noted about them.
+pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>, Refusal> {
+    let failed = refusals::of_store;
     let delimiter = folders.delimiter();
     let is_root = |pattern: &imap_proto::MailboxPattern| pattern.to_text().is_empty();
     if list.selection.is_none() && list.patterns.iter().all(is_root) {
@@ -18,7 +21,7 @@ pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>
         let listed = Listed::new(MailboxAttributes::NO_SELECT, delimiter, root);
         return Ok(vec![Data::List(Box::new(listed))]);
     }
-    let names = Names::new(folders.list().await?, delimiter);
+    let names = Names::new(folders.list().await.map_err(failed)?, delimiter);
     let mut told = Vec::new();
     for (name, mut listed) in names.matching(list, delimiter) {
         listed.kind = match list.kind {
@@ -30,16 +33,18 @@ pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>
             .attributes
             .intersects(MailboxAttributes::NON_EXISTENT | MailboxAttributes::NO_SELECT);
         told.push(Data::List(Box::new(listed)));
-        let items = list
-            .returned
-            .as_ref()
-            .map_or(&[][..], |returned| &returned.status);
-        if selectable && !items.is_empty() {
-            match status(folders, name, items, None).await {
+        let Some(returned) = list.returned.as_ref().filter(|_| selectable) else {
+            continue;
+        };
+        if !returned.metadata.is_empty() {
+            told.extend(metadata::of_listed(folders, &name, &returned.metadata).await?);
+        }
+        if !returned.status.is_empty() {
+            match status(folders, name, &returned.status, None).await {
                 Ok(status) => told.push(status),
                 // It went meanwhile.
                 Err(StoreError::NoFolder) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(failed(error)),
             }
         }
     }

@@ -44,6 +44,10 @@ mod selected;
 
 mod listing;
 
+mod quota;
+
+mod metadata;
+
 mod append;
 
 mod url;

@@ -7,8 +7,7 @@ use crate::limits::APPEND_OCTETS;
 
 /// A configuration with both protocol versions and all extensions that the listener serves, whatever the store.
 ///
-/// Not served yet: ACL, FILTERS, METADATA, MULTISEARCH, NOTIFY, QUOTA, SORT=DISPLAY and what is
-/// Gmail's own. Of OBJECTID there are no ids of threads.
+#[doc = include_str!("../../IMAP.md")]
 pub fn config() -> Config {
     let mut config = Config::new();
     let served = [
@@ -39,11 +38,17 @@ pub fn config() -> Config {
         Extension::SaveDate,
         Extension::Catenate,
         Extension::Utf8Accept,
+        Extension::Quota,
+        Extension::Metadata,
+        Extension::ListMetadata,
     ];
     config.extensions.extend(served.map(Capability::from));
     let threads = ["ORDEREDSUBJECT", "REFERENCES"]
         .map(|algorithm| Capability::Thread(algorithm.parse().expect("a word")));
     config.extensions.extend(threads);
+    let resources = ["STORAGE", "MESSAGE"]
+        .map(|resource| Capability::QuotaResource(resource.parse().expect("a word")));
+    config.extensions.extend(resources);
     let deflate = "DEFLATE".parse().expect("a word");
     config.extensions.push(Capability::Compress(deflate));
     // Real clients first: who wants to test theirs takes it back.

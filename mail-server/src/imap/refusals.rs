@@ -16,6 +16,8 @@ pub(super) fn of_store(error: StoreError) -> Refusal {
         StoreError::Exists => return CodeWord::AlreadyExists.into(),
         StoreError::Unsupported => return CodeWord::Cannot.into(),
         StoreError::InUse => return CodeWord::InUse.into(),
+        StoreError::TooMany => return CodeWord::Limit.into(),
+        StoreError::OverQuota => return CodeWord::OverQuota.into(),
         StoreError::TooLarge => return CodeWord::TooBig.into(),
         StoreError::Gone => return CodeWord::ExpungeIssued.into(),
         StoreError::Delivery(error) => error.fault(),

@@ -12,6 +12,7 @@ use imap_proto::{
 use tokio::sync::watch;
 
 use super::StoreError;
+use super::metadata::Metadata;
 use super::recall::Recall;
 
 /// The folders of one account. `INBOX` is always there.
@@ -56,12 +57,66 @@ pub trait Folders: Send + Sync {
     /// If it cannot be written down.
     async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), StoreError>;
 
+    /// How much there is of what is limited, and how much there may be; `None` if nothing is.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be found out.
+    async fn quota(&self) -> Result<Option<Quota>, StoreError> {
+        Ok(None)
+    }
+
+    /// What is noted about a folder, or about the account as a whole.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`], or [`StoreError::Unsupported`] where nothing can be noted.
+    async fn metadata(&self, folder: Option<&MailboxName>) -> Result<Metadata, StoreError> {
+        let _ = folder;
+        Err(StoreError::Unsupported)
+    }
+
+    /// Notes something about a folder, or about the account as a whole: entries with their new values, those
+    /// without one are removed. All or none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NoFolder`], [`StoreError::TooLarge`], [`StoreError::TooMany`], or [`StoreError::Unsupported`].
+    async fn annotate(
+        &self,
+        folder: Option<&MailboxName>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        let _ = (folder, changes);
+        Err(StoreError::Unsupported)
+    }
+
     /// Opens a folder. All who have it open share one.
     ///
     /// # Errors
     ///
     /// [`StoreError::NoFolder`].
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError>;
+}
+
+/// How much an account has stored, and how much it may.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by stores")]
+pub struct Quota {
+    /// Octets, if these are limited.
+    pub octets: Option<Limited>,
+    /// Messages, if these are limited.
+    pub messages: Option<Limited>,
+}
+
+/// A number that has a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "these two it is")]
+pub struct Limited {
+    /// How much there is.
+    pub used: u64,
+    /// How much there may be.
+    pub limit: u64,
 }
 
 /// A folder in a list.

@@ -162,7 +162,7 @@ impl<'a> Lists<'a> {
             content.push_str(&name.replace(self.delimiter, "\t"));
             content.push('\n');
         }
-        Ok(replace(&self.directory.join(SUBSCRIPTIONS), &content)?)
+        Ok(replace(&self.directory.join(SUBSCRIPTIONS), content)?)
     }
 
     fn special_uses(self) -> Result<BTreeMap<String, MailboxAttributes>, StoreError> {
@@ -184,7 +184,7 @@ impl<'a> Lists<'a> {
             format!("{}\t{folder}\n", names.join(" "))
         });
         let path = self.directory.join(SPECIAL_USES);
-        Ok(replace(&path, &lines.collect::<String>())?)
+        Ok(replace(&path, lines.collect::<String>())?)
     }
 }
 
@@ -201,9 +201,13 @@ fn rename<T>(known: &mut BTreeMap<String, T>, names: &[(String, String)]) -> boo
 
 /// A small file; an empty one if it is not there.
 fn read(path: &Path) -> Result<String, StoreError> {
+    Ok(String::from_utf8_lossy(&read_octets(path)?).into_owned())
+}
+
+pub(super) fn read_octets(path: &Path) -> Result<Vec<u8>, StoreError> {
     match fs::read(path) {
-        Ok(content) => Ok(String::from_utf8_lossy(&content).into_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Ok(content) => Ok(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }

@@ -19,6 +19,9 @@ pub(super) struct MaildirPlacing {
     folder: MaildirFolder,
     staged: Vec<Staged>,
     places: Vec<Place>,
+    /// Of all of them.
+    octets: u64,
+    messages: u64,
     open: Option<Delivery>,
 }
 
@@ -28,8 +31,14 @@ impl MaildirPlacing {
             folder,
             staged: Vec::new(),
             places: Vec::new(),
+            octets: 0,
+            messages: 0,
             open: None,
         }
+    }
+
+    fn check_budget(&self) -> Result<(), StoreError> {
+        self.folder.budget().takes(self.octets, self.messages)
     }
 
     fn stage(&mut self) -> Result<(), StoreError> {
@@ -43,6 +52,7 @@ impl MaildirPlacing {
 impl Placing for MaildirPlacing {
     fn begin(&mut self, flags: &Flags, internal_date: Option<DateTime>) -> Result<(), StoreError> {
         self.stage()?;
+        self.messages += 1;
         let maildir = self.folder.maildir();
         let letters = letters_of(flags, maildir)?;
         // The names are waited for together, behind their numbers.
@@ -63,6 +73,8 @@ impl Placing for MaildirPlacing {
     }
 
     fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+        self.octets += octets.len() as u64;
+        self.check_budget()?;
         if let Some(open) = &mut self.open {
             // A failure stays with it, and is told when it is staged.
             let _ = open.write_all(octets);
@@ -72,6 +84,7 @@ impl Placing for MaildirPlacing {
 
     /// Gives all of them their names and numbers, or none.
     fn commit(mut self) -> Result<Vec<NonZeroU32>, StoreError> {
+        self.check_budget()?;
         self.stage()?;
         let (staged, places) = (self.staged, self.places);
         self.folder.with_blocking(move |maildir, state| {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use imap_proto::{DateTime, ModSeqOrZero, NumberSet};
 use mailbox_formats::MailboxError;
-use mailbox_formats::maildir::{Entry, FileName, Maildir, Place};
+use mailbox_formats::maildir::{Entry, FileName, Letters, Maildir, Place};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -21,6 +21,7 @@ use super::ledger::Ledger;
 use super::maildir_adding::MaildirPlacing;
 use super::maildir_flags::{flags_of, letters_of, ours};
 use super::maildir_inbox::count;
+use super::maildir_quota::{Budget, Change};
 use super::maildir_reading;
 use super::mod_seqs::{self, Log};
 use super::open_folders::Shareable;
@@ -40,6 +41,7 @@ struct Shared {
     state: Mutex<Option<State>>,
     /// The room that all folders share for what was found in messages.
     recall: Recall,
+    budget: Budget,
     news: watch::Sender<u64>,
 }
 
@@ -49,6 +51,8 @@ pub(super) struct State {
     log: Log,
     seen: Seen,
     recall: Recall,
+    /// What we have done and not written down for the quota yet.
+    change: Change,
 }
 
 /// When the folder was read, and how it looked before.
@@ -84,13 +88,19 @@ impl Stamp {
 }
 
 impl MaildirFolder {
-    pub(super) fn new(maildir: Maildir, recall: Recall) -> Self {
+    pub(super) fn new(maildir: Maildir, budget: Budget, recall: Recall) -> Self {
         Self(Arc::new(Shared {
             maildir,
             state: Mutex::new(None),
             recall,
+            budget,
             news: watch::Sender::new(0),
         }))
+    }
+
+    /// What its messages count against.
+    pub(super) fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// The Maildir itself.
@@ -145,6 +155,7 @@ impl Shared {
         if state.log.flush().is_err() {
             let _ = state.begin_log();
         }
+        self.budget.note(std::mem::take(&mut state.change));
         let mod_seq = state.ledger.state().mod_seq.value();
         let told = |last: &mut u64| std::mem::replace(last, mod_seq) != mod_seq;
         self.news.send_if_modified(told);
@@ -216,6 +227,7 @@ impl State {
             log,
             seen,
             recall,
+            change: Change::default(),
         };
         match past {
             Some(past) if !past.is_long => {
@@ -458,6 +470,10 @@ impl Folder for MaildirFolder {
                 match changed {
                     Ok(changed) => {
                         let letters = changed.letters();
+                        if letters.contains(Letters::TRASHED) != before.contains(Letters::TRASHED) {
+                            state.change.went(maildir, &changed, before);
+                            state.change.came(maildir, &changed);
+                        }
                         entry.place = changed;
                         state.ledger.set_flags(uid, flags);
                         if let Some(entry) = state.ledger.get(uid) {
@@ -484,7 +500,12 @@ impl Folder for MaildirFolder {
                 .collect();
             for uid in there {
                 if let Some(entry) = state.ledger.get(uid) {
-                    maildir.expunge(&entry.place)?;
+                    let place = &entry.place;
+                    let mut change = state.change;
+                    change.went(maildir, place, place.letters());
+                    if maildir.expunge(place)? {
+                        state.change = change;
+                    }
                 }
                 state.ledger.remove(uid);
                 state.log.gone(uid, state.ledger.state().mod_seq);
@@ -515,12 +536,19 @@ impl State {
     ) -> Result<Vec<NonZeroU32>, StoreError> {
         let before = self.ledger.state();
         let (validity, numbers) = maildir.number(names)?;
+        for name in names {
+            // It is not looked for: its name tells the size.
+            self.change
+                .came(maildir, &Entry::new(Place::New, name.clone()));
+        }
         let uids = numbers.into_iter().filter_map(NonZeroU32::new);
         let uids: Vec<NonZeroU32> = uids.collect();
         // Others may have numbered messages, which come first then.
         let is_next = uids.first() == Some(&before.uid_next);
         if !is_next || NonZeroU32::new(validity) != Some(before.uid_validity) {
+            let change = self.change;
             *self = Self::read(maildir, self.recall.another())?;
+            self.change = change;
             return Ok(uids);
         }
         let keywords = maildir.keywords()?;

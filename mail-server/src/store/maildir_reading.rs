@@ -1,6 +1,5 @@
 //! Messages of a Maildir, read with CRLF line ends.
 
-use std::fs::File;
 use std::io;
 use std::num::NonZeroU32;
 
@@ -31,14 +30,22 @@ pub(super) fn all(
             Err(MailboxError::Vanished(_)) => continue,
             opened => opened?.file,
         };
-        // One octet more than there should be, so that the end is seen at once.
         let size = entry.name().sizes().stored.unwrap_or(READ_AHEAD as u64);
-        stored.clear();
-        stored.reserve(usize::try_from(size).unwrap_or(READ_AHEAD) + 1);
-        while !fill(&file, &mut stored)? {
-            stored.reserve(READ_AHEAD);
+        let size = usize::try_from(size).unwrap_or(READ_AHEAD);
+        let (mut at, mut behind_cr) = (0, false);
+        loop {
+            stored.clear();
+            // One octet more than there should be, so that the end is seen at once.
+            stored.reserve(READ_AHEAD.min(size + 1));
+            let room = stored.capacity();
+            let read = pread(&file, spare_capacity(&mut stored), at);
+            at += read.map_err(io::Error::from)? as u64;
+            push_with_crlf(&mut octets, &stored, behind_cr);
+            if stored.len() < room {
+                break;
+            }
+            behind_cr = stored.ends_with(b"\r");
         }
-        push_with_crlf(&mut octets, &stored, false);
         ends.push((*uid, octets.len()));
     }
     let (all, mut start) = (Bytes::from(octets), 0);
@@ -48,10 +55,4 @@ pub(super) fn all(
         (uid, message)
     });
     Ok(messages.collect())
-}
-
-/// Fills the buffer from behind what it holds. Says whether the end of the file is in it.
-fn fill(file: &File, buffer: &mut Vec<u8>) -> io::Result<bool> {
-    let (start, spare) = (buffer.len() as u64, buffer.capacity() - buffer.len());
-    Ok(pread(file, spare_capacity(buffer), start)? < spare)
 }

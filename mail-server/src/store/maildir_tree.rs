@@ -6,13 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use imap_proto::{MailboxAttributes, MailboxName};
 use mailbox_formats::maildir::{FolderName, Maildir, NameEncoding};
 use tokio::task::spawn_blocking;
 
-use super::folder::{Folder, FolderEntry, Folders};
+use super::folder::{Folder, FolderEntry, Folders, Quota};
 use super::lists::Lists;
 use super::maildir_folder::MaildirFolder;
+use super::maildir_quota::{self, Budget};
+use super::metadata::{self, Metadata};
 use super::open_folders::{OpenFolders, watch};
 use super::{StoreError, lost};
 
@@ -26,10 +29,17 @@ pub(super) struct MaildirTree {
 pub(super) const DELIMITER: char = '/';
 pub(super) const ENCODING: NameEncoding = NameEncoding::ModifiedUtf7;
 
+/// The folder that does not count against the quota, by the format.
+const TRASH: &str = "Trash";
+
 impl MaildirTree {
     /// Opens the folders of an account, and makes its Maildir if it is not there. Blocks.
     pub(super) fn open(path: &Path, open: OpenFolders<MaildirFolder>) -> Result<Self, StoreError> {
-        let maildir = Maildir::open(path).or_else(|_| Maildir::create(path))?;
+        // Where another session has it open, it need not be opened again, nor take another file handle.
+        let maildir = match open.get(path) {
+            Some(folder) => folder.maildir().clone(),
+            None => Maildir::open(path).or_else(|_| Maildir::create(path))?,
+        };
         Ok(Self { maildir, open })
     }
 
@@ -53,6 +63,23 @@ impl MaildirTree {
     fn path_of(&self, name: &FolderName) -> Result<PathBuf, StoreError> {
         let directory = name.directory(ENCODING).ok_or(StoreError::Unsupported)?;
         Ok(self.maildir.path().join(directory))
+    }
+
+    /// Where it stands what is noted about a folder, or about the account.
+    fn metadata_file(&self, folder: Option<&MailboxName>) -> Result<PathBuf, StoreError> {
+        let root = self.maildir.path();
+        let Some(name) = folder else {
+            return Ok(root.join(metadata::OF_THE_SERVER));
+        };
+        if name.is_inbox() {
+            return Ok(root.join(metadata::OF_A_FOLDER));
+        }
+        let folder = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
+        let path = self.path_of(&folder)?;
+        match path.join("cur").is_dir() {
+            true => Ok(path.join(metadata::OF_A_FOLDER)),
+            false => Err(StoreError::NoFolder),
+        }
     }
 
     fn create(&self, name: &MailboxName, uses: MailboxAttributes) -> Result<(), StoreError> {
@@ -193,23 +220,52 @@ impl Folders for MaildirTree {
 
     async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), StoreError> {
         let name = name.to_text().into_owned();
-        self.with(move |tree| tree.lists().subscribe(name, subscribed))
+        self.with(move |tree| {
+            let _alone = tree.open.alone();
+            tree.lists().subscribe(name, subscribed)
+        })
+        .await
+    }
+
+    async fn metadata(&self, folder: Option<&MailboxName>) -> Result<Metadata, StoreError> {
+        let folder = folder.cloned();
+        self.with(move |tree| metadata::read(&tree.metadata_file(folder.as_ref())?))
             .await
+    }
+
+    async fn annotate(
+        &self,
+        folder: Option<&MailboxName>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        let folder = folder.cloned();
+        self.with(move |tree| {
+            let _alone = tree.open.alone();
+            metadata::write(&tree.metadata_file(folder.as_ref())?, changes)
+        })
+        .await
+    }
+
+    async fn quota(&self) -> Result<Option<Quota>, StoreError> {
+        self.with(|tree| maildir_quota::of(&tree.maildir)).await
     }
 
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {
         let name = name.clone();
         let folder = self.with(move |tree| {
+            let mut is_trash = false;
             let maildir = match name.is_inbox() {
                 true => tree.maildir.clone(),
                 false => {
                     let folder = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
+                    is_trash = folder.parts()[0] == TRASH;
                     let opened = tree.maildir.folder(&folder, ENCODING);
                     opened.map_err(|_| StoreError::NoFolder)?
                 }
             };
             let path = maildir.path().to_owned();
-            let make = |recall| Ok(MaildirFolder::new(maildir, recall));
+            let budget = Budget::new(tree.maildir.clone(), is_trash);
+            let make = |recall| Ok(MaildirFolder::new(maildir, budget, recall));
             tree.open.share(&path, make)
         });
         let folder = folder.await?;

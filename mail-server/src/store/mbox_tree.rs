@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use imap_proto::{MailboxAttributes, MailboxName, NumberSet, Run};
 use mailbox_formats::maildir::FolderName;
 use tokio::task::spawn_blocking;
@@ -20,6 +21,7 @@ use super::folder::{Folder, FolderEntry, Folders};
 use super::lists::Lists;
 use super::maildir_tree::{DELIMITER, ENCODING, folder_name, text_of};
 use super::mbox_folder::MboxFolder;
+use super::metadata::{self, Metadata};
 use super::open_folders::{OpenFolders, watch};
 use super::{StoreError, lost};
 use crate::limits::FOLDER_FILE;
@@ -88,6 +90,22 @@ impl MboxTree {
         }
     }
 
+    /// Where it stands what is noted about a folder, or about the account.
+    fn metadata_file(&self, folder: Option<&MailboxName>) -> Result<PathBuf, StoreError> {
+        let Some(name) = folder else {
+            return Ok(self.inbox.with_file_name(metadata::OF_THE_SERVER));
+        };
+        if name.is_inbox() {
+            return Ok(self.inbox.with_file_name(metadata::OF_A_FOLDER));
+        }
+        let folder = folder_name(&name.to_text()).map_err(|_| StoreError::NoFolder)?;
+        let path = self.path_of(&folder)?;
+        match path.is_file() {
+            true => Ok(noted_beside(&path)),
+            false => Err(StoreError::NoFolder),
+        }
+    }
+
     fn create_file(&self, name: &MailboxName, uses: MailboxAttributes) -> Result<(), StoreError> {
         let text = name.to_text();
         let text = text.strip_suffix(DELIMITER).unwrap_or(&text);
@@ -115,6 +133,7 @@ impl MboxTree {
             removed => {
                 removed?;
                 self.open.forget(&path);
+                missing_is_fine(fs::remove_file(noted_beside(&path)))?;
                 self.lists().deleted(&text)
             }
         }
@@ -140,8 +159,9 @@ impl MboxTree {
             let rest = &name.parts()[source.parts().len()..];
             let renamed = target.parts().iter().chain(rest).map(String::as_str);
             let renamed = FolderName::new(renamed).ok_or(StoreError::Unsupported)?;
-            let path = self.path_of(name)?;
-            fs::rename(&path, self.path_of(&renamed)?)?;
+            let (path, new) = (self.path_of(name)?, self.path_of(&renamed)?);
+            fs::rename(&path, &new)?;
+            missing_is_fine(fs::rename(noted_beside(&path), noted_beside(&new)))?;
             self.open.forget(&path);
             renames.push((text_of(name), text_of(&renamed)));
         }
@@ -167,6 +187,17 @@ impl MboxTree {
         let all = NumberSet::from(Run::new(NonZeroU32::MIN, NonZeroU32::MAX));
         let (moved, _) = inbox.copy(&all, &*target).await?;
         inbox.expunge(&moved.into_iter().collect()).await
+    }
+}
+
+fn noted_beside(path: &Path) -> PathBuf {
+    path.with_extension(metadata::OF_A_FOLDER)
+}
+
+fn missing_is_fine(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }
 
@@ -221,8 +252,30 @@ impl Folders for MboxTree {
 
     async fn subscribe(&self, name: &MailboxName, subscribed: bool) -> Result<(), StoreError> {
         let name = name.to_text().into_owned();
-        self.with(move |tree| tree.lists().subscribe(name, subscribed))
+        self.with(move |tree| {
+            let _alone = tree.open.alone();
+            tree.lists().subscribe(name, subscribed)
+        })
+        .await
+    }
+
+    async fn metadata(&self, folder: Option<&MailboxName>) -> Result<Metadata, StoreError> {
+        let folder = folder.cloned();
+        self.with(move |tree| metadata::read(&tree.metadata_file(folder.as_ref())?))
             .await
+    }
+
+    async fn annotate(
+        &self,
+        folder: Option<&MailboxName>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        let folder = folder.cloned();
+        self.with(move |tree| {
+            let _alone = tree.open.alone();
+            metadata::write(&tree.metadata_file(folder.as_ref())?, changes)
+        })
+        .await
     }
 
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {

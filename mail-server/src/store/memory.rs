@@ -16,6 +16,7 @@ use super::folder::{
     date_time,
 };
 use super::ledger::Ledger;
+use super::metadata::{self, Metadata};
 use super::sessions::{Held, Sessions};
 use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError};
 use crate::limits::ADDED_IN_MEMORY;
@@ -176,6 +177,8 @@ struct Others {
     /// By name, all but INBOX.
     folders: BTreeMap<String, (Arc<MemoryFolder>, MailboxAttributes)>,
     subscribed: BTreeSet<String>,
+    /// By the names of folders; about the account without one.
+    metadata: BTreeMap<Option<String>, Metadata>,
     /// How many folders there have been, so that none is taken for another.
     made: u32,
 }
@@ -193,6 +196,21 @@ impl Default for Tree {
 }
 
 impl Others {
+    /// Where it stands what is noted about a folder, or about the account.
+    fn noted_at(&self, folder: Option<&MailboxName>) -> Result<Option<String>, StoreError> {
+        let Some(name) = folder else {
+            return Ok(None);
+        };
+        if name.is_inbox() {
+            return Ok(Some(INBOX.to_owned()));
+        }
+        let name = name.to_text();
+        match self.folders.contains_key(&*name) {
+            true => Ok(Some(name.into_owned())),
+            false => Err(StoreError::NoFolder),
+        }
+    }
+
     fn make(&mut self) -> Arc<MemoryFolder> {
         self.made = self.made.saturating_add(1);
         Arc::new(MemoryFolder::new(NonZeroU32::MIN.saturating_add(self.made)))
@@ -255,8 +273,11 @@ impl Folders for Tree {
         if name.is_inbox() {
             return Err(StoreError::Unsupported);
         }
-        let removed = lock(&self.others).folders.remove(&*name.to_text());
+        let mut others = lock(&self.others);
+        let name = name.to_text().into_owned();
+        let removed = others.folders.remove(&name);
         let (folder, _) = removed.ok_or(StoreError::NoFolder)?;
+        others.metadata.remove(&Some(name));
         folder.close();
         Ok(())
     }
@@ -290,6 +311,9 @@ impl Folders for Tree {
         for name in moved {
             if let Some(folder) = others.folders.remove(&name) {
                 let renamed = format!("{new}{}", &name[old.len()..]);
+                if let Some(noted) = others.metadata.remove(&Some(name)) {
+                    others.metadata.insert(Some(renamed.clone()), noted);
+                }
                 others.folders.insert(renamed, folder);
             }
         }
@@ -307,6 +331,22 @@ impl Folders for Tree {
             false => others.subscribed.remove(&name),
         };
         Ok(())
+    }
+
+    async fn metadata(&self, folder: Option<&MailboxName>) -> Result<Metadata, StoreError> {
+        let others = lock(&self.others);
+        let noted = others.metadata.get(&others.noted_at(folder)?);
+        Ok(noted.cloned().unwrap_or_default())
+    }
+
+    async fn annotate(
+        &self,
+        folder: Option<&MailboxName>,
+        changes: Vec<(String, Option<Bytes>)>,
+    ) -> Result<(), StoreError> {
+        let mut others = lock(&self.others);
+        let place = others.noted_at(folder)?;
+        metadata::change(others.metadata.entry(place).or_default(), changes)
     }
 
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {

@@ -16,9 +16,12 @@ pub use memory::{MemoryStore, Stored};
 
 mod folder;
 pub use folder::{
-    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, NewMessage,
-    Reading,
+    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Limited,
+    NewMessage, Quota, Reading,
 };
+
+mod metadata;
+pub use metadata::Metadata;
 
 mod recall;
 pub use recall::Recall;
@@ -48,6 +51,8 @@ mod mbox_folder;
 mod mbox_adding;
 
 mod maildir_flags;
+
+mod maildir_quota;
 
 mod mod_seqs;
 
@@ -249,6 +254,12 @@ pub enum StoreError {
     /// The store cannot do this.
     #[error("the store cannot do this")]
     Unsupported,
+    /// There are as many as there may be.
+    #[error("there are too many")]
+    TooMany,
+    /// The account has as much as it may have.
+    #[error("the quota is exceeded")]
+    OverQuota,
     /// The store cannot hold so large a message, or so many at once.
     #[error("the message is too large")]
     TooLarge,
@@ -268,10 +279,12 @@ impl StoreError {
             Self::Delivery(error) => error.fault(),
             Self::Mailbox(error) => error.fault(),
             Self::InUse => Fault::Busy,
+            Self::OverQuota => Fault::Quota,
             Self::TooLarge => Fault::TooLarge,
             Self::Gone
             | Self::NoFolder
             | Self::Exists
+            | Self::TooMany
             | Self::Unsupported
             | Self::Read(_)
             | Self::Failed(_) => Fault::Other,

@@ -116,7 +116,7 @@ impl Log {
             let _ = writeln!(content, "= {mod_seq} {uid} {letters}");
         }
         self.lines.clear();
-        replace(&self.path, &content)
+        replace(&self.path, content)
     }
 
     /// A message is new, or has these letters now.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -37,6 +37,7 @@ pub(super) trait Shareable: Clone + Send + Sync + 'static {
 pub(super) struct OpenFolders<F> {
     by_path: Arc<Mutex<HashMap<PathBuf, F>>>,
     recall: Recall,
+    noting: Arc<Mutex<()>>,
 }
 
 impl<F> Clone for OpenFolders<F> {
@@ -44,6 +45,7 @@ impl<F> Clone for OpenFolders<F> {
         Self {
             by_path: Arc::clone(&self.by_path),
             recall: self.recall.clone(),
+            noting: Arc::clone(&self.noting),
         }
     }
 }
@@ -53,6 +55,7 @@ impl<F> Default for OpenFolders<F> {
         Self {
             by_path: Arc::default(),
             recall: Recall::default(),
+            noting: Arc::default(),
         }
     }
 }
@@ -76,6 +79,17 @@ impl<F: Shareable> OpenFolders<F> {
         let folder = make(self.recall.clone())?;
         open.insert(path.to_owned(), folder.clone());
         Ok(folder)
+    }
+
+    /// One that is open.
+    pub(super) fn get(&self, path: &Path) -> Option<F> {
+        let open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(path).cloned()
+    }
+
+    /// Who changes what is noted about folders does so alone.
+    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.noting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A folder is no more, or has another name.

@@ -6,11 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Gives a file another content, all at once: nobody sees half of it, and nobody but the owner any of it.
-pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".mailwire-new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(&new)?.write_all(content.as_bytes())?;
+    options.open(&new)?.write_all(content.as_ref())?;
     fs::rename(&new, path)
 }

@@ -72,6 +72,11 @@ impl Client {
         Self(stream)
     }
 
+    /// The connection, for another protocol.
+    pub(crate) fn into_inner(self) -> TcpStream {
+        self.0.into_inner()
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.0.write_all(text.as_bytes()).await.expect("it listens");
     }

@@ -57,11 +57,17 @@ impl Client {
                 Err(error) => return Err(ClientError::Text(error)),
             }
             let mut piece = buffer.split().freeze();
-            while !piece.is_empty() {
+            loop {
                 self.driver.machine().write_body(&mut piece)?;
-                if !piece.is_empty() {
-                    // There was no room. Whatever the server says meanwhile, it is listened to afterwards.
-                    let _ = self.driver.next().await?;
+                if piece.is_empty() {
+                    break;
+                }
+                // There was no room. Whatever the server says meanwhile, it is listened to afterwards.
+                if let Next::Event(event) = self.driver.next().await? {
+                    if self.meanwhile.len() == NEWS {
+                        return Err(ClientError::TooMuch);
+                    }
+                    self.meanwhile.push_back(event);
                 }
             }
         }
@@ -91,6 +97,9 @@ impl Client {
     }
 
     pub(super) async fn event(&mut self) -> Result<Event, ClientError> {
+        if let Some(event) = self.meanwhile.pop_front() {
+            return Ok(event);
+        }
         let next = match self.driver.next().await {
             Err(DriveError::Protocol(Error::Disconnected)) => Next::Closed,
             next => next?,

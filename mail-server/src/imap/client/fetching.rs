@@ -33,6 +33,14 @@ struct Current {
     complete: bool,
 }
 
+impl Current {
+    /// There will be no more of it.
+    fn break_off(&mut self) {
+        self.complete = true;
+        self.handed = self.fetched.items.len();
+    }
+}
+
 impl<'a> Messages<'a> {
     pub(super) fn begin(client: &'a mut Client, fetch: Fetch) -> Result<Self, ClientError> {
         let id = Some(client.give(fetch.into())?);
@@ -70,7 +78,9 @@ impl<'a> Messages<'a> {
         let event = match self.client.next(id).await {
             Err(error) => {
                 self.id = None;
-                self.current = None;
+                if let Some(current) = &mut self.current {
+                    current.break_off();
+                }
                 return Err(error);
             }
             Ok(event) => event,
@@ -84,8 +94,7 @@ impl<'a> Messages<'a> {
             },
             Event::Unreadable(error) => {
                 if let Some(current) = self.current.as_mut().filter(|it| !it.complete) {
-                    current.complete = true;
-                    current.handed = current.fetched.items.len();
+                    current.break_off();
                     return Err(ClientError::Malformed(error));
                 }
             }

@@ -79,6 +79,8 @@ pub struct Client {
     clear_passwords: bool,
     /// The oldest first.
     news: VecDeque<Data>,
+    /// What came while a message was sent, and was not looked at yet.
+    meanwhile: VecDeque<Event>,
     /// Which command asked for the octets that come.
     content: Option<CommandId>,
     /// The server has said BYE.
@@ -120,6 +122,7 @@ impl Client {
             patience,
             clear_passwords: matches!(security, Security::None),
             news: VecDeque::new(),
+            meanwhile: VecDeque::new(),
             content: None,
             farewell: None,
         };
