@@ -52,6 +52,14 @@ struct Before {
     state: FolderState,
 }
 
+impl Before {
+    async fn of(folders: &dyn Folders, name: &MailboxName) -> Option<Self> {
+        let folder = folders.open(name).await.ok()?;
+        let state = folder.state().await.ok()?;
+        Some(Self { folder, state })
+    }
+}
+
 impl Imap {
     pub(crate) fn new(shared: Arc<Shared>, endpoint: Endpoint, conversation: Conversation) -> Self {
         let login = Login::new(&shared.accounts, "imap");
@@ -126,7 +134,12 @@ impl Imap {
             Event::AppendEnd if std::mem::take(&mut self.is_refused) => {
                 return self.refuse_append().await;
             }
-            Event::AppendEnd => before = self.before_append().await,
+            Event::AppendEnd => {
+                let name = self.appending.as_ref().map(|it| it.name.clone());
+                if let (Some(folders), Some(name)) = (self.folders.clone(), name) {
+                    before = Before::of(&*folders, &name).await;
+                }
+            }
             Event::AppendAborted => self.appending = None,
             Event::Unauthenticated => self.user = None,
             _ => {}
@@ -154,13 +167,6 @@ impl Imap {
         debug_assert!(forgotten.is_ok(), "nothing speaks against forgetting");
         let told = self.machine.no(CodeWord::Cannot);
         told.expect("the event waits for its answer");
-    }
-
-    async fn before_append(&self) -> Option<Before> {
-        let (folders, appending) = (self.folders.as_ref()?, self.appending.as_ref()?);
-        let folder = folders.open(&appending.name).await.ok()?;
-        let state = folder.state().await.ok()?;
-        Some(Before { folder, state })
     }
 
     /// What a client has put into a folder has come too.

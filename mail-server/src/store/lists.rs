@@ -139,7 +139,7 @@ impl<'a> Lists<'a> {
         let lines = ids.iter().map(|(folder, id)| format!("{id}\t{folder}\n"));
         Ok(replace(
             &self.directory.join(IDS),
-            &lines.collect::<String>(),
+            lines.collect::<String>(),
         )?)
     }
 
