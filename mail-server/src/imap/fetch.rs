@@ -11,7 +11,7 @@ use imap_proto::{ModSeqOrZero, Section};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
-use super::connection::check;
+use super::answers::check;
 use super::describe::{Described, Known, describe};
 use super::large;
 use super::mime::Parsed;

@@ -38,7 +38,9 @@ mod offer;
 pub use offer::config;
 
 mod connection;
-pub use connection::Answers;
+
+mod answers;
+pub use answers::Answers;
 
 mod selected;
 

@@ -10,7 +10,7 @@ use imap_proto::server::{self, Copy, Refusal, Server, Store};
 use imap_proto::{Flag, Flags, ModSeq, ModSeqOrZero, NumberSet, PermanentFlags};
 use tokio::sync::watch;
 
-use super::connection::check;
+use super::answers::check;
 use super::refusals;
 use crate::store::{Changes, FlagChange, Folder, Folders, Info, StoreError};
 

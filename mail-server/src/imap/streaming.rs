@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use imap_proto::server::Server;
 
-use super::connection::check;
+use super::answers::check;
 use crate::store::{Folder, Reading, StoreError};
 
 /// What is owed of one message.
