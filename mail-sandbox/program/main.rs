@@ -52,28 +52,33 @@ async fn run(options: Options) -> Result<()> {
         }
         None => None,
     };
+    // Whoever reads that it is ready may end it at once.
+    let stopped = stopped()?;
     report::ready(&sandbox, web)?;
     // On a thread of its own: whoever reads what is printed may be slow.
     let (runtime, (done, reported)) = (Handle::current(), oneshot::channel());
     std::thread::spawn(move || done.send(runtime.block_on(report::news(&mut feed))));
     tokio::select! {
         reported = reported => reported?,
-        stopped = stopped() => stopped,
+        stopped = stopped => stopped,
     }
 }
 
-/// Waits until somebody wants us to end.
-async fn stopped() -> Result<()> {
+/// Waits until somebody wants us to end, counted from the call.
+fn stopped() -> Result<impl Future<Output = Result<()>>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
-            _ = terminate.recv() => {}
-        }
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            Ok(())
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    Ok(async { Ok(tokio::signal::ctrl_c().await?) })
 }
