@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use crate::limits;
 use crate::mbox::length::{Found, LengthSearch};
-use crate::mbox::separators::{Doubt, FROM, Next, Separators, Verdict};
+use crate::mbox::separators::{Candidate, Doubt, FROM, Next, Separators, Verdict};
 
 /// How an mbox is read: which lines are separators, and whether `Content-Length` counts.
 ///
@@ -312,7 +312,8 @@ impl Scanner {
         self.pass_blank(input, start);
         let bytes = &input.bytes[(start - input.offset) as usize..];
         let line = &bytes[..bytes.len().min(limits::FROM_LINE)];
-        let line = match memchr(b'\n', &line[FROM.len()..]) {
+        let (end, has_colon) = first_end(&line[FROM.len()..]);
+        let line = match end {
             Some(end) => &line[..FROM.len() + end],
             None if line.len() == limits::FROM_LINE => {
                 self.at = start + FROM.len() as u64;
@@ -330,7 +331,14 @@ impl Scanner {
         };
         let verdict = match is_first {
             true => Verdict::Separator,
-            false => self.rules.separators.judge(line, blank > 0, next),
+            false => {
+                let candidate = Candidate {
+                    line,
+                    has_colon,
+                    has_blank: blank > 0,
+                };
+                self.rules.separators.judge(candidate, next)
+            }
         };
         match verdict {
             Verdict::Open => return false,
@@ -480,6 +488,7 @@ impl Scanner {
     }
 
     /// How many bytes the empty line before `start` has; 0 if there is none.
+    #[inline]
     fn blank_before(&self, start: u64, input: Input<'_>) -> u64 {
         let before = &input.bytes[..(start - input.offset) as usize];
         let is_start = |rest: &[u8]| match self.state {
@@ -499,6 +508,18 @@ impl Scanner {
 
     fn doubt(&mut self, offset: u64, doubt: Doubt) {
         self.events.push_back(Event::Doubt { offset, doubt });
+    }
+}
+
+/// Where the first line of `bytes` ends, and whether a colon stands in it: of most prose both
+/// are known by one look.
+fn first_end(bytes: &[u8]) -> (Option<usize>, bool) {
+    match memchr2(b'\n', b':', bytes) {
+        Some(colon) if bytes[colon] == b':' => {
+            let end = memchr(b'\n', &bytes[colon..]);
+            (end.map(|end| colon + end), true)
+        }
+        end => (end, false),
     }
 }
 

@@ -114,18 +114,23 @@ impl Separators {
     }
 
     /// Judges a line that begins `From `. `next` is what follows it, as far as it is known.
-    pub(super) fn judge(self, line: &[u8], has_blank: bool, next: Next<'_>) -> Verdict {
+    pub(super) fn judge(self, candidate: Candidate<'_>, next: Next<'_>) -> Verdict {
+        let Candidate {
+            line,
+            has_colon,
+            has_blank,
+        } = candidate;
         if self.needs_blank && !has_blank {
-            return match is_dated(line) {
+            return match has_colon && is_dated(line) {
                 true => Verdict::Body(Some(Doubt::NoEmptyLine)),
                 false => Verdict::Body(None),
             };
         }
-        if is_patch(line) {
+        if has_colon && is_patch(line) {
             if !self.patches {
                 return Verdict::Body(Some(Doubt::Patch));
             }
-        } else if !self.undated.admits(line) && !is_dated(line) {
+        } else if !self.undated.admits(line) && !(has_colon && is_dated(line)) {
             return Verdict::Body(has_blank.then_some(Doubt::NoDate));
         }
         if !self.needs_header {
@@ -201,6 +206,16 @@ pub(super) enum Verdict {
     Open,
 }
 
+/// A line that begins `From `, without its line feed.
+#[derive(Clone, Copy)]
+pub(super) struct Candidate<'a> {
+    pub(super) line: &'a [u8],
+    /// It has a colon, as every date and no more than some of the prose.
+    pub(super) has_colon: bool,
+    /// An empty line stands before it.
+    pub(super) has_blank: bool,
+}
+
 /// What follows a line.
 pub(super) struct Next<'a> {
     pub(super) bytes: &'a [u8],
@@ -244,7 +259,12 @@ mod tests {
             bytes: next.as_bytes(),
             is_all: true,
         };
-        match rule.judge(line.as_bytes(), has_blank, next) {
+        let candidate = Candidate {
+            line: line.as_bytes(),
+            has_colon: line.contains(':'),
+            has_blank,
+        };
+        match rule.judge(candidate, next) {
             Verdict::Separator => None,
             Verdict::Body(doubt) => Some(doubt),
             Verdict::Open => panic!("nothing is open"),
