@@ -20,8 +20,7 @@ fuzz_target!(|data: &[u8]| {
     let &[config, first, second, ref said @ ..] = data else {
         return;
     };
-    let mut settings = Settings::new();
-    settings.add(stage::CLIENTS[usize::from(config) % stage::CLIENTS.len()]);
+    let settings = Settings::from(stage::CLIENTS[usize::from(config) % stage::CLIENTS.len()]);
     let cuts = [usize::from(first), usize::from(second)];
     laws::check(
         &stage::ClientStage,

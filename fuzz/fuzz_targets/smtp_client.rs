@@ -19,9 +19,8 @@ fuzz_target!(|data: &[u8]| {
     let &[config, mood, first, second, ref said @ ..] = data else {
         return;
     };
-    let mut settings = Settings::new();
-    settings.add(CONFIGURATIONS[usize::from(config) % CONFIGURATIONS.len()]);
+    let settings = Settings::from(CONFIGURATIONS[usize::from(config) % CONFIGURATIONS.len()]);
     let cuts = [usize::from(first), usize::from(second)];
-    let answers = || ClientWhims(stage::Whims(u64::from(mood)));
+    let answers = || ClientWhims(u64::from(mood).into());
     laws::check(&ClientStage, &settings, answers, said, &cuts);
 });

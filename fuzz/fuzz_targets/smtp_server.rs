@@ -17,9 +17,8 @@ fuzz_target!(|data: &[u8]| {
     let &[config, mood, first, second, ref said @ ..] = data else {
         return;
     };
-    let mut settings = Settings::new();
-    settings.add(stage::CONFIGURATIONS[usize::from(config) % stage::CONFIGURATIONS.len()]);
+    let settings = Settings::from(stage::CONFIGURATIONS[usize::from(config) % stage::CONFIGURATIONS.len()]);
     let cuts = [usize::from(first), usize::from(second)];
-    let answers = || stage::Whims(u64::from(mood));
+    let answers = || stage::Whims(u64::from(mood).into());
     laws::check(&stage::ServerStage, &settings, answers, said, &cuts);
 });

@@ -3,14 +3,12 @@
 //! What is said is the same however it is cut, but where compressed octets are cut is up to when they are asked for;
 //! so it is compared inflated.
 
-use std::time::Instant;
-
 use bytes::Buf;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use imap_proto::Error;
 use imap_proto::server::{Event, Server};
 use mailwire::testing::laws::Answers;
-use mailwire::testing::{Settings, Stage};
+use mailwire::testing::{Settings, Stage, beginning};
 use mailwire::{Machine, Step};
 use stage::{ServerStage, Whims};
 
@@ -64,8 +62,7 @@ impl Client {
 
     /// Says octets as they are, in pieces, until the server wants more.
     fn say(&mut self, mut octets: &[u8], size: usize) -> Result<(), Error> {
-        #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-        let now = Instant::now();
+        let now = beginning();
         loop {
             match self.server.step(now)? {
                 Step::Event(event) => {

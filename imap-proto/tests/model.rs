@@ -13,7 +13,7 @@ use imap_proto::frame::Found;
 use imap_proto::response::{Code, Data, ESearchResult, FetchItem, Fetched, Response, StatusKind};
 use imap_proto::server::{Event, Search, Selected, Server, Store};
 use imap_proto::{Flag, Flags, Framer, ModSeq, NumberSet, Reader};
-use mailwire::testing::{Settings, Stage};
+use mailwire::testing::{Settings, Stage, beginning};
 use mailwire::{Input, Machine, Step};
 use stage::ServerStage;
 
@@ -231,11 +231,9 @@ impl Client {
 
 impl World {
     fn new(sessions: usize) -> Self {
-        let mut settings = Settings::new();
-        settings.add("greeting=preauth serves=everything news=3 errors=1000000");
+        let settings = Settings::from("greeting=preauth serves=everything news=3 errors=1000000");
         let server = || ServerStage.machine(&settings).expect("settings");
-        #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-        let now = Instant::now();
+        let now = beginning();
         let mut world = Self {
             mailbox: Mailbox::default(),
             servers: (0..sessions).map(|_| server()).collect(),

@@ -1,18 +1,14 @@
 //! The server, where a transcript cannot look: answers that do not fit, slow readers, and what is held in memory.
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use imap_proto::response::{Code, CodeWord, Data, FetchItem, FetchedSection, Status, StatusKind};
 use imap_proto::server::{Config, Event, Selected, Server};
 use imap_proto::{Content, Error, Flags, NumberSet, OrderedSet, Section, Text};
+use mailwire::testing::beginning;
 use mailwire::{ApiMisuse, Machine, Step};
-
-fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-    Instant::now()
-}
 
 fn uid(value: u32) -> NonZeroU32 {
     NonZeroU32::new(value).expect("not 0")
@@ -29,7 +25,7 @@ fn server(said: &str) -> Server {
     let mut server = Server::preauthenticated(Config::new());
     assert_eq!(server.input().extend(said.as_bytes()), said.len());
     loop {
-        match server.step(now()).expect("nothing is wrong") {
+        match server.step(beginning()).expect("nothing is wrong") {
             Step::Event(Event::Select(_)) => {
                 let mut selected = Selected::new(uid(7), uid(9));
                 selected.uids = "1:3".parse().expect("a set");
@@ -173,7 +169,7 @@ fn no_more_than_was_announced() {
     assert_eq!((&piece[..], server.owed()), (&b"45"[..], 0));
     assert!(server.write_body(&mut piece).is_err());
     server.ok().expect("the question still waits");
-    assert!(matches!(server.step(now()), Ok(Step::NeedInput)));
+    assert!(matches!(server.step(beginning()), Ok(Step::NeedInput)));
     let output = server.output();
     let said = output.copy_to_bytes(output.remaining());
     assert!(said.ends_with(b"* 1 FETCH (BODY[] {3}\r\n123)\r\na OK FETCH completed\r\n"));
@@ -187,7 +183,7 @@ fn a_slow_reader() {
     server
         .fetch(uid(1), body(length))
         .expect("it was asked for");
-    let (block, mut time) = (Bytes::from(vec![b'x'; 1 << 20]), now());
+    let (block, mut time) = (Bytes::from(vec![b'x'; 1 << 20]), beginning());
     let most = server.output().mark() + (1 << 16);
     for _ in 0..200 {
         let mut piece = block.clone();
@@ -218,7 +214,7 @@ fn a_client_that_never_reads() {
     let said = b"a CAPABILITY\r\n";
     let mut taken = 0;
     loop {
-        match server.step(now()).expect("it is patient") {
+        match server.step(beginning()).expect("it is patient") {
             Step::NeedFlush => break,
             Step::NeedInput => assert_eq!(server.input().extend(said), said.len()),
             other => panic!("{other:?}"),
@@ -237,7 +233,7 @@ fn a_million_messages() {
     let mut server = Server::preauthenticated(config);
     let said = b"s SELECT INBOX\r\n";
     assert_eq!(server.input().extend(said), said.len());
-    while !matches!(server.step(now()), Ok(Step::Event(Event::Select(_)))) {
+    while !matches!(server.step(beginning()), Ok(Step::Event(Event::Select(_)))) {
         server.output().advance(0);
     }
     let mut selected = Selected::new(uid(7), uid(1_000_001));
@@ -250,7 +246,7 @@ fn a_million_messages() {
     assert_eq!(server.input().extend(said), said.len());
     let (mut octets, mut most) = (0, 0);
     loop {
-        match server.step(now()).expect("nothing is wrong") {
+        match server.step(beginning()).expect("nothing is wrong") {
             Step::Event(Event::Search(_)) => {
                 let all: NumberSet = "1:2000000".parse().expect("a set");
                 server.found(all, None).expect("it was asked for");
@@ -279,7 +275,7 @@ fn huge_literals() {
     server.ok().expect("it is wanted");
     let (block, mut heard) = (vec![b'x'; 1 << 16], 0);
     while heard < 10 << 20 {
-        match server.step(now()).expect("nothing is wrong") {
+        match server.step(beginning()).expect("nothing is wrong") {
             Step::Event(Event::Body(piece)) => heard += piece.len(),
             Step::NeedInput => {
                 let taken = server.input().extend(&block);
@@ -300,7 +296,7 @@ fn modified_is_turned_into_numbers() {
     let said = b"n NOOP\r\na STORE 1:2 FLAGS ()\r\n";
     assert_eq!(server.input().extend(said), said.len());
     loop {
-        match server.step(now()).expect("nothing is wrong") {
+        match server.step(beginning()).expect("nothing is wrong") {
             Step::Event(Event::Store(_)) => {
                 let modified = Code::Modified("3".parse().expect("a set"));
                 server.ok_with(modified).expect("it was asked for");

@@ -16,6 +16,7 @@ use imap_proto::{
     Capability, Content, Extension, Flag, Flags, MailboxName, ModSeq, NumberSet, Section,
     SequenceSet,
 };
+use mailwire::testing::beginning;
 use mailwire::{Input, Machine, Output, Step};
 use proptest::prelude::*;
 
@@ -66,8 +67,7 @@ impl Pair {
             .map(|name| name.parse::<Capability>().expect("a name"));
         config.extensions.extend(more);
         config.limits.output = 500;
-        #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-        let now = Instant::now();
+        let now = beginning();
         Self {
             server: Server::preauthenticated(config),
             client: Client::new(client::Config::new()),

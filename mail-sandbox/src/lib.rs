@@ -119,6 +119,8 @@ mod scripted;
 
 mod transcript;
 
+mod pattern;
+
 mod connection;
 
 mod runtime;

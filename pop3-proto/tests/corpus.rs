@@ -2,9 +2,7 @@
 //!
 //! Taken down from servers of two kinds, the unreadable ones included.
 
-use std::time::Instant;
-
-use mailwire::testing::{Said, Settings, Stage};
+use mailwire::testing::{Said, Settings, Stage, beginning};
 use mailwire::{Machine, Step};
 use stage::ClientStage;
 
@@ -12,8 +10,7 @@ mod stage;
 
 /// Gives commands, hears a greeting and then `answer`, and tells what came of it.
 fn hear(commands: &str, answer: &str) -> Vec<String> {
-    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-    let now = Instant::now();
+    let now = beginning();
     let mut client = ClientStage.machine(&Settings::new()).expect("settings");
     ClientStage.act(&mut client, commands).expect("commands");
     let said = format!("+OK POP3 ready\n{answer}").replace('\n', "\r\n");

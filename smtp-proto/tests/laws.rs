@@ -1,11 +1,9 @@
 //! The laws of `mailwire::Machine`, for the server.
 
-use std::time::Instant;
-
 use bytes::{Buf, Bytes};
 use mailwire::auth::MechanismName;
 use mailwire::testing::laws::{self, Answers};
-use mailwire::testing::{Settings, Stage};
+use mailwire::testing::{Settings, Stage, Traces, beginning};
 use mailwire::{Machine, Step};
 use proptest::prelude::*;
 use smtp_proto::client::Client;
@@ -16,17 +14,6 @@ use smtp_proto::{Domain, Mailbox, Reply, Strictness};
 use stage::{CONFIGURATIONS, ServerStage, Whims, client};
 
 mod stage;
-
-fn settings(words: &str) -> Settings {
-    let mut settings = Settings::new();
-    settings.add(words);
-    settings
-}
-
-fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-    Instant::now()
-}
 
 /// Pieces of what clients say, legal and not.
 fn fragment() -> impl Strategy<Value = Vec<u8>> {
@@ -85,8 +72,8 @@ proptest! {
         mood in any::<u64>(),
         cuts in prop::collection::vec(any::<usize>(), 1..8),
     ) {
-        let settings = settings(configuration);
-        laws::check(&ServerStage, &settings, || Whims(mood), &said, &cuts);
+        let settings = Settings::from(configuration);
+        laws::check(&ServerStage, &settings, || Whims(mood.into()), &said, &cuts);
     }
 
     /// Laws 1 to 5, for the client.
@@ -98,9 +85,9 @@ proptest! {
         mood in any::<u64>(),
         cuts in prop::collection::vec(any::<usize>(), 1..8),
     ) {
-        let settings = settings(configuration);
+        let settings = Settings::from(configuration);
         let said = [hello, &said.concat()].concat();
-        let answers = || client::ClientWhims(Whims(mood));
+        let answers = || client::ClientWhims(mood.into());
         laws::check(&client::ClientStage, &settings, answers, &said, &cuts);
     }
 
@@ -113,8 +100,8 @@ proptest! {
         mood in any::<u64>(),
     ) {
         let words = if lmtp { "lmtp errors=1000000" } else { "errors=1000000" };
-        let mut server = ServerStage.machine(&settings(words)).expect("settings");
-        let mut whims = Whims(mood);
+        let mut server = ServerStage.machine(&Settings::from(words)).expect("settings");
+        let mut whims = Whims(mood.into());
         let mut recipients = 0;
         prop_assert_eq!(converse(&mut server, b"", &mut whims), ["220"]);
         for command in commands {
@@ -163,7 +150,7 @@ proptest! {
         }
         said.extend(b"QUIT\r\nNOOP\r\n");
         expected.push("221");
-        let mut server = ServerStage.machine(&settings("")).expect("settings");
+        let mut server = ServerStage.machine(&Settings::from("")).expect("settings");
         let mut accept = |server: &mut Server, event: &Event| match event {
             Event::Body(_) | Event::Reset | Event::Rejected(_) => {}
             _ => server.accept().expect("an event that waits"),
@@ -230,7 +217,7 @@ proptest! {
             Ok(reply) => {
                 prop_assert!(!text.contains(['\r', '\0']));
                 prop_assert_eq!(reply.lines().count(), 2);
-                let mut server = ServerStage.machine(&settings("")).expect("settings");
+                let mut server = ServerStage.machine(&Settings::from("")).expect("settings");
                 let mut refuse = |server: &mut Server, event: &Event| match event {
                     Event::Rejected(_) => {}
                     _ => server.reply(reply.clone()).expect("an event that waits"),
@@ -251,22 +238,10 @@ fn nine_no_secret() {
     let said =
         b"EHLO c\r\nAUTH PLAIN AHRpbQB0YW5zdGFhZg==\r\nAUTH LOGIN\r\ndGlt\r\ndGFuc3RhYWY=\r\n\
         AUTH PLAIN dGFuc3RhYWY\r\nAUTH PLAIN\r\ndGFuc3RhYWY\r\n";
-    // As text, in base64 at each offset, and as a list of numbers.
-    let traces = [
-        "tanstaa",
-        "dGFuc3RhYW",
-        "RhbnN0YW",
-        "0YW5zdGFh",
-        "116, 97, 110",
-        "74, 61, 6e",
-    ];
-    let look = |shown: String| {
-        for trace in traces {
-            assert!(!shown.contains(trace), "{trace} is seen in {shown}");
-        }
-    };
+    let traces = Traces::of("tanstaa");
+    let look = |shown: String| traces.look(shown);
     let mut server = ServerStage
-        .machine(&settings(
+        .machine(&Settings::from(
             "auth=PLAIN,LOGIN auth_without_tls auth_failures=9",
         ))
         .expect("settings");
@@ -275,7 +250,7 @@ fn nine_no_secret() {
         assert_eq!(server.input().extend(&[*octet]), 1);
         look(format!("{server:?} {server:#?}"));
         loop {
-            match server.step(now()).expect("no error") {
+            match server.step(beginning()).expect("no error") {
                 Step::Event(event) => {
                     look(format!("{event:?} {event:#?}"));
                     match &event {
@@ -310,12 +285,12 @@ fn nine_no_secret() {
 #[test]
 fn nine_no_secret_of_the_client() {
     let mut client: Client = client::ClientStage
-        .machine(&settings("auth_without_tls"))
+        .machine(&Settings::from("auth_without_tls"))
         .expect("settings");
     let greeting = b"220 mx\r\n250-mx\r\n250 AUTH LOGIN\r\n334 \r\n";
     assert_eq!(client.input().extend(greeting), greeting.len());
     for actions in [&["auth LOGIN tanstaaf"][..], &["respond tanstaaf"]] {
-        while !matches!(client.step(now()), Ok(Step::Event(_))) {}
+        while !matches!(client.step(beginning()), Ok(Step::Event(_))) {}
         for action in actions {
             client::ClientStage
                 .act(&mut client, action)
@@ -355,7 +330,7 @@ fn converse_for_bytes(
     loop {
         let taken = server.input().extend(said);
         said = &said[taken..];
-        match server.step(now()) {
+        match server.step(beginning()) {
             Ok(Step::Event(event)) => answers.answer(server, &event),
             Ok(Step::NeedFlush) => {
                 let waiting = server.output().len();

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BufMut, Bytes};
-use mailwire::testing::{Settings, Stage};
+use mailwire::testing::{Settings, Stage, beginning};
 use mailwire::{Machine, Step, TlsInfo};
 use smtp_proto::client;
 use smtp_proto::server::{Config, Event, Server};
@@ -13,14 +13,8 @@ use stage::ServerStage;
 mod stage;
 
 fn server(words: &str) -> Server {
-    let mut settings = Settings::new();
-    settings.add(words);
+    let settings = Settings::from(words);
     ServerStage.machine(&settings).expect("settings")
-}
-
-fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-    Instant::now()
 }
 
 /// Says something and steps once.
@@ -56,7 +50,7 @@ fn to_data(server: &mut Server, recipients: usize, now: Instant) {
 
 #[test]
 fn an_answer_that_nobody_waits_for_changes_nothing() {
-    let now = now();
+    let now = beginning();
     let mut server = server("auth=PLAIN auth_without_tls");
     let ok: Reply = "250 2.0.0 Ok".parse().expect("a reply");
     let nothing_works = |server: &mut Server| {
@@ -97,7 +91,7 @@ fn an_answer_that_nobody_waits_for_changes_nothing() {
 
 #[test]
 fn nothing_can_be_said_behind_a_farewell() {
-    let now = now();
+    let now = beginning();
     let mut server = server("auth=PLAIN auth_without_tls auth_failures=1");
     for said in ["EHLO c\r\n", "AUTH PLAIN AGEAYg==\r\n"] {
         assert!(matches!(say(&mut server, said, now), Ok(Step::Event(_))));
@@ -115,7 +109,7 @@ fn nothing_can_be_said_behind_a_farewell() {
 
 #[test]
 fn too_few_statuses_cannot_be_sent_and_too_many_are_misuse() {
-    let now = now();
+    let now = beginning();
     let mut server = server("lmtp");
     to_data(&mut server, 3, now);
     assert!(matches!(
@@ -134,7 +128,7 @@ fn too_few_statuses_cannot_be_sent_and_too_many_are_misuse() {
 /// Law 3: a thousand statuses keep to the output's mark.
 #[test]
 fn many_statuses_wait_for_the_peer_to_read() {
-    let now = now();
+    let now = beginning();
     for (said, bare) in [(".\r\n", false), ("a\nb\r\n.\r\n", true)] {
         let mut server = server("lmtp output=100");
         to_data(&mut server, 1000, now);
@@ -175,7 +169,7 @@ fn refusing_takes_refusals_only() {
 
 #[test]
 fn shutdown_before_the_greeting_is_the_greeting() {
-    let now = now();
+    let now = beginning();
     for tls in [false, true] {
         let mut server = server("");
         if tls {
@@ -197,7 +191,7 @@ fn shutdown_before_the_greeting_is_the_greeting() {
 /// Pitfall 32: the deadline is that of the phase, and there is none while we think.
 #[test]
 fn deadlines() {
-    let now = now();
+    let now = beginning();
     let after = |seconds| Some(now + Duration::from_secs(seconds));
     let words =
         "command_time=10 data_time=20 message_time=70 auth_time=40 auth=PLAIN auth_without_tls";
@@ -245,7 +239,7 @@ fn deadlines() {
 
 #[test]
 fn a_peer_that_does_not_read_is_given_up() {
-    let mut now = now();
+    let mut now = beginning();
     let mut server = server("output=30 command_time=60");
     let said = "NOOP\r\n".repeat(100);
     assert!(matches!(say(&mut server, &said, now), Ok(Step::NeedFlush)));
@@ -268,9 +262,8 @@ fn a_peer_that_does_not_read_is_given_up() {
 /// Pitfall 32 (RFC 5321 section 4.5.3.2.5).
 #[test]
 fn a_server_that_does_not_take_a_message_is_given_up() {
-    let mut now = now();
-    let mut settings = Settings::new();
-    settings.add("output=100");
+    let mut now = beginning();
+    let settings = Settings::from("output=100");
     let mut client = stage::client::ClientStage
         .machine(&settings)
         .expect("settings");
@@ -309,7 +302,7 @@ fn a_server_that_does_not_take_a_message_is_given_up() {
 
 #[test]
 fn a_piece_in_the_last_moment_is_progress() {
-    let now = now();
+    let now = beginning();
     let mut server = server("data_time=20 message_time=70");
     to_data(&mut server, 1, now);
     let last = now + Duration::from_secs(20);
@@ -323,7 +316,7 @@ fn a_piece_in_the_last_moment_is_progress() {
 
 #[test]
 fn a_slow_reader_is_forgiven_once_it_has_read() {
-    let mut now = now();
+    let mut now = beginning();
     let mut server = server("output=30 command_time=60");
     assert!(matches!(
         say(&mut server, "NOOP\r\nNOOP\r\n", now),
@@ -339,7 +332,7 @@ fn a_slow_reader_is_forgiven_once_it_has_read() {
 
 #[test]
 fn reads_are_large_while_a_message_comes() {
-    let now = now();
+    let now = beginning();
     let mut server = server("");
     let lines = server.input().space().remaining_mut();
     to_data(&mut server, 1, now);
@@ -353,7 +346,7 @@ fn reads_are_large_while_a_message_comes() {
 
 #[test]
 fn a_handshake_has_its_time() {
-    let now = now();
+    let now = beginning();
     let mut server = server("starttls command_time=60");
     assert!(matches!(
         say(&mut server, "STARTTLS\r\n", now),
@@ -367,7 +360,7 @@ fn a_handshake_has_its_time() {
 
 #[test]
 fn plaintext_that_comes_with_the_handshake_is_an_error_that_stays() {
-    let now = now();
+    let now = beginning();
     let mut server = server("starttls");
     assert!(matches!(
         say(&mut server, "STARTTLS\r\n", now),
@@ -386,7 +379,7 @@ fn plaintext_that_comes_with_the_handshake_is_an_error_that_stays() {
 /// RFC 2920 section 3.1: what must be the last of a group may be insisted on.
 #[test]
 fn early_commands_can_be_forbidden() {
-    let now = now();
+    let now = beginning();
     for (said, is_early) in [
         ("EHLO c\r\n", false),
         ("NOOP\r\nNOOP\r\n", true),
@@ -431,7 +424,7 @@ fn early_commands_can_be_forbidden() {
 /// An extension can be offered to one client, and hidden from another.
 #[test]
 fn extensions_of_one_client() {
-    let now = now();
+    let now = beginning();
     let mut server = server("");
     server.offer(Extension::XClient);
     server.offer(Extension::StartTls);

@@ -1,9 +1,8 @@
 //! Our client and our server, with a splitter between them.
 
-use std::time::Instant;
-
 use bytes::{Buf, Bytes};
 use mailwire::dot::Strays;
+use mailwire::testing::beginning;
 use mailwire::{Machine, Step};
 use proptest::prelude::*;
 use smtp_proto::client::{self, Client, Delivery, Fate, Outcome};
@@ -95,8 +94,7 @@ fn converse(
     refusals: u32,
     cuts: &[usize],
 ) -> (Vec<Outcome>, Vec<Seen>) {
-    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
-    let now = Instant::now();
+    let now = beginning();
     let mut application = Application {
         refusals,
         asked: 0,

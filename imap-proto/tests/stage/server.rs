@@ -10,7 +10,7 @@ use imap_proto::response::{Code, Data, FetchItem, Response, Status};
 use imap_proto::server::{Config, Event, NewMessage, Refusal, Search, Selected, Server};
 use imap_proto::{Capability, Flags, Frame, ModSeq, NumberSet, PermanentFlags, Reader};
 use mailwire::testing::laws::Answers;
-use mailwire::testing::{Said, Settings, Stage, text};
+use mailwire::testing::{Dice, Said, Settings, Stage, text};
 use mailwire::{ApiMisuse, Machine, Output, TlsInfo};
 
 /// Builds servers from settings and speaks their events.
@@ -445,7 +445,7 @@ pub(crate) const CONFIGURATIONS: &[&str] = &[
 
 /// An application that answers as it likes.
 pub(crate) struct Whims {
-    mood: u64,
+    dice: Dice,
     sending: u64,
     next_uid: u32,
     selected: bool,
@@ -454,25 +454,15 @@ pub(crate) struct Whims {
 impl Whims {
     pub(crate) fn new(mood: u64) -> Self {
         Self {
-            mood,
+            dice: mood.into(),
             sending: 0,
             next_uid: 10,
             selected: false,
         }
     }
 
-    /// A number below 16; the next one differs.
-    fn roll(&mut self) -> u64 {
-        // Splitmix64: any mixing would do.
-        self.mood = self.mood.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.mood;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % 16
-    }
-
     fn refusal(&mut self) -> Refusal {
-        let text = match self.roll() {
+        let text = match self.dice.roll() {
             0..4 => "[TRYCREATE] No",
             4..8 => "Later",
             _ => "[AUTHENTICATIONFAILED] No",
@@ -485,11 +475,11 @@ impl Whims {
         let uid = |value: u32| NonZeroU32::new(value).expect("not 0");
         let some = |value: u32| -> NumberSet { [uid(value)].into_iter().collect() };
         let mod_seq = ModSeq::new(u64::from(self.next_uid)).ok();
-        let which = 1 + self.roll() as u32 % self.next_uid;
-        match self.roll() {
+        let which = 1 + self.dice.roll() as u32 % self.next_uid;
+        match self.dice.roll() {
             0..4 => {
                 self.next_uid += 1;
-                server.arrived(&some(self.next_uid), self.roll() < 8)
+                server.arrived(&some(self.next_uid), self.dice.roll() < 8)
             }
             4..9 => server.expunged(&some(which), mod_seq),
             9..14 => {
@@ -511,7 +501,7 @@ impl Whims {
             },
             Event::Fetch(fetch) => {
                 for uid in fetch.uids.numbers().take(2) {
-                    if self.roll() < 4 {
+                    if self.dice.roll() < 4 {
                         let items = items("FLAGS (\\Seen) BODY[] {5}").expect("items");
                         server.fetch(uid, items)?;
                         self.sending = 5;
@@ -548,7 +538,7 @@ impl Answers<ServerStage> for Whims {
         if matches!(event, Event::Body(_)) {
             return;
         }
-        let roll = self.roll();
+        let roll = self.dice.roll();
         // What was selected is not any more when these are told.
         self.selected &= !matches!(event, Event::Select(_) | Event::Unauthenticated);
         if self.selected && roll < 8 {
@@ -588,7 +578,7 @@ impl Answers<ServerStage> for Whims {
         if self.sending == 0 {
             return false;
         }
-        if self.sending == 1 && self.roll() == 0 {
+        if self.sending == 1 && self.dice.roll() == 0 {
             self.sending = 0;
             return server.abort_body().is_ok();
         }

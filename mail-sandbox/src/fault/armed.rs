@@ -9,6 +9,7 @@ use super::times::Counter;
 use super::{Action, Fault, FaultError, Per, Place, Side};
 use crate::endpoint::Endpoint;
 use crate::limits::{COUNTED_APART, FAULTS};
+use crate::pattern::fits;
 
 /// The faults of a sandbox, or of a client.
 #[derive(Debug)]
@@ -173,22 +174,7 @@ impl Injected {
 /// Whether an address is like a pattern in which `*` stands for anything, in any case of letters.
 fn is_like(address: &str, pattern: &str) -> bool {
     let (address, pattern) = (address.to_lowercase(), pattern.to_lowercase());
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = address.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<_> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some(found) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[found + part.len()..];
-    }
-    rest.ends_with(last)
+    fits(&pattern, "*", &address)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::units::Unit;
 use crate::fault::Place;
+use crate::pattern::fits;
 use crate::session::imap_lines;
 
 /// Whether what is said is like what is written, in any case of letters. `***` stands for anything, and what
@@ -42,22 +43,7 @@ fn behind_tag(tag: usize, line: &[u8]) -> &[u8] {
 
 fn matches(written: &[u8], said: &[u8]) -> bool {
     let (written, said) = (without_sizes(written), without_sizes(said));
-    let mut parts = written.split("***");
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = said.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<_> = parts.collect();
-    let Some(last) = parts.pop() else {
-        return rest.is_empty();
-    };
-    for part in parts {
-        let Some(found) = rest.find(part) else {
-            return false;
-        };
-        rest = &rest[found + part.len()..];
-    }
-    rest.ends_with(last)
+    fits(&written, "***", &said)
 }
 
 /// A line in lower case, without its end and without how large a message is.

@@ -130,7 +130,7 @@ impl Separators {
             if !self.patches {
                 return Verdict::Body(Some(Doubt::Patch));
             }
-        } else if !self.undated.admits(line) && !(has_colon && is_dated(line)) {
+        } else if !(self.undated.admits(line) || has_colon && is_dated(line)) {
             return Verdict::Body(has_blank.then_some(Doubt::NoDate));
         }
         if !self.needs_header {

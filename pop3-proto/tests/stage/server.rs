@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use mailwire::testing::laws::Answers;
-use mailwire::testing::{Said, Settings, Stage};
+use mailwire::testing::{Dice, Said, Settings, Stage};
 use mailwire::{Machine, TlsInfo};
 use pop3_proto::capability::{Expire, PerUser};
 use pop3_proto::server::{Config, Event, Language, Server, Text};
@@ -190,7 +190,7 @@ pub(crate) const CONFIGURATIONS: &[&str] = &[
 #[allow(dead_code, reason = "each test file uses its part of the stage")]
 #[derive(Debug, Clone)]
 pub(crate) struct Whims {
-    mood: u64,
+    dice: Dice,
     /// What is still to be sent of a message.
     sending: Bytes,
 }
@@ -199,23 +199,13 @@ pub(crate) struct Whims {
 impl Whims {
     pub(crate) fn new(mood: u64) -> Self {
         Self {
-            mood,
+            dice: mood.into(),
             sending: Bytes::new(),
         }
     }
 
-    /// A number below 16; the next one differs.
-    fn roll(&mut self) -> u64 {
-        // Splitmix64: any mixing would do.
-        self.mood = self.mood.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.mood;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % 16
-    }
-
     fn refusal(&mut self) -> Refusal {
-        let text = match self.roll() {
+        let text = match self.dice.roll() {
             0..4 => "[IN-USE] Locked",
             4..8 => "[SYS/TEMP] Later",
             _ => "[AUTH] No",
@@ -226,7 +216,7 @@ impl Whims {
 
 impl Answers<ServerStage> for Whims {
     fn answer(&mut self, server: &mut Server, event: &Event) {
-        let roll = self.roll();
+        let roll = self.dice.roll();
         let answered = match event {
             Event::AuthCancelled | Event::Rejected(_) => return,
             _ if roll < 3 => {
@@ -239,7 +229,8 @@ impl Answers<ServerStage> for Whims {
             }
             Event::Retrieve(_) => {
                 let messages = [&b""[..], b"A: b\n\n.x\ny", b"\r\n.\r\n", b"\n.\n\n"];
-                self.sending = Bytes::from_static(messages[self.roll() as usize % messages.len()]);
+                self.sending =
+                    Bytes::from_static(messages[self.dice.roll() as usize % messages.len()]);
                 server.ok()
             }
             _ => server.ok(),
@@ -257,7 +248,7 @@ impl Answers<ServerStage> for Whims {
             self.sending.advance(offered - piece.len());
             return true;
         }
-        let ended = match self.roll() {
+        let ended = match self.dice.roll() {
             0 => server.abort_body(),
             _ => server.finish_body(),
         };

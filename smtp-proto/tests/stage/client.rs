@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use mailwire::dot::Strays;
 use mailwire::testing::laws::Answers;
-use mailwire::testing::{Said, Settings, Stage, text};
+use mailwire::testing::{Dice, Said, Settings, Stage, text};
 use mailwire::{Machine, Secret, TlsInfo};
 use smtp_proto::client::{Client, Config, Delivery, Event, Fate, Refused};
 use smtp_proto::command::Command;
@@ -179,7 +179,7 @@ pub(crate) const CONFIGURATIONS: &[&str] = &[
 /// An application of many moods: what it does next follows from a number.
 #[allow(dead_code, reason = "each test file uses its part of the stage")]
 #[derive(Debug, Clone)]
-pub(crate) struct ClientWhims(pub(crate) super::Whims);
+pub(crate) struct ClientWhims(pub(crate) Dice);
 
 impl Answers<ClientStage> for ClientWhims {
     fn answer(&mut self, client: &mut Client, event: &Event) {

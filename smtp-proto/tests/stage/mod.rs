@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mailwire::dot::Strays;
 use mailwire::testing::laws::Answers;
-use mailwire::testing::{Said, Settings, Stage};
+use mailwire::testing::{Dice, Said, Settings, Stage};
 use mailwire::{Machine, TlsInfo};
 use smtp_proto::parameter::Interval;
 use smtp_proto::server::{Config, Event, Protocol, Server};
@@ -179,22 +179,12 @@ pub(crate) const CONFIGURATIONS: &[&str] = &[
 /// An application of many moods: its answers follow from a number and from how many it gave.
 #[allow(dead_code, reason = "each test file uses its part of the stage")]
 #[derive(Debug, Clone)]
-pub(crate) struct Whims(pub(crate) u64);
+pub(crate) struct Whims(pub(crate) Dice);
 
 #[allow(dead_code, reason = "each test file uses its part of the stage")]
 impl Whims {
-    /// A number below 16; the next one differs.
-    fn roll(&mut self) -> u64 {
-        // Splitmix64: any mixing would do.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % 16
-    }
-
     fn refusal(&mut self) -> Reply {
-        let text = match self.roll() {
+        let text = match self.0.roll() {
             0 => "421 4.3.2 Not any more",
             1..6 => "451 4.3.0 Later",
             _ => "550 5.7.1 No",
@@ -221,7 +211,7 @@ impl Answers<ServerStage> for Whims {
         if !is_auth && !is_command && !matches!(event, Event::EndOfData) {
             return;
         }
-        let answered = match self.roll() {
+        let answered = match self.0.roll() {
             0..2 => {
                 let refusal = self.refusal();
                 server.reply(refusal)
@@ -236,7 +226,7 @@ impl Answers<ServerStage> for Whims {
         answered.expect("an event that waits");
         // In LMTP each recipient has a status.
         while server.statuses_due() > 0 {
-            let again = match self.roll() {
+            let again = match self.0.roll() {
                 0..3 => server.reply("452 4.2.2 Full".parse().expect("a reply")),
                 _ => server.accept(),
             };

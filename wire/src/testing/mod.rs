@@ -5,15 +5,21 @@
 //! This module is for tests (feature `testing`). It reads files and panics with a readable
 //! account when a test fails.
 
+mod dice;
 pub mod dot;
 pub mod laws;
 pub mod text;
+mod traces;
 pub mod transcript;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Instant;
 
 use bytes::Bytes;
+
+pub use dice::Dice;
+pub use traces::Traces;
 
 use crate::Machine;
 
@@ -42,6 +48,13 @@ pub trait Stage {
     ///
     /// If the words mean nothing, or the machine refuses them.
     fn act(&self, machine: &mut Self::Machine, words: &str) -> Result<(), String>;
+}
+
+/// A time at which a conversation may begin.
+#[must_use]
+pub fn beginning() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "any beginning will do")]
+    Instant::now()
 }
 
 /// An event as a transcript shows it.
@@ -100,6 +113,15 @@ impl fmt::Debug for Events {
 /// The words of the `@limits` and `@config` lines of a transcript.
 #[derive(Debug, Clone, Default)]
 pub struct Settings(BTreeMap<String, String>);
+
+impl From<&str> for Settings {
+    /// The settings of one line.
+    fn from(words: &str) -> Self {
+        let mut settings = Self::new();
+        settings.add(words);
+        settings
+    }
+}
 
 impl Settings {
     /// No settings.

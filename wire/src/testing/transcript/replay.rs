@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 
 use super::dialogue::said;
 use super::script::{Cue, Item, Transcript};
-use crate::testing::{Events, Said, Stage, text};
+use crate::testing::{Events, Said, Stage, beginning, text};
 use crate::{Machine, Step, TlsInfo};
 
 /// What came of a script: for each item, the lines to be written behind it.
@@ -79,11 +79,7 @@ impl<'a, S: Stage> Player<'a, S> {
         stage: &'a S,
         manner: Manner,
     ) -> Result<Self, String> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "any beginning will do: only differences count"
-        )]
-        let now = Instant::now();
+        let now = beginning();
         let answers = transcript.items.iter().filter_map(|item| match item {
             Item::Answer { event, words } => Some((event.as_str(), words.as_str())),
             _ => None,
