@@ -285,9 +285,27 @@ impl Scanner {
             return None;
         }
         // The line end before `at` is part of what is looked for.
-        let from = at.saturating_sub(1);
-        let found = self.finder.find(&input.bytes[from..])?;
-        Some(input.offset + (from + found + 1) as u64)
+        let mut from = at.saturating_sub(1);
+        loop {
+            let found = self.finder.find(&input.bytes[from..])?;
+            let start = from + found + 1;
+            if !self.is_prose(start, input) {
+                return Some(input.offset + start as u64);
+            }
+            from = start;
+        }
+    }
+
+    /// Whether a line of a message is nothing but body, and not worth a closer look. This only
+    /// saves time: of such a line [`look_at`](Self::look_at) would have nothing to tell.
+    fn is_prose(&self, start: usize, input: Input<'_>) -> bool {
+        let (before, line) = input.bytes.split_at(start);
+        let line = &line[..line.len().min(limits::FROM_LINE)];
+        self.state == State::Message
+            && self.rules.separators.needs_blank
+            && !before.ends_with(b"\n\n")
+            && !before.ends_with(b"\n\r\n")
+            && matches!(first_end(&line[FROM.len()..]), (Some(_), false))
     }
 
     /// Everything at hand has been looked at.

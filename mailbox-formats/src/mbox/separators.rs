@@ -23,7 +23,7 @@ use crate::mbox::postmark::{is_dated, is_patch};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[must_use]
 pub struct Separators {
-    needs_blank: bool,
+    pub(super) needs_blank: bool,
     needs_header: bool,
     undated: Undated,
     patches: bool,
