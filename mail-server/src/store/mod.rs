@@ -5,6 +5,10 @@
 mod files;
 pub use files::FileStore;
 
+mod copies;
+
+mod gathering;
+
 mod maildir_inbox;
 
 mod mbox_inbox;
@@ -28,27 +32,29 @@ pub use recall::Recall;
 
 mod ledger;
 
-mod maildir_tree;
+mod tree;
+
+mod maildir_layout;
+
+mod mbox_layout;
+
+mod lists;
+
+mod replace;
+
+mod open_folders;
+
+mod shared_folder;
+
+mod pieces;
 
 mod maildir_folder;
+
+mod maildir_state;
 
 mod maildir_reading;
 
 mod maildir_adding;
-
-mod gathering;
-
-mod pieces;
-
-mod open_folders;
-
-mod lists;
-
-mod mbox_tree;
-
-mod mbox_folder;
-
-mod mbox_adding;
 
 mod maildir_flags;
 
@@ -56,7 +62,13 @@ mod maildir_quota;
 
 mod mod_seqs;
 
-mod replace;
+mod mbox_folder;
+
+mod mbox_state;
+
+mod mbox_adding;
+
+mod mbox_flags;
 
 use std::fmt;
 use std::io;
