@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use imap_proto::{ModSeqOrZero, NumberSet};
@@ -47,6 +48,10 @@ impl OnDisk for MaildirFolder {
     type Place = Entry;
     type Content = File;
     type Placing = MaildirPlacing;
+
+    fn beside(&self, file: &str) -> PathBuf {
+        self.maildir.path().join(file)
+    }
 
     fn read(&self) -> Result<State, StoreError> {
         State::read(&self.maildir)
@@ -135,7 +140,7 @@ impl OnDisk for MaildirFolder {
                 }
             }
             state.ledger.remove(*uid);
-            state.log.gone(*uid, state.ledger.state().mod_seq);
+            state.log.gone(*uid, state.ledger.mod_seq());
         }
         self.maildir.sync()?;
         state.is_ours(&self.maildir);

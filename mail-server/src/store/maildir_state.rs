@@ -90,7 +90,7 @@ impl State {
                 }
             }
             _ => {
-                let forgotten = state.ledger.state().mod_seq.into();
+                let forgotten = state.ledger.mod_seq().into();
                 state.ledger.remember(Vec::new(), forgotten);
                 // Without it the next start costs more, and that is all.
                 let _ = state.begin_log();
@@ -122,7 +122,7 @@ impl State {
             return Ok(());
         }
         let uids = maildir.uids()?;
-        if NonZeroU32::new(uids.validity) != Some(self.ledger.state().uid_validity) {
+        if NonZeroU32::new(uids.validity) != Some(self.ledger.uid_validity()) {
             *self = Self::read(maildir)?;
             return Ok(());
         }
@@ -175,7 +175,7 @@ impl State {
             .collect();
         for uid in gone {
             self.ledger.remove(uid);
-            self.log.gone(uid, self.ledger.state().mod_seq);
+            self.log.gone(uid, self.ledger.mod_seq());
         }
         self.seen = now;
         Ok(())

@@ -55,6 +55,10 @@ impl OnDisk for MboxFolder {
     type Content = Content;
     type Placing = MboxPlacing;
 
+    fn beside(&self, file: &str) -> PathBuf {
+        self.mbox.path().with_extension(file)
+    }
+
     fn read(&self) -> Result<State, StoreError> {
         State::read(&self.mbox, self.id.clone())
     }

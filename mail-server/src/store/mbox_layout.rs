@@ -14,6 +14,7 @@ use imap_proto::{NumberSet, Run};
 use mailbox_formats::maildir::FolderName;
 
 use super::StoreError;
+use super::envelope_file;
 use super::files::make_folder;
 use super::folder::Folder;
 use super::lists::Lists;
@@ -37,6 +38,9 @@ pub(super) struct MboxLayout {
 
 const DIRECTORY: &str = "folders";
 const ENDING: &str = ".mbox";
+
+/// Files of ours about a folder, which end in this instead.
+const OURS: [&str; 2] = [metadata::OF_A_FOLDER, envelope_file::NAME];
 
 impl MboxLayout {
     /// Opens the folders of an account, and makes what is not there. Blocks.
@@ -93,12 +97,21 @@ impl Layout for MboxLayout {
 
     fn remove(&self, path: &Path) -> Result<(), StoreError> {
         fs::remove_file(path)?;
-        Ok(missing_is_fine(fs::remove_file(self.noted_about(path)))?)
+        for file in OURS {
+            missing_is_fine(fs::remove_file(path.with_extension(file)))?;
+        }
+        Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         fs::rename(from, to)?;
-        missing_is_fine(fs::rename(self.noted_about(from), self.noted_about(to)))
+        for file in OURS {
+            missing_is_fine(fs::rename(
+                from.with_extension(file),
+                to.with_extension(file),
+            ))?;
+        }
+        Ok(())
     }
 
     fn noted_about(&self, path: &Path) -> PathBuf {

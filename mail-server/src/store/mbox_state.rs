@@ -86,7 +86,7 @@ impl State {
 
     /// The messages are these now.
     fn take(&mut self, list: List) {
-        if number(list.validity()) != self.ledger.state().uid_validity {
+        if number(list.validity()) != self.ledger.uid_validity() {
             let id = self.ledger.state().id;
             *self = Self::of(list, id);
             return;
@@ -106,7 +106,7 @@ impl State {
         for uid in gone {
             self.ledger.remove(uid);
         }
-        let mod_seq = self.ledger.state().mod_seq;
+        let mod_seq = self.ledger.mod_seq();
         self.ledger.raise(number(list.next()), mod_seq);
         self.list = list;
     }

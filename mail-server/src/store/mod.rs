@@ -30,6 +30,10 @@ pub use metadata::Metadata;
 mod recall;
 pub use recall::Recall;
 
+mod envelope_file;
+
+mod envelope_octets;
+
 mod ledger;
 
 mod tree;

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io::Read;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use imap_proto::{DateTime, Flags, ModSeqOrZero, NumberSet};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::envelope_file;
 use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading};
 use super::gathering::{Gathering, Placing};
 use super::ledger::Ledger;
@@ -29,6 +31,9 @@ pub(super) trait OnDisk: Debug + Send + Sync + Sized + 'static {
     type Content: Read + Send + Sync + 'static;
     /// Messages on their way into the folder.
     type Placing: Placing<About = (Flags, Option<DateTime>), Done = Vec<NonZeroU32>>;
+
+    /// Where a file of ours is that is about the folder.
+    fn beside(&self, file: &str) -> PathBuf;
 
     /// Reads the folder for the first time.
     fn read(&self) -> Result<Self::State, StoreError>;
@@ -111,7 +116,7 @@ impl<D: OnDisk> SharedFolder<D> {
     ) -> Result<T, StoreError> {
         let shared = &*self.0;
         let mut held = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let uid_validity = |state: &D::State| D::ledger(state).state().uid_validity;
+        let uid_validity = |state: &D::State| D::ledger(state).uid_validity();
         let before = held.as_ref().map(uid_validity);
         let state = match &mut *held {
             Some(state) => {
@@ -122,14 +127,21 @@ impl<D: OnDisk> SharedFolder<D> {
         };
         let done = work(&shared.disk, state);
         shared.disk.note(state);
-        if before.is_some_and(|before| before != uid_validity(state)) {
+        let now = uid_validity(state);
+        if before != Some(now) {
             let mut recall = shared.recall.lock().unwrap_or_else(PoisonError::into_inner);
-            *recall = recall.another();
+            *recall = recall.of_folder(&shared.disk.beside(envelope_file::NAME), now);
         }
-        let mod_seq = D::ledger(state).state().mod_seq.value();
+        let mod_seq = D::ledger(state).mod_seq().value();
         let told = |last: &mut u64| std::mem::replace(last, mod_seq) != mod_seq;
         shared.news.send_if_modified(told);
         done
+    }
+
+    fn current_recall(&self) -> Recall {
+        let recall = &self.0.recall;
+        let recall = recall.lock().unwrap_or_else(PoisonError::into_inner);
+        recall.clone()
     }
 
     /// What is known already, though others may have changed the folder since; `None` if that is nothing. Blocks.
@@ -182,9 +194,19 @@ impl<D: OnDisk> Folder for SharedFolder<D> {
 
     async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError> {
         let uids = uids.clone();
-        self.with(move |_, state| {
-            let messages = D::ledger(state).among(&uids);
-            Ok(messages.map(|entry| entry.info.clone()).collect())
+        self.apart(move |folder| {
+            let recall = folder.current_recall();
+            let (messages, all) = folder.with_blocking(|_, state| {
+                let ledger = D::ledger(state);
+                let messages = ledger.among(&uids).map(|entry| entry.info.clone());
+                let all = || ledger.entries().map(|entry| entry.info.uid).collect();
+                let all = recall.has_outgrown(ledger.len()).then(all);
+                Ok((messages.collect(), all))
+            })?;
+            if let Some(all) = all {
+                recall.retain(&all);
+            }
+            Ok(messages)
         })
         .await
     }
@@ -245,8 +267,6 @@ impl<D: OnDisk> Folder for SharedFolder<D> {
     }
 
     fn recall(&self) -> Option<Recall> {
-        let recall = &self.0.recall;
-        let recall = recall.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(recall.clone())
+        Some(self.current_recall())
     }
 }
