@@ -118,7 +118,7 @@ impl OnDisk for MaildirFolder {
                     entry.place = changed;
                     state.ledger.set_flags(uid, flags);
                     if let Some(entry) = state.ledger.get(uid) {
-                        state.log.changed(uid, entry.info.mod_seq, letters);
+                        state.log.changed(uid, entry.info.mod_seq, &letters);
                     }
                 }
                 Err(MailboxError::Vanished(_)) => {}

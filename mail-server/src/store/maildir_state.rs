@@ -6,8 +6,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use imap_proto::DateTime;
-use mailbox_formats::maildir::{Entry, FileName, Maildir, Place};
+use imap_proto::{DateTime, Flags};
+use mailbox_formats::maildir::{Entry, FileName, Letters, Maildir, Place};
 
 use super::StoreError;
 use super::folder::{Info, date_time};
@@ -34,85 +34,26 @@ impl State {
         let uids = maildir.uids()?;
         let keywords = maildir.keywords()?;
         let number = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-        let validity = number(uids.validity);
-        let log = Log::new(maildir.path());
-        let past = log.read(validity);
-        let now = mod_seqs::of_now();
         let id = format!("F{}", uids.identity).parse();
         let id = id.map_err(|_| StoreError::Failed("a folder without an identity".into()))?;
-        let mut ledger = Ledger::new(id, validity);
-        let last = past.as_ref().map_or(now, |past| past.last);
-        let mut fresh = Vec::new();
-        for (uid, entry) in uids.messages {
-            let uid = number(uid);
-            let known = past.as_ref().and_then(|past| past.messages.get(&uid));
-            let known = known.filter(|(_, letters)| *letters == entry.letters());
-            let Some((internal_date, size)) = look_at(maildir, &entry) else {
-                continue;
-            };
-            let mod_seq = known.map(|(mod_seq, _)| *mod_seq);
-            if mod_seq.is_none() {
-                fresh.push(uid);
-            }
-            let info = Info {
-                uid,
-                flags: flags_of(entry.letters(), &keywords),
-                mod_seq: mod_seq.unwrap_or_else(|| now.max(last)),
-                internal_date,
-                saved: saved(&entry),
-                size,
-            };
-            ledger.insert(info, entry);
-        }
-        ledger.raise(number(uids.next), last);
-        let mut state = Self {
+        let mut ledger = Ledger::new(id, number(uids.validity));
+        let messages = uids.messages.into_iter().filter_map(|(uid, entry)| {
+            let flags = flags_of(entry.letters(), &keywords);
+            Some((info(maildir, number(uid), &entry, flags)?, entry))
+        });
+        let mut log = Log::new(maildir.path().join(mod_seqs::NAME));
+        log.fill(&mut ledger, number(uids.next), messages, look);
+        Ok(Self {
             ledger,
             log,
             seen,
             change: Change::default(),
-        };
-        match past {
-            Some(past) if !past.is_long => {
-                state.ledger.remember(past.gone, past.forgotten.into());
-                for uid in past.messages.keys() {
-                    if state.ledger.get(*uid).is_none() {
-                        // It went while nobody looked.
-                        state.ledger.raise(NonZeroU32::MIN, now);
-                        let mod_seq = state.ledger.lose(*uid);
-                        state.log.gone(*uid, mod_seq);
-                    }
-                }
-                for uid in fresh {
-                    if let Some(entry) = state.ledger.get(uid) {
-                        let (mod_seq, letters) = (entry.info.mod_seq, entry.place.letters());
-                        state.log.changed(uid, mod_seq, letters);
-                    }
-                }
-            }
-            _ => {
-                let forgotten = state.ledger.mod_seq().into();
-                state.ledger.remember(Vec::new(), forgotten);
-                // Without it the next start costs more, and that is all.
-                let _ = state.begin_log();
-            }
-        }
-        Ok(state)
+        })
     }
 
-    /// Writes down what was changed. A log that cannot be written is a log that was lost.
+    /// Writes down what was changed.
     pub(super) fn flush_log(&mut self) {
-        if self.log.flush().is_err() {
-            let _ = self.begin_log();
-        }
-    }
-
-    fn begin_log(&mut self) -> io::Result<()> {
-        let state = self.ledger.state();
-        let entries = self.ledger.entries();
-        let entries =
-            entries.map(|entry| (entry.info.uid, entry.info.mod_seq, entry.place.letters()));
-        self.log
-            .rewrite(state.uid_validity, state.mod_seq.into(), entries)
+        self.log.flush(&self.ledger, look);
     }
 
     /// Finds out what others have done to it.
@@ -151,22 +92,14 @@ impl State {
                 known.place = entry;
                 self.ledger.set_flags(uid, flags);
             } else {
-                let Some((internal_date, size)) = look_at(maildir, &entry) else {
+                let Some(mut info) = info(maildir, uid, &entry, flags) else {
                     continue;
                 };
-                let mod_seq = self.ledger.next_mod_seq();
-                let info = Info {
-                    uid,
-                    flags,
-                    mod_seq,
-                    internal_date,
-                    saved: saved(&entry),
-                    size,
-                };
+                info.mod_seq = self.ledger.next_mod_seq();
                 self.ledger.insert(info, entry);
             }
             if let Some(known) = self.ledger.get(uid) {
-                self.log.changed(uid, known.info.mod_seq, letters);
+                self.log.changed(uid, known.info.mod_seq, &letters);
             }
         }
         let known = self.ledger.entries().map(|entry| entry.info.uid);
@@ -221,18 +154,12 @@ impl State {
                 false => Place::Cur,
             };
             let entry = Entry::new(place, name.clone());
-            let Some((internal_date, size)) = look_at(maildir, &entry) else {
+            let flags = flags_of(name.letters(), &keywords);
+            let Some(mut info) = info(maildir, *uid, &entry, flags) else {
                 continue;
             };
-            let info = Info {
-                uid: *uid,
-                flags: flags_of(name.letters(), &keywords),
-                mod_seq: self.ledger.next_mod_seq(),
-                internal_date,
-                saved: saved(&entry),
-                size,
-            };
-            self.log.changed(*uid, info.mod_seq, name.letters());
+            info.mod_seq = self.ledger.next_mod_seq();
+            self.log.changed(*uid, info.mod_seq, &name.letters());
             self.ledger.insert(info, entry);
         }
         self.is_ours(maildir);
@@ -296,6 +223,24 @@ impl Seen {
             None => self.stamp == now.stamp && settled(now.stamp.new) && settled(now.stamp.cur),
         }
     }
+}
+
+/// What tells that a message has changed.
+fn look(_: &Info, entry: &Entry) -> Letters {
+    entry.letters()
+}
+
+/// What is known of a message, whose mod-sequence is to be found out yet. `None` if it is gone.
+fn info(maildir: &Maildir, uid: NonZeroU32, entry: &Entry, flags: Flags) -> Option<Info> {
+    let (internal_date, size) = look_at(maildir, entry)?;
+    Some(Info {
+        uid,
+        flags,
+        mod_seq: mod_seqs::lowest(),
+        internal_date,
+        saved: saved(entry),
+        size,
+    })
 }
 
 /// When a message was received, and its size with CRLF. `None` if it is gone.

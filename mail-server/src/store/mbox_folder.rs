@@ -18,8 +18,8 @@ use super::mbox_state::{State, VARIANT, number};
 use super::pieces::push_with_crlf;
 use super::shared_folder::{OnDisk, SharedFolder};
 
-/// UIDs, flags and keywords are in the mbox itself, where Dovecot and others keep them too. Mod-sequences are in
-/// memory: after a restart clients are told all flags once more.
+/// UIDs, flags and keywords are in the mbox itself, where Dovecot and others keep them too, mod-sequences in a log of
+/// ours.
 #[derive(Debug)]
 pub(super) struct MboxFolder {
     mbox: Mbox,
@@ -67,7 +67,9 @@ impl OnDisk for MboxFolder {
         state.sync(&self.mbox)
     }
 
-    fn note(&self, _: &mut State) {}
+    fn note(&self, state: &mut State) {
+        state.flush_log();
+    }
 
     fn ledger(state: &State) -> &Ledger<()> {
         &state.ledger

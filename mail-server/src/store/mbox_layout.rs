@@ -20,6 +20,7 @@ use super::folder::Folder;
 use super::lists::Lists;
 use super::mbox_folder::MboxFolder;
 use super::metadata;
+use super::mod_seqs;
 use super::recall::Recall;
 use super::replace::missing_is_fine;
 use super::shared_folder::SharedFolder;
@@ -40,7 +41,7 @@ const DIRECTORY: &str = "folders";
 const ENDING: &str = ".mbox";
 
 /// Files of ours about a folder, which end in this instead.
-const OURS: [&str; 2] = [metadata::OF_A_FOLDER, envelope_file::NAME];
+const OURS: [&str; 3] = [metadata::OF_A_FOLDER, mod_seqs::NAME, envelope_file::NAME];
 
 impl MboxLayout {
     /// Opens the folders of an account, and makes what is not there. Blocks.

@@ -7,19 +7,20 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imap_proto::{Atom, ModSeq};
+use imap_proto::{Atom, Flags};
 use mailbox_formats::mbox::{self, Access, List, Listed, Mbox, Rules, Variant};
 
 use super::StoreError;
 use super::folder::{Info, date_time};
 use super::ledger::Ledger;
 use super::mbox_flags::flags_of;
-use super::mod_seqs;
+use super::mod_seqs::{self, Log};
 use crate::limits::FOLDER_TICK;
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ledger: Ledger<()>,
+    log: Log,
     pub(super) list: List,
     seen: Option<Seen>,
 }
@@ -30,24 +31,27 @@ impl State {
         Stamp::of(mbox.path())?;
         let at = SystemTime::now();
         let list = mbox.list(&access())?;
-        let mut state = Self::of(list, id);
+        let mut state = Self::of(mbox, list, id);
         state.look_again_unless(mbox, at);
         Ok(state)
     }
 
-    fn of(list: List, id: Atom) -> Self {
-        let now = mod_seqs::of_now();
+    fn of(mbox: &Mbox, list: List, id: Atom) -> Self {
         let mut ledger = Ledger::new(id, number(list.validity()));
-        for message in list.messages() {
-            ledger.insert(info(message, now), ());
-        }
-        ledger.raise(number(list.next()), now);
-        ledger.remember(Vec::new(), now.into());
+        let mut log = Log::new(mbox.path().with_extension(mod_seqs::NAME));
+        let messages = list.messages().iter().map(|message| (info(message), ()));
+        log.fill(&mut ledger, number(list.next()), messages, look);
         Self {
             ledger,
+            log,
             list,
             seen: None,
         }
+    }
+
+    /// Writes down what was changed.
+    pub(super) fn flush_log(&mut self) {
+        self.log.flush(&self.ledger, look);
     }
 
     /// Finds out what others have done to it.
@@ -58,7 +62,7 @@ impl State {
         }
         let at = SystemTime::now();
         let list = mbox.list(&self.access())?;
-        self.take(list);
+        self.take(mbox, list);
         self.look_again_unless(mbox, at);
         Ok(())
     }
@@ -73,7 +77,7 @@ impl State {
     pub(super) fn apply(&mut self, mbox: &Mbox, changes: &mbox::Changes) -> Result<(), StoreError> {
         let at = SystemTime::now();
         let list = mbox.change(&self.list, changes, &self.access())?;
-        self.take(list);
+        self.take(mbox, list);
         self.look_again_unless(mbox, at);
         Ok(())
     }
@@ -85,28 +89,33 @@ impl State {
     }
 
     /// The messages are these now.
-    fn take(&mut self, list: List) {
-        if number(list.validity()) != self.ledger.uid_validity() {
+    fn take(&mut self, mbox: &Mbox, list: List) {
+        if number(list.validity()) != self.ledger.state().uid_validity {
             let id = self.ledger.state().id;
-            *self = Self::of(list, id);
+            *self = Self::of(mbox, list, id);
             return;
         }
         for message in list.messages() {
-            let uid = number(message.uid());
+            let mut info = info(message);
+            let (uid, flags) = (info.uid, info.flags.clone());
             match self.ledger.get(uid) {
-                Some(_) => self.ledger.set_flags(uid, flags_of(message)),
+                Some(known) if known.info.flags == flags => continue,
+                Some(_) => self.ledger.set_flags(uid, flags.clone()),
                 None => {
-                    let mod_seq = self.ledger.next_mod_seq();
-                    self.ledger.insert(info(message, mod_seq), ());
+                    info.mod_seq = self.ledger.next_mod_seq();
+                    self.ledger.insert(info, ());
                 }
             }
+            // Each change has the last mod-sequence.
+            self.log.changed(uid, self.ledger.state().mod_seq, &flags);
         }
         let known = self.ledger.entries().map(|entry| entry.info.uid);
         let gone: Vec<_> = known.filter(|uid| list.find(uid.get()).is_none()).collect();
         for uid in gone {
             self.ledger.remove(uid);
+            self.log.gone(uid, self.ledger.state().mod_seq);
         }
-        let mod_seq = self.ledger.mod_seq();
+        let mod_seq = self.ledger.state().mod_seq;
         self.ledger.raise(number(list.next()), mod_seq);
         self.list = list;
     }
@@ -127,7 +136,7 @@ impl State {
         let list = mbox.add(messages, &self.access())?;
         let new = list.messages().iter().rev().take(count).rev();
         let uids = new.map(|message| number(message.uid())).collect();
-        self.take(list);
+        self.take(mbox, list);
         self.look_again_unless(mbox, at);
         Ok(uids)
     }
@@ -184,12 +193,18 @@ pub(super) fn number(number: u32) -> NonZeroU32 {
     NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN)
 }
 
-fn info(message: &Listed, mod_seq: ModSeq) -> Info {
+/// What tells that a message has changed.
+fn look(info: &Info, (): &()) -> Flags {
+    info.flags.clone()
+}
+
+/// What is known of a message, whose mod-sequence is to be found out yet.
+fn info(message: &Listed) -> Info {
     let received = message.postmark().time();
     Info {
         uid: number(message.uid()),
         flags: flags_of(message),
-        mod_seq,
+        mod_seq: mod_seqs::lowest(),
         internal_date: date_time(received.unwrap_or(UNIX_EPOCH)),
         saved: None,
         size: message.sizes().wire.unwrap_or(0),
