@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use mailbox_formats::{DeliveryError, maildir, mbox};
+use mailbox_formats::{maildir, mbox};
 
 use super::files::FileStore;
 use super::gathering::Placing;
+use super::maildir_quota::Budget;
 use super::{Copy, StoreError};
 
 /// The copies of one message. What becomes of one is nothing to the others.
@@ -13,20 +14,23 @@ pub(super) struct Copies {
     store: FileStore,
     sender: String,
     copies: Vec<Copy>,
-    open: Vec<Result<Open, DeliveryError>>,
+    open: Vec<Result<Open, StoreError>>,
+    /// Octets of the message so far, without what each copy begins with.
+    octets: u64,
     /// Whether there is one that has taken all that was written.
     any: bool,
 }
 
 /// A copy that has begun.
 pub(super) enum Open {
-    Maildir(Box<maildir::Delivery>),
+    /// With what it counts against.
+    Maildir(Box<maildir::Delivery>, Budget),
     Mbox(Box<mbox::Delivery>),
 }
 
 /// A copy that is complete.
 enum Staged {
-    Maildir(Box<maildir::Staged>),
+    Maildir(Box<maildir::Staged>, Budget),
     Mbox(Box<mbox::Staged>),
 }
 
@@ -37,7 +41,24 @@ impl Copies {
             sender: sender.to_owned(),
             copies,
             open: Vec::new(),
+            octets: 0,
             any: true,
+        }
+    }
+}
+
+impl Copies {
+    /// Gives up the copies that are too much for their mailboxes.
+    fn check_budgets(&mut self) {
+        for (open, copy) in self.open.iter_mut().zip(&self.copies) {
+            let octets = self.octets + copy.header.len() as u64;
+            let checked = match open {
+                Ok(Open::Maildir(_, budget)) => budget.takes(octets, 1),
+                _ => Ok(()),
+            };
+            if let Err(error) = checked {
+                *open = Err(error);
+            }
         }
     }
 }
@@ -59,6 +80,7 @@ impl Placing for Copies {
     }
 
     fn write(&mut self, octets: &[u8]) {
+        self.octets += octets.len() as u64;
         self.any = false;
         for open in self.open.iter_mut().flatten() {
             self.any |= open.write_all(octets).is_ok();
@@ -67,17 +89,19 @@ impl Placing for Copies {
 
     /// Tells why the first copy failed, if all have.
     fn check(&mut self) -> Result<(), StoreError> {
-        if self.any {
+        self.check_budgets();
+        if self.any && self.open.iter().any(Result::is_ok) {
             return Ok(());
         }
         let failed = self.open.drain(..).find_map(|open| match open {
             Ok(open) => open.stage().err(),
             Err(error) => Some(error),
         });
-        Err(failed.map_or_else(|| StoreError::Failed("no copy".into()), StoreError::from))
+        Err(failed.unwrap_or_else(|| StoreError::Failed("no copy".into())))
     }
 
-    fn commit(self) -> Result<Self::Done, StoreError> {
+    fn commit(mut self) -> Result<Self::Done, StoreError> {
+        self.check_budgets();
         // All are complete before any can be seen.
         let staged: Vec<_> = self
             .open
@@ -86,7 +110,7 @@ impl Placing for Copies {
             .collect();
         let published = staged
             .into_iter()
-            .map(|staged| staged.and_then(Staged::publish).map_err(StoreError::from));
+            .map(|staged| staged.and_then(Staged::publish));
         Ok(published.collect())
     }
 
@@ -98,24 +122,30 @@ impl Placing for Copies {
 impl Open {
     fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         match self {
-            Self::Maildir(delivery) => delivery.write_all(octets),
+            Self::Maildir(delivery, _) => delivery.write_all(octets),
             Self::Mbox(delivery) => delivery.write_all(octets),
         }
     }
 
-    fn stage(self) -> Result<Staged, DeliveryError> {
+    fn stage(self) -> Result<Staged, StoreError> {
         Ok(match self {
-            Self::Maildir(delivery) => Staged::Maildir(Box::new(delivery.stage()?)),
+            Self::Maildir(delivery, budget) => Staged::Maildir(Box::new(delivery.stage()?), budget),
             Self::Mbox(delivery) => Staged::Mbox(Box::new(delivery.stage()?)),
         })
     }
 }
 
 impl Staged {
-    fn publish(self) -> Result<(), DeliveryError> {
+    fn publish(self) -> Result<(), StoreError> {
         match self {
-            Self::Maildir(staged) => staged.publish().map(drop),
-            Self::Mbox(staged) => staged.publish().map(drop),
+            Self::Maildir(staged, budget) => {
+                let delivered = staged.publish()?;
+                budget.delivered(delivered.sizes);
+            }
+            Self::Mbox(staged) => {
+                staged.publish()?;
+            }
         }
+        Ok(())
     }
 }

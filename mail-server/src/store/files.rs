@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use mailbox_formats::DeliveryError;
 use mailbox_formats::maildir::{self, Maildir};
 use mailbox_formats::mbox::{self, FromLine, Mbox};
 use tokio::task::spawn_blocking;
@@ -19,6 +18,7 @@ use super::gathering::Gathering;
 use super::maildir_folder::MaildirFolder;
 use super::maildir_inbox::MaildirInbox;
 use super::maildir_layout::MaildirLayout;
+use super::maildir_quota::Budget;
 use super::mbox_folder::MboxFolder;
 use super::mbox_inbox::MboxInbox;
 use super::mbox_layout::MboxLayout;
@@ -30,7 +30,8 @@ use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError, lost};
 
 /// A folder of mailboxes: `ROOT/<domain>/<name>/` is a Maildir, or holds the file `mbox`.
 ///
-/// Made on first delivery. A message that was accepted outlives a power failure.
+/// Made on first delivery. A message that was accepted outlives a power failure. One that is too much for the quota of
+/// its Maildir, in the file `maildirsize`, is refused; mboxes have none.
 #[derive(Debug, Clone)]
 pub struct FileStore {
     root: Arc<Path>,
@@ -79,13 +80,14 @@ impl FileStore {
     }
 
     /// Begins a copy for an account. Blocks.
-    pub(super) fn begin(&self, sender: &str, account: &Account) -> Result<Open, DeliveryError> {
+    pub(super) fn begin(&self, sender: &str, account: &Account) -> Result<Open, StoreError> {
         let path = self.path(account);
         match self.format {
             Format::Maildir => {
                 let maildir = Maildir::open(&path).or_else(|_| Maildir::create(&path))?;
                 let delivery = maildir.deliver(maildir::Options::default())?;
-                Ok(Open::Maildir(Box::new(delivery)))
+                let budget = Budget::new(maildir, false);
+                Ok(Open::Maildir(Box::new(delivery), budget))
             }
             Format::Mbox => {
                 let folder = path.parent().expect("`path` has put it into a folder");

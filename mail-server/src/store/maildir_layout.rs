@@ -75,11 +75,15 @@ impl Layout for MaildirLayout {
             path.file_name().unwrap_or_default().to_string_lossy()
         ));
         fs::rename(path, &aside)?;
+        maildir_quota::count(&self.0);
         Ok(fs::remove_dir_all(&aside)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        fs::rename(from, to)?;
+        // What is in the trash does not count.
+        maildir_quota::count(&self.0);
+        Ok(())
     }
 
     fn noted_about(&self, path: &Path) -> PathBuf {
@@ -112,6 +116,7 @@ impl Layout for MaildirLayout {
     async fn move_all(&self, from: Self::Folder, to: Self::Folder) -> Result<(), StoreError> {
         let moved = spawn_blocking(move || {
             move_files(from.disk().maildir(), to.disk().maildir())?;
+            maildir_quota::count(from.disk().maildir());
             from.poke();
             Ok(())
         });
