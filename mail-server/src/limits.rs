@@ -138,6 +138,16 @@ pub(crate) const HEADER_OCTETS: usize = 1 << 20;
 /// ten thousand.
 pub(crate) const RECALLED_OCTETS: usize = 64 << 20;
 
+/// How large the file may be in which a folder keeps them, in octets: those of some two hundred thousand messages.
+pub(crate) const ENVELOPE_FILE: u64 = 64 << 20;
+
+/// How large an envelope may be that is kept in it, in octets. Stops messages that are nothing but addresses from taking
+/// the room of others.
+pub(crate) const ENVELOPE_OCTETS: u32 = 32 << 10;
+
+/// How many envelopes of messages that are gone it may keep, besides as many as there are messages, twice.
+pub(crate) const ENVELOPES_GONE: usize = 1000;
+
 /// How long the preview of a message is at most, in characters (RFC 8970 section 3.1: 256, of which 200 should be
 /// enough).
 pub(crate) const PREVIEW_CHARACTERS: usize = 200;

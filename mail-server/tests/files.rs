@@ -6,7 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mail_server::store::{Account, Copy, FileStore, Mailstore};
+use imap_proto::{Flags, MailboxAttributes, MailboxName};
+use mail_server::store::{Account, Copy, FileStore, Limited, Mailstore, NewMessage, Quota};
+use mailbox_formats::maildir::{Maildir, Quota as Limits};
 use support::{Host, Running, listener, lmtp, smtp};
 use tempfile::TempDir;
 
@@ -113,6 +115,108 @@ async fn one_copy_fails_and_the_others_are_delivered() {
             assert!(path.is_file() || files(path.join("new")).len() == 1);
         }
     }
+}
+
+/// What the account has, and may have.
+async fn quota(store: &FileStore, owner: &str) -> Quota {
+    let folders = store.folders(&account(owner)).await.expect("folders");
+    folders.quota().await.expect("read").expect("a quota")
+}
+
+#[tokio::test]
+async fn what_is_delivered_counts_and_is_refused_once_the_mailbox_is_full() {
+    let root = root();
+    let store = FileStore::maildir(root.path());
+    let (alice, carol) = ("alice@example.org", "carol@example.org");
+    let limit = |owner, bytes, messages| {
+        let maildir = Maildir::create(store.path(&account(owner))).expect("made");
+        let quota = Limits { bytes, messages };
+        maildir.set_quota(quota).expect("written");
+    };
+    limit(alice, None, Some(2));
+    limit(carol, Some(5000), None);
+    let running = Running::start(listener(lmtp()).await, Host::new(store.clone()).service()).await;
+    let mut client = running.client().await;
+    let lines = |count| "0123456789\r\n".repeat(count);
+    for (text, replies) in [
+        (lines(200), ["250", "250", "250"]),
+        (lines(200), ["250", "250", "452 4.2.2"]),
+        // More than is gathered at a time.
+        (lines(50_000), ["452 4.2.2", "250", "452 4.2.2"]),
+    ] {
+        let all = [alice, "bob@example.org", carol];
+        client.begin("LHLO c", &all).await;
+        client.send(format!("{text}.\r\n")).await;
+        for expected in replies {
+            let reply = client.reply().await;
+            assert!(reply.starts_with(expected), "{reply} instead of {expected}");
+        }
+    }
+    client.talk(&[("QUIT", "221")]).await;
+    running.end().await;
+
+    let has = |limited: Option<Limited>| limited.map(|limited| (limited.used, limited.limit));
+    assert_eq!(has(quota(&store, alice).await.messages), Some((2, 2)));
+    let octets = only(&store, carol).len() as u64;
+    assert_eq!(has(quota(&store, carol).await.octets), Some((octets, 5000)));
+    assert_eq!(files(store.path(&account(carol)).join("tmp")).len(), 0);
+
+    // What is deleted makes room for one that comes in by SMTP, which is told of the next.
+    let inbox = store.inbox(&account(alice)).await.expect("free");
+    inbox.update(&[1], &[]).await.expect("deleted");
+    assert_eq!(has(quota(&store, alice).await.messages), Some((1, 2)));
+    let running = Running::start(listener(smtp()).await, Host::new(store.clone()).service()).await;
+    let mut client = running.client().await;
+    client.begin("EHLO c", &[alice]).await;
+    client.talk(&[("x\r\n.", "250")]).await;
+    client.begin("EHLO c", &[alice]).await;
+    client
+        .talk(&[("x\r\n.", "452 4.2.2"), ("QUIT", "221")])
+        .await;
+    running.end().await;
+    assert_eq!(has(quota(&store, alice).await.messages), Some((2, 2)));
+    // The sum is what a count gives.
+    let maildir = Maildir::open(store.path(&account(alice))).expect("there");
+    let sum = maildir.usage().expect("read").expect("a quota");
+    assert_eq!(maildir.set_quota(sum.quota()).expect("counted"), sum);
+}
+
+#[tokio::test]
+async fn a_folder_that_goes_away_gives_its_room_back() {
+    let root = root();
+    let store = FileStore::maildir(root.path());
+    let alice = "alice@example.org";
+    let maildir = Maildir::create(store.path(&account(alice))).expect("made");
+    let limits = Limits {
+        bytes: None,
+        messages: Some(9),
+    };
+    maildir.set_quota(limits).expect("written");
+    let folders = store.folders(&account(alice)).await.expect("folders");
+    let name = |name| MailboxName::new(name).expect("a name");
+    for folder in ["Old", "Other"] {
+        let none = MailboxAttributes::empty();
+        folders.create(&name(folder), none).await.expect("made");
+        let message = NewMessage {
+            octets: "x\r\n".into(),
+            flags: Flags::new(),
+            internal_date: None,
+        };
+        let opened = folders.open(&name(folder)).await.expect("there");
+        let added = opened.append(vec![message.clone(), message]).await;
+        added.expect("there is room");
+    }
+    let used = async || quota(&store, alice).await.messages.map(|all| all.used);
+    assert_eq!(used().await, Some(4));
+    folders.delete(&name("Old")).await.expect("removed");
+    assert_eq!(used().await, Some(2));
+    // What is in the trash does not count.
+    let trash = name("Trash");
+    folders
+        .rename(&name("Other"), &trash)
+        .await
+        .expect("renamed");
+    assert_eq!(used().await, Some(0));
 }
 
 /// More than is gathered at a time, to two mailboxes.

@@ -269,84 +269,134 @@ async fn what_is_delivered_is_news_and_recent_once() {
     }
 }
 
-/// A Maildir of one account, by a store that is new each time, as behind a restart.
+/// The INBOX of one account, by a store that is new each time, as behind a restart.
 struct OnDisk {
     root: TempDir,
+    open: fn(PathBuf) -> FileStore,
 }
 
 impl OnDisk {
-    fn new() -> Self {
+    fn new(open: fn(PathBuf) -> FileStore) -> Self {
         let root = tempfile::tempdir().expect("a folder");
-        Self { root }
+        Self { root, open }
+    }
+
+    fn store(&self) -> FileStore {
+        (self.open)(self.root.path().into())
     }
 
     async fn inbox(&self) -> Arc<dyn Folder> {
-        let store = FileStore::maildir(self.root.path());
-        let folders = store.folders(&alice()).await.expect("folders");
+        let folders = self.store().folders(&alice()).await.expect("folders");
         folders.open(&name("INBOX")).await.expect("INBOX")
     }
 
     fn path(&self) -> PathBuf {
-        FileStore::maildir(self.root.path()).path(&alice())
+        self.store().path(&alice())
     }
+
+    /// A file of ours about INBOX.
+    fn beside(&self, file: &str) -> PathBuf {
+        let path = self.path();
+        match path.is_dir() {
+            true => path.join(file),
+            false => path.with_extension(file),
+        }
+    }
+
+    /// Another program flags the last message and removes the one before.
+    fn change_behind_our_back(&self) {
+        let path = self.path();
+        if path.is_dir() {
+            let maildir = Maildir::open(path).expect("a Maildir");
+            let uids = maildir.uids().expect("numbers");
+            let [.., (_, one), (_, last)] = &uids.messages[..] else {
+                panic!("{uids:?}");
+            };
+            let flagged = maildir.change(last, |letters| letters.with(Letters::FLAGGED));
+            flagged.expect("changed");
+            maildir.expunge(one).expect("removed");
+            return;
+        }
+        let (mbox, access) = (Mbox::new(path), access());
+        let list = mbox.list(&access).expect("a list");
+        let [.., one, last] = list.messages() else {
+            panic!("{list:?}");
+        };
+        let changes = mbox::Changes::default()
+            .expunge(one.uid())
+            .flags(last.uid(), last.flags() | Marks::FLAGGED);
+        mbox.change(&list, &changes, &access).expect("changed");
+    }
+}
+
+fn access() -> Access {
+    Access::default().kind(Rules::STRICT, Some(Variant::Mboxrd))
 }
 
 #[tokio::test]
 async fn mod_sequences_outlive_a_restart() {
-    let disk = OnDisk::new();
-    let folder = disk.inbox().await;
-    let three = (1..4).map(|_| message("x\r\n", "")).collect();
-    folder.append(three).await.expect("added");
-    let first = folder.state().await.expect("a state");
-    let seen = FlagChange::Add(flags("\\Seen"));
-    folder
-        .change(&set("2"), &seen, None)
-        .await
-        .expect("changed");
-    let second = folder.state().await.expect("a state");
-    folder.expunge(&set("1")).await.expect("removed");
-    drop(folder);
+    for open in [
+        FileStore::maildir as fn(PathBuf) -> FileStore,
+        FileStore::mbox,
+    ] {
+        let disk = OnDisk::new(open);
+        let folder = disk.inbox().await;
+        let three = (1..4).map(|_| message("x\r\n", "")).collect();
+        folder.append(three).await.expect("added");
+        let first = folder.state().await.expect("a state");
+        let seen = FlagChange::Add(flags("\\Seen"));
+        folder
+            .change(&set("2"), &seen, None)
+            .await
+            .expect("changed");
+        let second = folder.state().await.expect("a state");
+        folder.expunge(&set("1")).await.expect("removed");
+        let third = folder.state().await.expect("a state");
+        drop(folder);
 
-    let folder = disk.inbox().await;
-    let state = folder.state().await.expect("a state");
-    assert_eq!(state.uid_validity, first.uid_validity);
-    assert_eq!(state.uid_next, first.uid_next);
-    assert!(state.mod_seq > second.mod_seq);
-    let (lines, gone) = told(&folder, first.mod_seq.into()).await;
-    assert_eq!((lines, gone), (vec!["2 \\Seen".to_owned()], "1".to_owned()));
-    assert_eq!(
-        told(&folder, second.mod_seq.into()).await,
-        (vec![], "1".into())
-    );
-    drop(folder);
+        let folder = disk.inbox().await;
+        let state = folder.state().await.expect("a state");
+        assert_eq!(state, third);
+        let (lines, gone) = told(&folder, first.mod_seq.into()).await;
+        assert_eq!((lines, gone), (vec!["2 \\Seen".to_owned()], "1".to_owned()));
+        assert_eq!(
+            told(&folder, second.mod_seq.into()).await,
+            (vec![], "1".into())
+        );
+        drop(folder);
 
-    // What others have done while nobody looked has happened since.
-    let maildir = Maildir::open(disk.path()).expect("a Maildir");
-    let uids = maildir.uids().expect("numbers");
-    let flagged = maildir.change(&uids.messages[1].1, |letters| {
-        letters.with(Letters::FLAGGED)
-    });
-    flagged.expect("changed");
-    maildir.expunge(&uids.messages[0].1).expect("removed");
-    let folder = disk.inbox().await;
-    let (lines, gone) = told(&folder, state.mod_seq.into()).await;
-    assert_eq!(
-        (lines, gone),
-        (vec!["3 \\Flagged".to_owned()], "2".to_owned())
-    );
-    drop(folder);
+        // What others have done while nobody looked has happened since.
+        disk.change_behind_our_back();
+        let folder = disk.inbox().await;
+        let (lines, gone) = told(&folder, state.mod_seq.into()).await;
+        assert_eq!(
+            (lines, gone),
+            (vec!["3 \\Flagged".to_owned()], "2".to_owned())
+        );
+        drop(folder);
 
-    // Without the log everything may have changed.
-    std::fs::remove_file(disk.path().join("mailwire-mod-sequences")).expect("it was there");
-    let folder = disk.inbox().await;
-    let (lines, gone) = told(&folder, state.mod_seq.into()).await;
-    assert_eq!(lines, ["3 \\Flagged"]);
-    assert_eq!(gone, "1:2");
+        // Without the log, or by one of another folder, everything may have changed.
+        let log = disk.beside("mailwire-mod-sequences");
+        for other in [None, Some("mailwire-mod-sequences 1 77 10\n= 11 3 \n")] {
+            let folder = disk.inbox().await;
+            let state = folder.state().await.expect("a state");
+            drop(folder);
+            match other {
+                None => std::fs::remove_file(&log).expect("it was there"),
+                Some(other) => std::fs::write(&log, other).expect("written"),
+            }
+            let folder = disk.inbox().await;
+            let (lines, gone) = told(&folder, state.mod_seq.into()).await;
+            assert_eq!(lines, ["3 \\Flagged"]);
+            assert_eq!(gone, "1:2");
+            assert!(folder.state().await.expect("a state").mod_seq > state.mod_seq);
+        }
+    }
 }
 
 #[tokio::test]
 async fn what_other_programs_do_is_seen() {
-    let disk = OnDisk::new();
+    let disk = OnDisk::new(FileStore::maildir);
     let folder = disk.inbox().await;
     let two = vec![message("1\r\n", ""), message("2\r\n", "")];
     folder.append(two).await.expect("added");
@@ -378,7 +428,7 @@ async fn what_other_programs_do_is_seen() {
 
 #[tokio::test]
 async fn there_are_26_keywords_and_no_more() {
-    let disk = OnDisk::new();
+    let disk = OnDisk::new(FileStore::maildir);
     let folder = disk.inbox().await;
     folder
         .append(vec![message("1\r\n", "")])
@@ -414,22 +464,15 @@ async fn a_folder_keeps_its_id_under_another_name() {
     }
 }
 
-async fn mbox_inbox(root: &TempDir) -> Arc<dyn Folder> {
-    let folders = FileStore::mbox(root.path()).folders(&alice()).await;
-    let inbox = folders.expect("folders").open(&name("INBOX")).await;
-    inbox.expect("INBOX")
-}
-
 #[tokio::test]
 async fn an_mbox_that_was_emptied_goes_on_with_its_numbers() {
-    let root = tempfile::tempdir().expect("a folder");
-    let folder = mbox_inbox(&root).await;
+    let disk = OnDisk::new(FileStore::mbox);
+    let folder = disk.inbox().await;
     let two = vec![message("1\r\n", ""), message("2\r\n", "\\Seen $Work")];
     folder.append(two).await.expect("added");
     let before = folder.state().await.expect("a state");
     folder.expunge(&set("1:2")).await.expect("removed");
-    let path = FileStore::mbox(root.path()).path(&alice());
-    assert_eq!(std::fs::read(&path).expect("a file"), b"");
+    assert_eq!(std::fs::read(disk.path()).expect("a file"), b"");
     let uids = folder.append(vec![message("3\r\n", "")]).await;
     assert_eq!(uids.expect("added")[0].get(), 3);
     let after = folder.state().await.expect("a state");
@@ -440,15 +483,15 @@ async fn an_mbox_that_was_emptied_goes_on_with_its_numbers() {
 
 #[tokio::test]
 async fn what_others_do_to_an_mbox_is_seen_and_outlives_a_restart() {
-    let root = tempfile::tempdir().expect("a folder");
-    let folder = mbox_inbox(&root).await;
+    let disk = OnDisk::new(FileStore::mbox);
+    let folder = disk.inbox().await;
     let text = "Subject: x\r\n\r\nFrom here\r\n>From there\r\n";
     let two = vec![message(text, "\\Seen $Work"), message("2\r\n", "")];
     folder.append(two).await.expect("added");
     let before = folder.state().await.expect("a state");
 
-    let mbox = Mbox::new(FileStore::mbox(root.path()).path(&alice()));
-    let access = Access::default().kind(Rules::STRICT, Some(Variant::Mboxrd));
+    let mbox = Mbox::new(disk.path());
+    let access = access();
     let list = mbox.list(&access).expect("a list");
     let changes = mbox::Changes::default().expunge(2).flags(1, Marks::FLAGGED);
     mbox.change(&list, &changes, &access).expect("changed");
@@ -461,7 +504,7 @@ async fn what_others_do_to_an_mbox_is_seen_and_outlives_a_restart() {
     assert_eq!(lines, ["1 \\Flagged $Work", "3"]);
     assert_eq!(gone, "2");
 
-    let folder = mbox_inbox(&root).await;
+    let folder = disk.inbox().await;
     let state = folder.state().await.expect("a state");
     assert_eq!(state.uid_validity, before.uid_validity);
     assert_eq!(state.uid_next.get(), 4);

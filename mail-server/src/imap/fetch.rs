@@ -160,7 +160,8 @@ impl Fetching {
         let Some(recall) = self.folder.recall() else {
             return self.with_octets(batch).await;
         };
-        let known = recall.envelopes(batch.iter().map(|info| info.uid));
+        let messages: Vec<_> = batch.iter().map(|info| (info.uid, info.size)).collect();
+        let known = recall.envelopes(&messages).await;
         let unknown = batch.iter().zip(&known);
         let unknown = unknown.filter(|(_, known)| known.is_none());
         let unknown: Vec<Info> = unknown.map(|(info, _)| info.clone()).collect();
@@ -170,19 +171,20 @@ impl Fetching {
             found = look(move || {
                 let found = read.iter().map(|(info, raw)| {
                     let (envelope, octets) = Parsed::new(raw).small_envelope();
-                    (info.uid, Arc::new(envelope), octets)
+                    ((info.uid, info.size), Arc::new(envelope), octets)
                 });
-                found.collect::<VecDeque<_>>()
+                let found: Vec<_> = found.collect();
+                recall.keep(&found);
+                VecDeque::from(found)
             })
             .await?;
-            recall.keep(found.iter().cloned());
         }
         let described = batch.into_iter().zip(known).filter_map(|(info, known)| {
             let envelope: Arc<Envelope> = match known {
                 Some(known) => known,
                 // The going of those that are gone is told as soon as it may be.
                 None => match found.front() {
-                    Some((uid, ..)) if *uid == info.uid => found.pop_front()?.1,
+                    Some(((uid, _), ..)) if *uid == info.uid => found.pop_front()?.1,
                     _ => return None,
                 },
             };

@@ -1,41 +1,44 @@
 //! Mailboxes on disk: a Maildir or an mbox for each account.
 
 use std::fs::{DirBuilder, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use async_trait::async_trait;
-use mailbox_formats::DeliveryError;
 use mailbox_formats::maildir::{self, Maildir};
 use mailbox_formats::mbox::{self, FromLine, Mbox};
-use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::copies::{Copies, Open};
 use super::folder::Folders;
+use super::gathering::Gathering;
 use super::maildir_folder::MaildirFolder;
 use super::maildir_inbox::MaildirInbox;
-use super::maildir_tree::MaildirTree;
+use super::maildir_layout::MaildirLayout;
+use super::maildir_quota::Budget;
 use super::mbox_folder::MboxFolder;
 use super::mbox_inbox::MboxInbox;
-use super::mbox_tree::MboxTree;
+use super::mbox_layout::MboxLayout;
 use super::open_folders::OpenFolders;
 use super::sessions::Sessions;
+use super::shared_folder::SharedFolder;
+use super::tree::Tree;
 use super::{Account, Copy, Delivery, Inbox, Mailstore, StoreError, lost};
-use crate::limits::GATHERED;
 
 /// A folder of mailboxes: `ROOT/<domain>/<name>/` is a Maildir, or holds the file `mbox`.
 ///
-/// Made on first delivery. A message that was accepted outlives a power failure.
+/// Made on first delivery. A message that was accepted outlives a power failure. One that is too much for the quota of
+/// its Maildir, in the file `maildirsize`, is refused; mboxes have none.
 #[derive(Debug, Clone)]
 pub struct FileStore {
     root: Arc<Path>,
     format: Format,
     sessions: Sessions,
-    maildirs: OpenFolders<MaildirFolder>,
-    mboxes: OpenFolders<MboxFolder>,
+    maildirs: OpenFolders<SharedFolder<MaildirFolder>>,
+    mboxes: OpenFolders<SharedFolder<MboxFolder>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,13 +79,15 @@ impl FileStore {
         }
     }
 
-    /// Begins a copy. Blocks.
-    fn open(&self, sender: &str, copy: &Copy) -> Result<Open, DeliveryError> {
-        let path = self.path(&copy.account);
-        let mut open = match self.format {
+    /// Begins a copy for an account. Blocks.
+    pub(super) fn begin(&self, sender: &str, account: &Account) -> Result<Open, StoreError> {
+        let path = self.path(account);
+        match self.format {
             Format::Maildir => {
                 let maildir = Maildir::open(&path).or_else(|_| Maildir::create(&path))?;
-                Open::Maildir(Box::new(maildir.deliver(maildir::Options::default())?))
+                let delivery = maildir.deliver(maildir::Options::default())?;
+                let budget = Budget::new(maildir, false);
+                Ok(Open::Maildir(Box::new(delivery), budget))
             }
             Format::Mbox => {
                 let folder = path.parent().expect("`path` has put it into a folder");
@@ -90,13 +95,10 @@ impl FileStore {
                 let _ = make_folder(folder);
                 let date = mbox::Date::local(SystemTime::now());
                 let options = mbox::Options::new(FromLine::new(sender.as_bytes(), date));
-                let mbox = Mbox::new(path).deliver(options.staging(&*self.root));
-                Open::Mbox(Box::new(mbox))
+                let delivery = Mbox::new(path).deliver(options.staging(&*self.root));
+                Ok(Open::Mbox(Box::new(delivery)))
             }
-        };
-        // A failure stays with the delivery until it is staged.
-        let _ = open.write_all(copy.header.as_bytes());
-        Ok(open)
+        }
     }
 }
 
@@ -107,15 +109,14 @@ impl Mailstore for FileStore {
         sender: &str,
         copies: Vec<Copy>,
     ) -> Result<Box<dyn Delivery>, StoreError> {
+        let paths = copies.iter().map(|copy| self.path(&copy.account));
+        let paths = paths.collect();
+        let mut gathering = Gathering::new(Copies::new(self.clone(), sender, copies));
+        gathering.begin(());
         Ok(Box::new(Pending {
-            gathered: Vec::new(),
-            copies: copies.len(),
-            work: Some(Work {
-                store: self.clone(),
-                sender: sender.to_owned(),
-                copies,
-                open: Vec::new(),
-            }),
+            store: self.clone(),
+            paths,
+            copies: gathering,
         }))
     }
 
@@ -132,10 +133,13 @@ impl Mailstore for FileStore {
         let (store, path) = (self.clone(), self.path(account));
         let opened = spawn_blocking(move || {
             let folders: Arc<dyn Folders> = match store.format {
-                Format::Maildir => Arc::new(MaildirTree::open(&path, store.maildirs)?),
+                Format::Maildir => {
+                    let layout = MaildirLayout::open(&path, &store.maildirs)?;
+                    Arc::new(Tree::new(layout, store.maildirs))
+                }
                 Format::Mbox => {
-                    let staging = store.root.to_path_buf();
-                    Arc::new(MboxTree::open(path, staging, store.mboxes)?)
+                    let layout = MboxLayout::open(path, store.root.to_path_buf())?;
+                    Arc::new(Tree::new(layout, store.mboxes))
                 }
             };
             Ok(folders)
@@ -144,157 +148,34 @@ impl Mailstore for FileStore {
     }
 }
 
-/// Gathers pieces, so that a thread is only borrowed for a worthwhile amount of work: a small
-/// message is opened, written and published in one go, and a client that sends slowly holds no thread.
+/// Copies that are gathered, and those who wait for them.
 struct Pending {
-    gathered: Vec<u8>,
-    copies: usize,
-    /// Away while a thread is at it; lost if that thread or its caller was.
-    work: Option<Work>,
-}
-
-/// What is done where blocking is allowed.
-struct Work {
     store: FileStore,
-    sender: String,
-    copies: Vec<Copy>,
-    open: Vec<Result<Open, DeliveryError>>,
-}
-
-enum Open {
-    Maildir(Box<maildir::Delivery>),
-    Mbox(Box<mbox::Delivery>),
-}
-
-enum Staged {
-    Maildir(Box<maildir::Staged>),
-    Mbox(Box<mbox::Staged>),
-}
-
-impl Work {
-    /// Adds `bytes` to every copy that has not failed. `false` if all have.
-    fn write(&mut self, bytes: &[u8]) -> bool {
-        if self.open.is_empty() {
-            let open = self
-                .copies
-                .iter()
-                .map(|copy| self.store.open(&self.sender, copy));
-            self.open = open.collect();
-        }
-        let mut alive = false;
-        for open in self.open.iter_mut().flatten() {
-            alive |= open.write_all(bytes).is_ok();
-        }
-        alive
-    }
-
-    fn commit(self) -> Vec<Result<(), StoreError>> {
-        // All are complete before any can be seen.
-        let staged: Vec<_> = self
-            .open
-            .into_iter()
-            .map(|open| open.and_then(Open::stage))
-            .collect();
-        staged
-            .into_iter()
-            .map(|staged| staged.and_then(Staged::publish).map_err(StoreError::from))
-            .collect()
-    }
-
-    /// Why the first copy failed.
-    fn failure(self) -> StoreError {
-        let failed = self.open.into_iter().find_map(|open| match open {
-            Ok(open) => open.stage().err(),
-            Err(error) => Some(error),
-        });
-        failed.map_or_else(|| StoreError::Failed("no copy".into()), StoreError::from)
-    }
-}
-
-impl Open {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Maildir(delivery) => delivery.write_all(bytes),
-            Self::Mbox(delivery) => delivery.write_all(bytes),
-        }
-    }
-
-    fn stage(self) -> Result<Staged, DeliveryError> {
-        Ok(match self {
-            Self::Maildir(delivery) => Staged::Maildir(Box::new(delivery.stage()?)),
-            Self::Mbox(delivery) => Staged::Mbox(Box::new(delivery.stage()?)),
-        })
-    }
-}
-
-impl Staged {
-    fn publish(self) -> Result<(), DeliveryError> {
-        match self {
-            Self::Maildir(staged) => staged.publish().map(drop),
-            Self::Mbox(staged) => staged.publish().map(drop),
-        }
-    }
-}
-
-impl Pending {
-    /// Lets a thread write what is gathered.
-    async fn flush(&mut self) -> Result<(), StoreError> {
-        let gathered = std::mem::take(&mut self.gathered);
-        let mut work = self.work.take().ok_or_else(lost)?;
-        let written = spawn_blocking(move || match work.write(&gathered) {
-            true => Ok((work, gathered)),
-            false => Err(work.failure()),
-        });
-        let (work, mut gathered) = written.await.map_err(|_| lost())??;
-        gathered.clear();
-        self.gathered = gathered;
-        self.work = Some(work);
-        Ok(())
-    }
+    /// Where they go.
+    paths: Vec<PathBuf>,
+    copies: Gathering<Copies>,
 }
 
 #[async_trait]
 impl Delivery for Pending {
     async fn write(&mut self, piece: &[u8]) -> Result<(), StoreError> {
-        self.gathered.extend_from_slice(piece);
-        if self.gathered.len() >= GATHERED {
-            self.flush().await?;
-        }
-        Ok(())
+        self.copies.write(piece).await
     }
 
-    async fn commit(mut self: Box<Self>) -> Vec<Result<(), StoreError>> {
-        let copies = self.copies;
-        let all_lost = || (0..copies).map(|_| Err(lost())).collect();
-        let Some(mut work) = self.work.take() else {
-            return all_lost();
-        };
-        let gathered = std::mem::take(&mut self.gathered);
-        let store = work.store.clone();
-        let paths = work.copies.iter().map(|copy| store.path(&copy.account));
-        let paths: Vec<PathBuf> = paths.collect();
-        let committed = spawn_blocking(move || {
-            work.write(&gathered);
-            work.commit()
-        });
-        let committed = committed.await.unwrap_or_else(|_| all_lost());
-        for path in paths {
+    async fn commit(self: Box<Self>) -> Vec<Result<(), StoreError>> {
+        let Self {
+            store,
+            paths,
+            copies,
+        } = *self;
+        let committed = copies.commit().await;
+        for path in &paths {
             match store.format {
-                Format::Maildir => store.maildirs.delivered(&path),
-                Format::Mbox => store.mboxes.delivered(&path),
+                Format::Maildir => store.maildirs.delivered(path),
+                Format::Mbox => store.mboxes.delivered(path),
             }
         }
-        committed
-    }
-}
-
-impl Drop for Pending {
-    /// Files that were begun are removed, and that blocks.
-    fn drop(&mut self) {
-        let begun = self.work.take().filter(|work| !work.open.is_empty());
-        if let (Some(work), Ok(runtime)) = (begun, Handle::try_current()) {
-            drop(runtime.spawn_blocking(move || drop(work)));
-        }
+        committed.unwrap_or_else(|_| paths.iter().map(|_| Err(lost())).collect())
     }
 }
 

@@ -286,7 +286,7 @@ pub trait Folder: Send + Sync {
     fn news(&self) -> watch::Receiver<u64>;
 
     /// Where that is kept which was found in messages, for those who ask again. `None` if it is found as fast
-    /// again.
+    /// again. Never waited for.
     fn recall(&self) -> Option<Recall> {
         None
     }

@@ -13,34 +13,44 @@ use super::folder::Adding;
 use super::{StoreError, lost};
 use crate::limits::GATHERED;
 
-/// What puts messages into a folder on disk. All of it may block. Dropping it leaves no trace of them.
+/// What puts messages where they belong on disk. All of it may block. Dropping it leaves no trace of them.
 pub(super) trait Placing: Send + 'static {
+    /// What is told of a message before its octets.
+    type About: Send + Sync + 'static;
+    /// What is told once the messages are in their places.
+    type Done: Send + 'static;
+
     /// Another message.
-    fn begin(&mut self, flags: &Flags, internal_date: Option<DateTime>) -> Result<(), StoreError>;
+    fn begin(&mut self, about: &Self::About) -> Result<(), StoreError>;
 
-    /// More of it. A failure may be told later.
-    fn write(&mut self, octets: &[u8]) -> Result<(), StoreError>;
+    /// More of it. A failure is told later.
+    fn write(&mut self, octets: &[u8]);
 
-    /// Puts all of them into the folder, or none.
-    fn commit(self) -> Result<Vec<NonZeroU32>, StoreError>;
+    /// Whether what has come so far can be placed.
+    fn check(&mut self) -> Result<(), StoreError>;
+
+    /// Puts the messages into their places.
+    fn commit(self) -> Result<Self::Done, StoreError>;
 
     /// Whether there is something that dropping it has to remove.
     fn has_begun(&self) -> bool;
 }
 
 /// Gathers pieces, so that a thread is only borrowed for a worthwhile amount of work: a small message is
-/// opened, written, published and numbered in one go, and a client that sends slowly holds no thread.
+/// opened, written and published in one go, and a client that sends slowly holds no thread.
 pub(super) struct Gathering<P: Placing> {
-    gathered: Vec<Part>,
+    gathered: Vec<Part<P::About>>,
     /// The octets of it.
     octets: usize,
+    /// Room for the next ones, which was used before.
+    room: Vec<u8>,
     /// What threads have done so far; lost if one of them, or who waited for it, was.
     work: Option<P>,
 }
 
-enum Part {
+enum Part<A> {
     /// Another message begins.
-    Message(Flags, Option<DateTime>),
+    Message(A),
     /// More of it.
     Octets(Vec<u8>),
 }
@@ -50,27 +60,26 @@ impl<P: Placing> Gathering<P> {
         Self {
             gathered: Vec::new(),
             octets: 0,
+            room: Vec::new(),
             work: Some(work),
         }
     }
-}
 
-#[async_trait]
-impl<P: Placing> Adding for Gathering<P> {
-    async fn message(
-        &mut self,
-        flags: Flags,
-        internal_date: Option<DateTime>,
-    ) -> Result<(), StoreError> {
-        self.gathered.push(Part::Message(flags, internal_date));
-        Ok(())
+    /// Another message.
+    pub(super) fn begin(&mut self, about: P::About) {
+        self.gathered.push(Part::Message(about));
     }
 
-    async fn write(&mut self, piece: Bytes) -> Result<(), StoreError> {
+    /// More of it.
+    pub(super) async fn write(&mut self, piece: &[u8]) -> Result<(), StoreError> {
         self.octets += piece.len();
         match self.gathered.last_mut() {
-            Some(Part::Octets(octets)) => octets.extend_from_slice(&piece),
-            _ => self.gathered.push(Part::Octets(piece.into())),
+            Some(Part::Octets(octets)) => octets.extend_from_slice(piece),
+            _ => {
+                let mut octets = mem::take(&mut self.room);
+                octets.extend_from_slice(piece);
+                self.gathered.push(Part::Octets(octets));
+            }
         }
         if self.octets < GATHERED {
             return Ok(());
@@ -79,22 +88,41 @@ impl<P: Placing> Adding for Gathering<P> {
         let gathered = mem::take(&mut self.gathered);
         let mut work = self.work.take().ok_or_else(lost)?;
         let taken = spawn_blocking(move || {
-            take(&mut work, &gathered)?;
-            Ok::<_, StoreError>(work)
+            let room = take(&mut work, gathered)?;
+            work.check()?;
+            Ok::<_, StoreError>((work, room))
         });
-        self.work = Some(taken.await.map_err(|_| lost())??);
+        let (work, room) = taken.await.map_err(|_| lost())??;
+        (self.work, self.room) = (Some(work), room);
         Ok(())
     }
 
-    async fn commit(mut self: Box<Self>) -> Result<Vec<NonZeroU32>, StoreError> {
+    /// Puts the messages into their places.
+    pub(super) async fn commit(mut self) -> Result<P::Done, StoreError> {
         let gathered = mem::take(&mut self.gathered);
         let mut work = self.work.take().ok_or_else(lost)?;
         let committed = spawn_blocking(move || {
-            take(&mut work, &gathered)?;
+            take(&mut work, gathered)?;
             work.commit()
         });
         committed.await.map_err(|_| lost())?
     }
+}
+
+/// Hands over what was gathered, and gives back room for more.
+fn take<P: Placing>(work: &mut P, parts: Vec<Part<P::About>>) -> Result<Vec<u8>, StoreError> {
+    let mut room = Vec::new();
+    for part in parts {
+        match part {
+            Part::Message(about) => work.begin(&about)?,
+            Part::Octets(octets) => {
+                work.write(&octets);
+                room = octets;
+            }
+        }
+    }
+    room.clear();
+    Ok(room)
 }
 
 impl<P: Placing> Drop for Gathering<P> {
@@ -107,12 +135,25 @@ impl<P: Placing> Drop for Gathering<P> {
     }
 }
 
-fn take(work: &mut impl Placing, parts: &[Part]) -> Result<(), StoreError> {
-    for part in parts {
-        match part {
-            Part::Message(flags, internal_date) => work.begin(flags, *internal_date)?,
-            Part::Octets(octets) => work.write(octets)?,
-        }
+#[async_trait]
+impl<P> Adding for Gathering<P>
+where
+    P: Placing<About = (Flags, Option<DateTime>), Done = Vec<NonZeroU32>>,
+{
+    async fn message(
+        &mut self,
+        flags: Flags,
+        internal_date: Option<DateTime>,
+    ) -> Result<(), StoreError> {
+        self.begin((flags, internal_date));
+        Ok(())
     }
-    Ok(())
+
+    async fn write(&mut self, piece: Bytes) -> Result<(), StoreError> {
+        self.write(&piece).await
+    }
+
+    async fn commit(self: Box<Self>) -> Result<Vec<NonZeroU32>, StoreError> {
+        (*self).commit().await
+    }
 }

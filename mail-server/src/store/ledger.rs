@@ -54,6 +54,15 @@ impl<T> Ledger<T> {
         }
     }
 
+    pub(super) fn uid_validity(&self) -> NonZeroU32 {
+        self.uid_validity
+    }
+
+    /// The last mod-sequence.
+    pub(super) fn mod_seq(&self) -> ModSeq {
+        self.mod_seq
+    }
+
     /// What has changed behind a mod-sequence. Where it is no longer known what has gone since, everything that is not
     /// there counts as gone.
     pub(super) fn changes(&self, since: ModSeqOrZero) -> Changes {
@@ -106,6 +115,11 @@ impl<T> Ledger<T> {
 
     pub(super) fn get_mut(&mut self, uid: NonZeroU32) -> Option<&mut Entry<T>> {
         self.messages.get_mut(&uid)
+    }
+
+    /// How many messages there are.
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
     }
 
     pub(super) fn entries(&self) -> impl Iterator<Item = &Entry<T>> {

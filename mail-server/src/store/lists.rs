@@ -10,6 +10,7 @@ use imap_proto::{Atom, MailboxAttributes, MailboxName};
 use super::StoreError;
 use super::folder::FolderEntry;
 use super::replace::replace;
+use super::tree::DELIMITER;
 
 /// The names that somebody has subscribed to, as Dovecot keeps them.
 const SUBSCRIPTIONS: &str = "subscriptions";
@@ -26,16 +27,11 @@ const IDS: &str = "mailwire-folder-ids";
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lists<'a> {
     directory: &'a Path,
-    /// What parts the levels of names.
-    delimiter: char,
 }
 
 impl<'a> Lists<'a> {
-    pub(super) fn new(directory: &'a Path, delimiter: char) -> Self {
-        Self {
-            directory,
-            delimiter,
-        }
+    pub(super) fn new(directory: &'a Path) -> Self {
+        Self { directory }
     }
 
     /// Folders of these names, with what is known of them, and names that are subscribed to and of no folder.
@@ -145,7 +141,7 @@ impl<'a> Lists<'a> {
 
     fn subscriptions(self) -> Result<BTreeSet<String>, StoreError> {
         let content = read(&self.directory.join(SUBSCRIPTIONS))?;
-        let delimiter = self.delimiter.to_string();
+        let delimiter = DELIMITER.to_string();
         let names = match content.strip_prefix(SUBSCRIPTIONS_HEAD) {
             Some(names) => names
                 .lines()
@@ -159,7 +155,7 @@ impl<'a> Lists<'a> {
     fn write_subscriptions(self, names: &BTreeSet<String>) -> Result<(), StoreError> {
         let mut content = String::from(SUBSCRIPTIONS_HEAD);
         for name in names {
-            content.push_str(&name.replace(self.delimiter, "\t"));
+            content.push_str(&name.replace(DELIMITER, "\t"));
             content.push('\n');
         }
         Ok(replace(&self.directory.join(SUBSCRIPTIONS), content)?)

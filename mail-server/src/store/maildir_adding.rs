@@ -13,10 +13,11 @@ use super::StoreError;
 use super::gathering::Placing;
 use super::maildir_flags::letters_of;
 use super::maildir_folder::MaildirFolder;
+use super::shared_folder::SharedFolder;
 
 /// Messages of which all but the last have come.
 pub(super) struct MaildirPlacing {
-    folder: MaildirFolder,
+    folder: SharedFolder<MaildirFolder>,
     staged: Vec<Staged>,
     places: Vec<Place>,
     /// Of all of them.
@@ -26,7 +27,7 @@ pub(super) struct MaildirPlacing {
 }
 
 impl MaildirPlacing {
-    pub(super) fn new(folder: MaildirFolder) -> Self {
+    pub(super) fn new(folder: SharedFolder<MaildirFolder>) -> Self {
         Self {
             folder,
             staged: Vec::new(),
@@ -35,10 +36,6 @@ impl MaildirPlacing {
             messages: 0,
             open: None,
         }
-    }
-
-    fn check_budget(&self) -> Result<(), StoreError> {
-        self.folder.budget().takes(self.octets, self.messages)
     }
 
     fn stage(&mut self) -> Result<(), StoreError> {
@@ -50,10 +47,13 @@ impl MaildirPlacing {
 }
 
 impl Placing for MaildirPlacing {
-    fn begin(&mut self, flags: &Flags, internal_date: Option<DateTime>) -> Result<(), StoreError> {
+    type About = (Flags, Option<DateTime>);
+    type Done = Vec<NonZeroU32>;
+
+    fn begin(&mut self, (flags, internal_date): &Self::About) -> Result<(), StoreError> {
         self.stage()?;
         self.messages += 1;
-        let maildir = self.folder.maildir();
+        let maildir = self.folder.disk().maildir();
         let letters = letters_of(flags, maildir)?;
         // The names are waited for together, behind their numbers.
         let mut options = Options::default().durability(Durability::File);
@@ -72,22 +72,26 @@ impl Placing for MaildirPlacing {
         Ok(())
     }
 
-    fn write(&mut self, octets: &[u8]) -> Result<(), StoreError> {
+    fn write(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
-        self.check_budget()?;
         if let Some(open) = &mut self.open {
             // A failure stays with it, and is told when it is staged.
             let _ = open.write_all(octets);
         }
-        Ok(())
+    }
+
+    fn check(&mut self) -> Result<(), StoreError> {
+        let budget = self.folder.disk().budget();
+        budget.takes(self.octets, self.messages)
     }
 
     /// Gives all of them their names and numbers, or none.
     fn commit(mut self) -> Result<Vec<NonZeroU32>, StoreError> {
-        self.check_budget()?;
+        self.check()?;
         self.stage()?;
         let (staged, places) = (self.staged, self.places);
-        self.folder.with_blocking(move |maildir, state| {
+        self.folder.with_blocking(move |disk, state| {
+            let maildir = disk.maildir();
             let mut published = Vec::with_capacity(staged.len());
             let mut failed = None;
             for result in publish_all(staged) {

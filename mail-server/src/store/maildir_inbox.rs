@@ -14,6 +14,7 @@ use rustix::buffer::spare_capacity;
 use rustix::io::pread;
 use tokio::task::spawn_blocking;
 
+use super::maildir_quota::{Budget, Change};
 use super::sessions::Held;
 use super::{Inbox, StoreError, lost};
 use crate::limits::{PIECE, READ_AHEAD, READ_AHEAD_MESSAGES};
@@ -203,13 +204,20 @@ impl Work {
             return Ok(());
         };
         let entry = |number: &u32| self.entries.get((*number as usize).checked_sub(1)?);
-        let mut failed = None;
+        let (mut failed, mut change) = (None, Change::default());
         for entry in deleted.iter().filter_map(entry) {
-            // One that stays must not keep the others.
-            if let Err(error) = maildir.expunge(entry) {
-                failed.get_or_insert(error);
+            let mut with_it = change;
+            with_it.went(maildir, entry, entry.letters());
+            match maildir.expunge(entry) {
+                Ok(true) => change = with_it,
+                Ok(false) => {}
+                // One that stays must not keep the others.
+                Err(error) => {
+                    failed.get_or_insert(error);
+                }
             }
         }
+        Budget::new(maildir.clone(), false).note(change);
         let stays = |number: &&u32| deleted.binary_search(number).is_err();
         for entry in seen.iter().filter(stays).filter_map(entry) {
             if !entry.letters().contains(Letters::SEEN) {

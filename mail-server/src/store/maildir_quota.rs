@@ -2,7 +2,7 @@
 //!
 //! As the format has it, neither what is marked as deleted nor the folder `Trash` counts.
 
-use mailbox_formats::maildir::{Entry, Letters, Maildir, Usage};
+use mailbox_formats::maildir::{Entry, Letters, Maildir, Sizes, Usage};
 
 use super::StoreError;
 use super::folder::{Limited, Quota};
@@ -41,6 +41,15 @@ impl Budget {
         }
     }
 
+    /// A message of these sizes was delivered. Blocks.
+    pub(super) fn delivered(&self, sizes: Sizes) {
+        let octets = sizes.stored.unwrap_or(0);
+        self.note(Change {
+            octets: i64::try_from(octets).unwrap_or(0),
+            messages: 1,
+        });
+    }
+
     /// Writes down what has changed. Blocks.
     pub(super) fn note(&self, change: Change) {
         if self.counts && change != Change::default() {
@@ -68,6 +77,14 @@ impl Change {
         let size = maildir.size(entry).unwrap_or(0);
         self.octets += count * i64::try_from(size).unwrap_or(0);
         self.messages += count;
+    }
+}
+
+/// Counts all mail anew, if there is a quota: more has changed than was written down. Blocks.
+pub(super) fn count(root: &Maildir) {
+    if let Ok(Some(size)) = root.usage() {
+        // It is counted anew too once it says that there is too much.
+        let _ = root.set_quota(size.quota());
     }
 }
 

@@ -5,6 +5,10 @@
 mod files;
 pub use files::FileStore;
 
+mod copies;
+
+mod gathering;
+
 mod maildir_inbox;
 
 mod mbox_inbox;
@@ -26,29 +30,35 @@ pub use metadata::Metadata;
 mod recall;
 pub use recall::Recall;
 
+mod envelope_file;
+
+mod envelope_octets;
+
 mod ledger;
 
-mod maildir_tree;
+mod tree;
+
+mod maildir_layout;
+
+mod mbox_layout;
+
+mod lists;
+
+mod replace;
+
+mod open_folders;
+
+mod shared_folder;
+
+mod pieces;
 
 mod maildir_folder;
+
+mod maildir_state;
 
 mod maildir_reading;
 
 mod maildir_adding;
-
-mod gathering;
-
-mod pieces;
-
-mod open_folders;
-
-mod lists;
-
-mod mbox_tree;
-
-mod mbox_folder;
-
-mod mbox_adding;
 
 mod maildir_flags;
 
@@ -56,7 +66,13 @@ mod maildir_quota;
 
 mod mod_seqs;
 
-mod replace;
+mod mbox_folder;
+
+mod mbox_state;
+
+mod mbox_adding;
+
+mod mbox_flags;
 
 use std::fmt;
 use std::io;

@@ -14,3 +14,11 @@ pub(super) fn replace(path: &Path, content: impl AsRef<[u8]>) -> io::Result<()> 
     options.open(&new)?.write_all(content.as_ref())?;
     fs::rename(&new, path)
 }
+
+/// What was done to a file that need not be there.
+pub(super) fn missing_is_fine(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
