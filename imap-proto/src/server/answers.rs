@@ -2,16 +2,14 @@
 
 use mailwire::ApiMisuse;
 
-use super::question::{Question, Running};
+use super::question::{Back, Question, Running};
 use super::replies::completed;
 use super::selected::Selected;
 use super::session::{Enabled, Standing};
 use super::{Refusal, Server, State, misuse, offers};
 use crate::command::By;
 use crate::error::Error;
-use crate::response::{
-    Code, CodeWord, Continuation, Data, InProgress, Response, Status, StatusKind,
-};
+use crate::response::{Code, CodeWord, Data, InProgress, Status, StatusKind};
 use crate::set::{NumberSet, OrderedSet};
 
 impl Server {
@@ -62,22 +60,6 @@ impl Server {
         let running = self.running("bad")?;
         let status = refusal.into().into_status(StatusKind::Bad);
         self.refuse(running, status);
-        Ok(())
-    }
-
-    /// Sends a challenge of the authentication that is going on.
-    ///
-    /// # Errors
-    ///
-    /// If no authentication waits. Nothing has changed then.
-    pub fn challenge(&mut self, challenge: &[u8]) -> Result<(), ApiMisuse> {
-        let Question::Auth = self.question("challenge")? else {
-            return Err(misuse("challenge", "no authentication waits"));
-        };
-        let running = self.running("challenge")?;
-        let continuation = Continuation::from_challenge(challenge);
-        self.speaker.say(&Response::Continuation(continuation));
-        self.expect_response(running.tag);
         Ok(())
     }
 
@@ -312,5 +294,24 @@ impl Server {
             State::Answering(running) => Ok(&mut running.question),
             _ => Err(misuse(call, "no event waits for an answer")),
         }
+    }
+
+    /// Takes what waits for an answer out of the state, which is set by whoever answers.
+    pub(super) fn running(&mut self, call: &'static str) -> Result<Running, ApiMisuse> {
+        match std::mem::replace(&mut self.state, State::Command) {
+            State::Answering(running) | State::Sending(running, 0) => Ok(*running),
+            other => {
+                self.state = other;
+                Err(misuse(call, "no event waits for an answer"))
+            }
+        }
+    }
+
+    fn go_back(&mut self, back: Back) {
+        self.state = match back {
+            Back::Ending(ending) => State::Telling(Box::new(ending)),
+            Back::Idle(tag) => State::Idling(tag),
+            Back::Command => State::Command,
+        };
     }
 }

@@ -8,9 +8,9 @@ use mailwire::Step;
 
 use super::event::NewMessage;
 use super::question::Question;
-use super::replies::{self, bad, completed, no};
+use super::replies::{self, bad, completed, no, uid_required};
 use super::session::Enabled;
-use super::{Event, Refusal, Server, State, Turn, literals, offers, uid_required};
+use super::{Event, Refusal, Server, State, Turn, literals, offers};
 use crate::command::{AppendData, AppendMessage, By, CatenatePart, Command, CommandBody};
 use crate::frame::{Announcement, Found, Frame};
 use crate::mailbox::MailboxName;

@@ -1,18 +1,38 @@
-//! Commands that are legal by themselves and here: what the application is asked.
+//! Commands that are legal by themselves: are they legal here, and what is the application asked?
+
+use mailwire::Step;
 
 use super::event::Event;
+use super::offers::{self, Place};
 use super::question::{Question, Selecting};
-use super::replies::{bad, no};
+use super::replies::{bad, completed, no, uid_required};
 use super::session::{Enabled, Session, Standing};
-use super::{Place, Refusal, Server, Turn, offers, uid_required};
+use super::{Refusal, Server, State, Turn};
 use crate::capability::Extension;
 use crate::command::{Authenticate, Command, CommandBody, Login, Notify, Select};
-use crate::response::{CodeWord, Data, StatusKind};
+use crate::response::{CodeWord, Data, Status, StatusKind};
 use crate::status::StatusItem;
 use crate::tag::Tag;
 
 impl Server {
-    pub(super) fn perform(&mut self, tag: Tag, body: CommandBody) -> Turn {
+    /// A command that is legal by itself: is it legal here?
+    pub(super) fn command(&mut self, command: Command) -> Turn {
+        let Command { tag, body } = command;
+        if let Some(status) = self.objection(&body) {
+            return self.reject(Some(tag), status);
+        }
+        self.session.errors = 0;
+        self.perform(tag, body)
+    }
+
+    pub(super) fn objection(&self, body: &CommandBody) -> Option<Status> {
+        if let Some(text) = Place::of(body).objection(&self.session.standing) {
+            return Some(bad(text));
+        }
+        offers::lacking(body, &self.config).map(bad)
+    }
+
+    fn perform(&mut self, tag: Tag, body: CommandBody) -> Turn {
         let name = body.name();
         match body {
             CommandBody::Capability => {
@@ -172,5 +192,23 @@ impl Server {
         };
         let question = Question::Select(Box::new(selecting));
         self.ask(tag, name, question, Event::Select(select))
+    }
+
+    pub(super) fn done(&mut self, tag: Tag, name: &'static str) -> Turn {
+        self.end(tag, completed(name), true);
+        Turn::Go
+    }
+
+    /// A command that the application need only know of.
+    pub(super) fn done_with(&mut self, tag: Tag, name: &'static str, event: Event) -> Turn {
+        self.end(tag, completed(name), true);
+        Turn::Step(Step::Event(event))
+    }
+
+    fn log_out(&mut self, tag: Tag, name: &'static str) -> Turn {
+        self.speaker.bye("Logging out");
+        self.speaker.answer(Some(tag), completed(name));
+        self.state = State::Closing;
+        Turn::Go
     }
 }

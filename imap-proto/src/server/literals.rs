@@ -1,13 +1,56 @@
 //! Which literals are taken (RFC 9051 section 4.3, RFC 7888).
 
 use super::config::Config;
-use super::replies::{Refusal, bad};
+use super::replies::{self, Refusal, bad};
 use super::session::{Session, Standing};
+use super::{Server, Turn, append};
 use crate::capability::Extension;
-use crate::frame::{Announcement, Framer, Why};
+use crate::frame::{Announcement, Framer, Refused, Why};
+use crate::lex::AT_HAND;
 use crate::limits;
 use crate::response::{CodeWord, Status, StatusKind};
 use crate::string::Text;
+
+impl Server {
+    /// A literal is announced: what does it belong to?
+    pub(super) fn literal(&mut self, announced: Announcement) -> Turn {
+        let start = self.framer.start(&self.input);
+        let adds = append::is_append(start)
+            && !matches!(self.session.standing, Standing::NotAuthenticated);
+        if adds {
+            let head = self.framer.head(&self.input);
+            match self.reader.command(&head) {
+                Ok(command) => return self.begin_append(command, Some(announced)),
+                // It is the name of the mailbox.
+                Err(error) if error.expected == AT_HAND => {}
+                Err(error) => return self.refuse_literal(replies::syntax(&error)),
+            }
+        }
+        if !fits(&announced, &self.config, &self.session) {
+            return self.refuse_literal(too_large());
+        }
+        if announced.synchronising {
+            self.speaker.proceed("OK");
+        }
+        self.framer.keep();
+        Turn::Go
+    }
+
+    pub(super) fn refuse_literal(&mut self, status: Status) -> Turn {
+        let tag = self.framer.head(&self.input).tag();
+        self.framer.refuse(&mut self.input);
+        self.reject(tag, status)
+    }
+
+    /// A command was not to be had. If we refused its literal it is answered already.
+    pub(super) fn refused(&mut self, refused: Refused) -> Turn {
+        self.timer.disarm();
+        match refusal(refused.why) {
+            Some(status) => self.reject(refused.tag, status),
+            None => Turn::Go,
+        }
+    }
+}
 
 /// How the stream is cut: small literals may come without being asked for if LITERAL- says so, and any with
 /// LITERAL+.
@@ -36,7 +79,7 @@ pub(super) fn refusal(why: Why) -> Option<Status> {
 }
 
 /// Whether a literal may be kept with its command.
-pub(super) fn fits(announced: &Announcement, config: &Config, session: &Session) -> bool {
+fn fits(announced: &Announcement, config: &Config, session: &Session) -> bool {
     let stranger = matches!(session.standing, Standing::NotAuthenticated);
     announced.fits && (!stranger || announced.length <= config.limits.stranger_literal)
 }

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use super::event::{Copy, Event, Fetch, Search, Sort, Store, Thread};
 use super::question::{Fetching, Question, Storing};
-use super::replies::{bad, no};
+use super::replies::{bad, no, uid_required};
 use super::search::{self, Wanted};
 use super::session::Enabled;
 use super::view::{Named, NoSuchNumber};
-use super::{Refusal, Server, Turn, uid_required};
+use super::{Refusal, Server, Turn};
 use crate::command::{self, By, CommandBody, FetchAttribute, SearchKey, StoreWhat};
 use crate::flag::Flag;
 use crate::response::{Code, CodeWord, Status, StatusKind};

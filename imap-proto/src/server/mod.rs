@@ -14,6 +14,8 @@ pub use replies::Refusal;
 
 mod session;
 
+mod greeting;
+
 mod commands;
 
 mod messages;
@@ -32,9 +34,17 @@ mod message;
 
 mod literals;
 
+mod challenges;
+
 mod append;
 
 mod news;
+
+mod idling;
+
+mod clock;
+
+mod layers;
 
 mod view;
 
@@ -47,21 +57,19 @@ use mailwire::auth::MechanismName;
 use mailwire::{ApiMisuse, FlushTimer, Input, Machine, Output, Step, Timer, TlsInfo};
 
 use self::append::Appending;
+use self::greeting::Greeting;
 use self::news::Told;
-use self::offers::Place;
-use self::question::{Back, Ending, Question, Running};
-use self::replies::{Speaker, bad, completed, ok};
+use self::question::{Back, Ending, Running};
+use self::replies::Speaker;
 use self::search::Listing;
 use self::session::{Session, Standing};
-use crate::command::{Authenticate, Command, CommandBody};
-use crate::deflate::{Damaged, Layer};
-use crate::encode::{Encoder, Encoding, Next};
+use crate::deflate::Layer;
+use crate::encode::{Encoder, Encoding};
 use crate::error::Error;
-use crate::frame::{Announcement, Found, Framer, Refused};
-use crate::lex::AT_HAND;
+use crate::frame::{Found, Framer};
 use crate::quirks::Quirks;
 use crate::reader::Reader;
-use crate::response::{Code, CodeWord, Data, Status, StatusKind};
+use crate::response::{CodeWord, Status, StatusKind};
 use crate::tag::Tag;
 
 /// A server session: one connection, from greeting to farewell.
@@ -158,14 +166,6 @@ enum State {
     Closing,
 }
 
-/// How a session begins (RFC 9051 section 7.1).
-#[derive(Debug)]
-enum Greeting {
-    Ok,
-    PreAuth,
-    Bye(Refusal),
-}
-
 /// What advancing by one transition came to.
 enum Turn {
     /// The state has changed, or something was consumed: look again.
@@ -237,117 +237,6 @@ impl Server {
         &self.config
     }
 
-    /// Takes what waits for an answer out of the state, which is set by whoever answers.
-    fn running(&mut self, call: &'static str) -> Result<Running, ApiMisuse> {
-        match std::mem::replace(&mut self.state, State::Command) {
-            State::Answering(running) | State::Sending(running, 0) => Ok(*running),
-            other => {
-                self.state = other;
-                Err(misuse(call, "no event waits for an answer"))
-            }
-        }
-    }
-
-    /// The response to a challenge comes next.
-    fn expect_response(&mut self, tag: Tag) {
-        self.framer.expect_line();
-        self.state = State::AuthLine(tag);
-    }
-
-    /// So many of the octets that are owed have gone.
-    fn has_sent(&mut self, count: u64) {
-        let State::Sending(_, owed) = &mut self.state else {
-            return;
-        };
-        *owed -= count;
-        if *owed > 0 {
-            return;
-        }
-        if let Ok(running) = self.running("write_body") {
-            let next = self.speaker.go_on();
-            self.send(running, next);
-        }
-    }
-
-    /// Something was said, up to content or to its end.
-    fn send(&mut self, running: Running, mut next: Next) {
-        while next == Next::Stream(0) {
-            next = self.speaker.go_on();
-        }
-        self.state = match next {
-            Next::Stream(owed) => State::Sending(Box::new(running), owed),
-            _ => State::Answering(Box::new(running)),
-        };
-    }
-
-    /// A command is over; news are told, then it is answered.
-    fn end(&mut self, tag: Tag, status: Status, gone: bool) {
-        self.end_with(Ending { tag, status, gone });
-    }
-
-    fn end_with(&mut self, ending: Ending) {
-        self.state = State::Telling(Box::new(ending));
-    }
-
-    /// Numbers are the answer.
-    fn list_before(&mut self, listing: Listing, ending: Ending) {
-        self.state = State::Listing(listing, Box::new(ending));
-    }
-
-    /// The client listens from now on.
-    fn begin_idle(&mut self, tag: Tag) -> Turn {
-        self.speaker.proceed("idling");
-        self.framer.expect_line();
-        self.state = State::Idling(tag);
-        Turn::Step(Step::Event(Event::Idle))
-    }
-
-    /// From behind this answer on everything is compressed, both ways (RFC 4978 section 3).
-    fn begin_compression(&mut self, tag: Tag) -> Turn {
-        self.speaker.answer(Some(tag), ok("Compression begins"));
-        self.layer.begin(&mut self.input, &mut self.speaker.output);
-        self.session.compressed = true;
-        Turn::Go
-    }
-
-    /// Inflates what has come. Says whether there was anything.
-    fn inflate(&mut self) -> bool {
-        match self.layer.receive(&mut self.input) {
-            Ok(any) => any,
-            Err(Damaged) => {
-                self.speaker.bye("That is not compressed well");
-                self.fail(Error::Damaged);
-                false
-            }
-        }
-    }
-
-    /// What is to be sent over the connection.
-    fn to_send(&self) -> &Output {
-        self.layer.output(&self.speaker.output)
-    }
-
-    fn begin_tls(&mut self, tag: Tag) -> Turn {
-        self.speaker.answer(Some(tag), ok("Begin TLS negotiation"));
-        self.state = State::StartingTls;
-        Turn::Go
-    }
-
-    fn log_out(&mut self, tag: Tag, name: &'static str) -> Turn {
-        self.speaker.bye("Logging out");
-        self.speaker.answer(Some(tag), completed(name));
-        self.state = State::Closing;
-        Turn::Go
-    }
-
-    fn go_back(&mut self, back: Back) {
-        self.state = match back {
-            Back::Ending(ending) => State::Telling(Box::new(ending)),
-            Back::Idle(tag) => State::Idling(tag),
-            Back::Command => State::Command,
-        };
-    }
-
     /// Ends the session, for the first reason that there is.
     fn fail(&mut self, error: Error) {
         if self.failed.is_none() {
@@ -356,8 +245,6 @@ impl Server {
             self.failed = Some(error);
         }
     }
-
-    // Transitions.
 
     /// One transition. Nothing but this, what it calls, and the answers of the application changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
@@ -373,41 +260,9 @@ impl Server {
             State::Answering(_) | State::Sending(..) => Turn::Step(Step::Paused),
             State::Listing(..) => self.list(),
             State::Telling(_) => self.tell_before_the_end(),
-            State::StartingTls => {
-                if !self.input.is_empty() {
-                    self.fail(Error::PlaintextBehindStartTls);
-                    return Turn::Go;
-                }
-                // For the answer to be taken and the handshake to be made.
-                let time = self.config.limits.auth_time;
-                self.timer.arm_if_idle(now, time);
-                Turn::Step(Step::StartTls)
-            }
+            State::StartingTls => self.starting_tls(now),
             State::Closing => Turn::Step(Step::Close),
         }
-    }
-
-    fn greet(&mut self) {
-        let State::Greeting(greeting) = std::mem::replace(&mut self.state, State::Command) else {
-            unreachable!("called in this state alone");
-        };
-        let kind = match greeting {
-            Greeting::Bye(refusal) => {
-                let status = refusal.into_status(StatusKind::Bye);
-                self.speaker.untagged(Data::Status(status));
-                self.state = State::Closing;
-                return;
-            }
-            Greeting::PreAuth => {
-                self.session.standing = Standing::Authenticated;
-                StatusKind::PreAuth
-            }
-            Greeting::Ok => StatusKind::Ok,
-        };
-        let offered = offers::capabilities(&self.config, &self.session);
-        let mut status = ok("IMAP server ready").with_code(Code::Capability(offered));
-        status.kind = kind;
-        self.speaker.untagged(Data::Status(status));
     }
 
     fn between_commands(&mut self, now: Instant) -> Turn {
@@ -458,113 +313,6 @@ impl Server {
         Turn::Go
     }
 
-    /// A command was not to be had. If we refused its literal it is answered already.
-    fn refused(&mut self, refused: Refused) -> Turn {
-        self.timer.disarm();
-        match literals::refusal(refused.why) {
-            Some(status) => self.reject(refused.tag, status),
-            None => Turn::Go,
-        }
-    }
-
-    /// A literal is announced: what does it belong to?
-    fn literal(&mut self, announced: Announcement) -> Turn {
-        let start = self.framer.start(&self.input);
-        let adds = append::is_append(start)
-            && !matches!(self.session.standing, Standing::NotAuthenticated);
-        if adds {
-            let head = self.framer.head(&self.input);
-            match self.reader.command(&head) {
-                Ok(command) => return self.begin_append(command, Some(announced)),
-                // It is the name of the mailbox.
-                Err(error) if error.expected == AT_HAND => {}
-                Err(error) => return self.refuse_literal(replies::syntax(&error)),
-            }
-        }
-        if !literals::fits(&announced, &self.config, &self.session) {
-            return self.refuse_literal(literals::too_large());
-        }
-        if announced.synchronising {
-            self.speaker.proceed("OK");
-        }
-        self.framer.keep();
-        Turn::Go
-    }
-
-    fn refuse_literal(&mut self, status: Status) -> Turn {
-        let tag = self.framer.head(&self.input).tag();
-        self.framer.refuse(&mut self.input);
-        self.reject(tag, status)
-    }
-
-    /// A command that is legal by itself: is it legal here?
-    fn command(&mut self, command: Command) -> Turn {
-        let Command { tag, body } = command;
-        if let Some(status) = self.objection(&body) {
-            return self.reject(Some(tag), status);
-        }
-        self.session.errors = 0;
-        self.perform(tag, body)
-    }
-
-    fn objection(&self, body: &CommandBody) -> Option<Status> {
-        if let Some(text) = Place::of(body).objection(&self.session.standing) {
-            return Some(bad(text));
-        }
-        offers::lacking(body, &self.config).map(bad)
-    }
-
-    fn auth_line(&mut self, now: Instant) -> Turn {
-        let found = match self.framer.next(&mut self.input) {
-            Ok(found) => found,
-            Err(error) => return self.break_off(error.into()),
-        };
-        let line = match found {
-            Found::Incomplete if self.stopping => return self.stop(),
-            Found::Incomplete => return self.need_input(now),
-            Found::Frame(frame) => Authenticate::read_response(frame.octets()),
-            _ => Err(mailwire::auth::NotBase64),
-        };
-        self.timer.disarm();
-        let State::AuthLine(tag) = std::mem::replace(&mut self.state, State::Command) else {
-            unreachable!("called in this state alone");
-        };
-        let status = match line {
-            Ok(Some(response)) => {
-                let event = Event::AuthData(response);
-                return self.ask(tag, "AUTHENTICATE", Question::Auth, event);
-            }
-            Ok(None) => bad("Authentication cancelled"),
-            Err(_) => bad("Malformed base64"),
-        };
-        self.speaker.answer(Some(tag), status);
-        self.count_error();
-        Turn::Step(Step::Event(Event::AuthCancelled))
-    }
-
-    // The rest.
-
-    fn ask(&mut self, tag: Tag, name: &'static str, question: Question, event: Event) -> Turn {
-        let running = Running {
-            tag,
-            name,
-            question,
-        };
-        self.state = State::Answering(Box::new(running));
-        Turn::Step(Step::Event(event))
-    }
-
-    fn done(&mut self, tag: Tag, name: &'static str) -> Turn {
-        self.end(tag, completed(name), true);
-        Turn::Go
-    }
-
-    /// A command that the application need only know of.
-    fn done_with(&mut self, tag: Tag, name: &'static str, event: Event) -> Turn {
-        self.end(tag, completed(name), true);
-        Turn::Step(Step::Event(event))
-    }
-
     /// Refuses a command; if it made no sense, as an error of the client's.
     fn reject(&mut self, tag: Option<Tag>, status: Status) -> Turn {
         self.speaker.answer(tag, status.clone());
@@ -592,63 +340,6 @@ impl Server {
         let mut encoding = self.speaker.encoder.encoding();
         encoding.utf8 = utf8;
         self.speaker.encoder.set_encoding(encoding);
-    }
-
-    /// Nothing complete is there: wait, but not for ever; or it is over.
-    fn need_input(&mut self, now: Instant) -> Turn {
-        if self.ended {
-            return self.input_ended();
-        }
-        let limits = &self.config.limits;
-        let time = match self.state {
-            State::AuthLine(_) => limits.auth_time,
-            _ => limits.idle_time,
-        };
-        self.timer.arm_if_idle(now, time);
-        Turn::Step(Step::NeedInput)
-    }
-
-    /// No more of a message is there: whatever comes prolongs the wait.
-    fn need_octets(&mut self, now: Instant) -> Turn {
-        if self.ended {
-            return self.input_ended();
-        }
-        let received = self.input.octets_received();
-        if std::mem::replace(&mut self.octets_received, received) != received {
-            self.timer.disarm();
-        }
-        self.timer.arm_if_idle(now, self.config.limits.data_time);
-        Turn::Step(Step::NeedInput)
-    }
-
-    fn input_ended(&mut self) -> Turn {
-        let within = self.framer.is_within_frame(&self.input);
-        match self.state {
-            // To leave without LOGOUT is not polite, and harms nobody.
-            State::Command | State::Idling(_) if !within => self.state = State::Closing,
-            _ => self.fail(Error::Disconnected),
-        }
-        Turn::Go
-    }
-
-    fn expire(&mut self, now: Instant) {
-        if self.flush_timer.has_expired(now, self.to_send()) {
-            self.fail(Error::WriteTimeout);
-        } else if self.timer.has_expired(now) || self.is_late(now) {
-            let within_message = matches!(self.state, State::Appending(_))
-                && self.input.octets_received() != self.octets_received;
-            if within_message {
-                // What came in the last moment is progress.
-                return;
-            }
-            self.speaker.bye("Autologout");
-            self.fail(Error::CommandTimeout);
-        }
-    }
-
-    /// Whether the login has taken too long. Not while the application thinks about it.
-    fn is_late(&self, now: Instant) -> bool {
-        self.login_timer.has_expired(now) && !matches!(self.state, State::Answering(_))
     }
 }
 
@@ -745,10 +436,6 @@ impl Machine for Server {
             self.state = State::Greeting(Greeting::Bye(refusal));
         }
     }
-}
-
-fn uid_required() -> Status {
-    bad("Messages have to be named by UID").with_code(CodeWord::UidRequired)
 }
 
 fn misuse(call: &'static str, state: &'static str) -> ApiMisuse {

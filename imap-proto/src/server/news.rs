@@ -1,18 +1,14 @@
 //! What happens to the selected mailbox, and how the client is told.
 
 use std::num::NonZeroU32;
-use std::time::Instant;
 
 use mailwire::ApiMisuse;
 
 use super::message::{Message, mod_seq_item};
 use super::question::{Back, Question};
-use super::replies::{bad, completed, ok};
 use super::session::Enabled;
 use super::{Event, Server, State, Turn, misuse};
-use crate::command;
 use crate::flag::Flags;
-use crate::frame::Found;
 use crate::limits::GONE_AT_ONCE;
 use crate::number::ModSeq;
 use crate::response::{Code, Data, FetchItem};
@@ -148,54 +144,6 @@ impl Server {
 }
 
 impl Server {
-    pub(super) fn idle(&mut self, now: Instant) -> Turn {
-        let State::Idling(tag) = &self.state else {
-            unreachable!("called in this state alone");
-        };
-        let tag = tag.clone();
-        match self.tell(true) {
-            Told::Nothing => {}
-            Told::Some => return Turn::Go,
-            Told::Stale(uids) => return self.refresh(uids, Back::Idle(tag)),
-        }
-        if self.stopping {
-            return self.stop();
-        }
-        let found = match self.framer.next(&mut self.input) {
-            Ok(found) => found,
-            Err(error) => return self.break_off(error.into()),
-        };
-        match found {
-            Found::Incomplete => {
-                if self.keepalive.has_expired(now) {
-                    self.speaker.untagged(Data::Status(ok("Still here")));
-                    self.keepalive.disarm();
-                }
-                if let Some(time) = self.config.keepalive {
-                    self.keepalive.arm_if_idle(now, time);
-                }
-                let turn = self.need_input(now);
-                if !matches!(self.state, State::Idling(_)) {
-                    self.keepalive.disarm();
-                }
-                return turn;
-            }
-            Found::Frame(frame) if command::is_idle_done(frame.octets()) => {
-                self.end(tag, completed("IDLE"), true);
-            }
-            _ => {
-                // What came in its place is not done.
-                self.speaker
-                    .answer(Some(tag), bad("DONE is what ends IDLE"));
-                self.state = State::Command;
-                self.count_error();
-            }
-        }
-        self.timer.disarm();
-        self.keepalive.disarm();
-        Turn::Go
-    }
-
     pub(super) fn tell_before_the_end(&mut self) -> Turn {
         let State::Telling(ending) = &self.state else {
             unreachable!("called in this state alone");

@@ -1,7 +1,10 @@
 //! What the application was asked, and which answers fit.
 
+use mailwire::Step;
+
 use super::append::Appending;
 use super::search::Wanted;
+use super::{Event, Server, State, Turn};
 use crate::command::{By, QResync};
 use crate::response::{Data, Status};
 use crate::set::NumberSet;
@@ -129,5 +132,32 @@ impl Question {
             | Data::Unknown(_) => asks,
             _ => false,
         }
+    }
+}
+
+impl Server {
+    pub(super) fn ask(
+        &mut self,
+        tag: Tag,
+        name: &'static str,
+        question: Question,
+        event: Event,
+    ) -> Turn {
+        let running = Running {
+            tag,
+            name,
+            question,
+        };
+        self.state = State::Answering(Box::new(running));
+        Turn::Step(Step::Event(event))
+    }
+
+    /// A command is over; news are told, then it is answered.
+    pub(super) fn end(&mut self, tag: Tag, status: Status, gone: bool) {
+        self.end_with(Ending { tag, status, gone });
+    }
+
+    pub(super) fn end_with(&mut self, ending: Ending) {
+        self.state = State::Telling(Box::new(ending));
     }
 }

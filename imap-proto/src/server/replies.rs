@@ -150,6 +150,10 @@ pub(super) fn bad(text: &'static str) -> Status {
     Status::new(StatusKind::Bad, Text::fixed(text))
 }
 
+pub(super) fn uid_required() -> Status {
+    bad("Messages have to be named by UID").with_code(CodeWord::UidRequired)
+}
+
 pub(super) fn completed(name: &str) -> Status {
     let text = [name, " completed"].concat();
     let text = Text::new(text).expect("names of commands are words");

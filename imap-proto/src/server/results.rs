@@ -6,7 +6,7 @@ use bytes::Bytes;
 use mailwire::ApiMisuse;
 
 use super::message::mod_seq_item;
-use super::question::{Ending, Question};
+use super::question::{Ending, Question, Running};
 use super::replies::completed;
 use super::search::Listing;
 use super::{Server, State, misuse};
@@ -277,5 +277,36 @@ impl Server {
         self.speaker.output.push(name.as_bytes());
         self.list_before(Listing::new(numbers, mod_seq), ending);
         Ok(())
+    }
+
+    /// So many of the octets that are owed have gone.
+    fn has_sent(&mut self, count: u64) {
+        let State::Sending(_, owed) = &mut self.state else {
+            return;
+        };
+        *owed -= count;
+        if *owed > 0 {
+            return;
+        }
+        if let Ok(running) = self.running("write_body") {
+            let next = self.speaker.go_on();
+            self.send(running, next);
+        }
+    }
+
+    /// Something was said, up to content or to its end.
+    fn send(&mut self, running: Running, mut next: Next) {
+        while next == Next::Stream(0) {
+            next = self.speaker.go_on();
+        }
+        self.state = match next {
+            Next::Stream(owed) => State::Sending(Box::new(running), owed),
+            _ => State::Answering(Box::new(running)),
+        };
+    }
+
+    /// Numbers are the answer.
+    fn list_before(&mut self, listing: Listing, ending: Ending) {
+        self.state = State::Listing(listing, Box::new(ending));
     }
 }

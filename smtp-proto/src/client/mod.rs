@@ -8,6 +8,8 @@ mod event;
 mod limits;
 mod outgoing;
 mod questions;
+mod receiving;
+mod sending;
 mod transaction;
 
 use std::collections::VecDeque;
@@ -16,8 +18,6 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mailwire::auth::{self};
-use mailwire::dot::Strays;
 use mailwire::{FlushTimer, Input, Machine, Output, Secret, Step, Timer, TlsInfo};
 
 pub use capabilities::{Capabilities, ServerLimits};
@@ -26,11 +26,10 @@ pub use delivery::{Delivery, Fate, Outcome};
 pub use event::{Error, Event, Refused};
 pub use limits::Limits;
 
-use self::outgoing::Outgoing;
-use self::transaction::{Framing, Transaction};
+use self::transaction::Transaction;
+use crate::ReplyReader;
 use crate::command::HelloVerb;
 use crate::server::Protocol;
-use crate::{Extension, Reply, ReplyReader};
 
 /// A client session: one connection, from greeting to farewell.
 ///
@@ -289,7 +288,7 @@ impl Client {
         self.fail(error, &fate);
     }
 
-    /// One transition. Nothing but this and the commands of the application changes the state.
+    /// One transition. Nothing but this, what it calls, and the commands of the application changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         if self.state == State::Body && self.send_body() {
             return Turn::Go;
@@ -340,281 +339,6 @@ impl Client {
         self.reply_timer
             .arm_if_idle(now, self.config.limits.command_time);
         Turn::Step(Step::StartTls)
-    }
-
-    /// Says as much of the envelope as may be unanswered.
-    fn envelope(&mut self) -> Option<Event> {
-        let transaction = self
-            .transaction
-            .as_mut()
-            .expect("an envelope is being said");
-        let pipelines = self.capabilities.has(Extension::Pipelining);
-        let window = if pipelines {
-            self.config.limits.pipeline.max(1)
-        } else {
-            1
-        };
-        while self.awaited.len() < window && !self.output.is_over() && !transaction.is_refused() {
-            if !transaction.mail_said {
-                transaction.mail_said = true;
-                transaction.delivery.mail.write(&mut self.output);
-                self.awaited.push_back(Awaited::Mail);
-                continue;
-            }
-            let Some(recipient) = transaction.delivery.recipients.get(transaction.said) else {
-                return self.all_said(pipelines);
-            };
-            recipient.write(&mut self.output);
-            self.awaited.push_back(Awaited::Rcpt(transaction.said));
-            transaction.said += 1;
-        }
-        if transaction.is_refused() && self.awaited.is_empty() {
-            self.reset();
-        }
-        None
-    }
-
-    /// All recipients were said: the message is next.
-    fn all_said(&mut self, pipelines: bool) -> Option<Event> {
-        let transaction = self
-            .transaction
-            .as_mut()
-            .expect("an envelope is being said");
-        let all_answered = self.awaited.is_empty();
-        match transaction.framing {
-            Framing::EagerChunks => return Some(self.want_body()),
-            // DATA is the last of its group (RFC 2920 section 3.1), and said once.
-            Framing::Dots if self.awaited.back() == Some(&Awaited::Data) => {}
-            Framing::Dots if pipelines && !all_answered => self.say("DATA", Awaited::Data),
-            Framing::Dots if all_answered && transaction.has_recipients() => {
-                self.say("DATA", Awaited::Data);
-            }
-            Framing::Chunks if all_answered && transaction.has_recipients() => {
-                return Some(self.want_body());
-            }
-            _ if all_answered => self.reset(),
-            _ => {}
-        }
-        None
-    }
-
-    fn want_body(&mut self) -> Event {
-        let transaction = self.transaction.as_mut().expect("a message is due");
-        let strays = match transaction.delivery.is_binary() {
-            true => Strays::Allow,
-            false => self.config.strays,
-        };
-        transaction.body = Some(match transaction.framing {
-            Framing::Dots => Outgoing::dots(strays),
-            _ => Outgoing::chunks(strays, self.config.limits.chunk.max(1)),
-        });
-        self.state = State::Body;
-        Event::SendBody
-    }
-
-    /// Goes on with the message as far as the application has written it. Says whether it could.
-    fn send_body(&mut self) -> bool {
-        let transaction = self.transaction.as_mut().expect("a message is being sent");
-        if transaction.is_refused() || transaction.body.is_none() {
-            if !transaction.finished || !self.awaited.is_empty() {
-                return false;
-            }
-            // Behind the answers to what was sent of it.
-            self.reset();
-            return true;
-        }
-        let body = transaction.body.as_mut().expect("it was just looked at");
-        if !transaction.finished && !body.is_full() {
-            return false;
-        }
-        let may_speak = match transaction.framing {
-            Framing::Dots => true,
-            // Each chunk has an answer.
-            _ if self.capabilities.has(Extension::Pipelining) => {
-                self.awaited.len() < self.config.limits.pipeline.max(1)
-            }
-            _ => self.awaited.is_empty(),
-        };
-        if !may_speak {
-            return false;
-        }
-        if body.is_full() {
-            body.chunk(false, &mut self.output);
-            self.awaited.push_back(Awaited::Chunk);
-            return true;
-        }
-        let body = transaction.body.take().expect("it was just looked at");
-        if body.finish(&mut self.output).is_err() {
-            // A CR at the very end, where strays are refused.
-            self.fail(Error::Abandoned, &Fate::Interrupted);
-            return true;
-        }
-        transaction.complete = true;
-        self.awaited.push_back(Awaited::Message(0));
-        self.state = State::Ending;
-        true
-    }
-
-    /// Whether the application owes more of the message.
-    fn wants_body(&self) -> bool {
-        let transaction = self.transaction.as_ref();
-        self.state == State::Body
-            && transaction.is_some_and(|transaction| {
-                let body = transaction.body.as_ref();
-                let has_room = body.is_none_or(|body| !body.is_full());
-                !transaction.finished && (has_room || transaction.is_refused())
-            })
-    }
-
-    /// Ends a transaction that has come to nothing, at the server too.
-    fn reset(&mut self) {
-        let transaction = self.transaction.as_ref().expect("it is going on");
-        if transaction.mail_accepted {
-            self.say("RSET", Awaited::Reset);
-        }
-        self.state = State::Ending;
-    }
-
-    fn end_transaction(&mut self) -> Turn {
-        let transaction = self.transaction.take().expect("it is going on");
-        self.state = State::Ready;
-        // What was given up has no answer.
-        let outcome = transaction.outcome(&Fate::Interrupted);
-        Turn::Step(Step::Event(Event::Delivered(outcome)))
-    }
-
-    /// A reply: what does it answer?
-    fn receive(&mut self, reply: Reply) -> Turn {
-        self.reply_timer.disarm();
-        let awaited = self.awaited.pop_front();
-        if reply.code() == 421 && awaited != Some(Awaited::Quit) {
-            // In place of any reply, or of none (section 3.8).
-            let fate = Fate::Temporary(reply.clone());
-            let error = match awaited {
-                Some(Awaited::Greeting) => Error::NotServed(reply),
-                _ => Error::ServiceClosing(reply),
-            };
-            self.fail(error, &fate);
-            return Turn::Go;
-        }
-        let Some(awaited) = awaited else {
-            return self.unexpected(reply);
-        };
-        let may_go_on = matches!(awaited, Awaited::Data | Awaited::Auth);
-        if reply.is_intermediate() && !may_go_on {
-            return self.unexpected(reply);
-        }
-        if let Some(transaction) = &mut self.transaction {
-            match awaited {
-                Awaited::Mail => transaction.mail_answered(reply),
-                Awaited::Rcpt(recipient) => transaction.rcpt_answered(recipient, reply),
-                Awaited::Data => return self.data_answered(reply),
-                Awaited::Chunk if reply.is_positive() => {}
-                Awaited::Chunk => transaction.refuse(reply),
-                Awaited::Message(status) => self.message_answered(status, reply),
-                _ => {}
-            }
-            return Turn::Go;
-        }
-        match awaited {
-            Awaited::Greeting if reply.is_positive() => {
-                self.introduce(self.hello());
-                Turn::Go
-            }
-            Awaited::Hello(verb) if reply.is_positive() => {
-                *self.capabilities = match verb {
-                    HelloVerb::Helo => Capabilities::default(),
-                    _ => Capabilities::read(&reply, self.config.ignored),
-                };
-                self.state = State::Ready;
-                Turn::Step(Step::Event(Event::Ready(self.capabilities.clone())))
-            }
-            // A server that knows no extensions (section 4.1.4, RFC 1869 section 4.5).
-            Awaited::Hello(HelloVerb::Ehlo) if matches!(reply.code(), 500..=504) => {
-                self.introduce(HelloVerb::Helo);
-                Turn::Go
-            }
-            Awaited::Greeting | Awaited::Hello(_) => {
-                self.output.push(b"QUIT\r\n");
-                self.fail(Error::NotServed(reply), &Fate::Interrupted);
-                Turn::Go
-            }
-            Awaited::StartTls if reply.code() == 220 => {
-                self.state = State::StartingTls;
-                Turn::Go
-            }
-            Awaited::StartTls if reply.is_positive() => self.unexpected(reply),
-            Awaited::Auth => self.auth_answered(reply),
-            Awaited::Quit => {
-                self.state = State::Closing;
-                Turn::Go
-            }
-            _ => Turn::Step(Step::Event(Event::Replied(reply))),
-        }
-    }
-
-    fn unexpected(&mut self, reply: Reply) -> Turn {
-        self.lose(Error::UnexpectedReply(reply));
-        Turn::Go
-    }
-
-    fn data_answered(&mut self, reply: Reply) -> Turn {
-        if reply.is_positive() {
-            return self.unexpected(reply);
-        }
-        let transaction = self.transaction.as_mut().expect("it is going on");
-        if !reply.is_intermediate() {
-            transaction.refuse(reply);
-            self.reset();
-            return Turn::Go;
-        }
-        if transaction.has_recipients() {
-            return Turn::Step(Step::Event(self.want_body()));
-        }
-        // How many answers an LMTP server would give is nowhere said.
-        if self.config.protocol == Protocol::Lmtp {
-            return self.unexpected(reply);
-        }
-        // RFC 2920 section 3.1: the answer is of no interest.
-        self.say(".", Awaited::LoneDot);
-        self.state = State::Ending;
-        Turn::Go
-    }
-
-    fn message_answered(&mut self, status: usize, reply: Reply) {
-        let transaction = self.transaction.as_mut().expect("it is going on");
-        if transaction.message_answered(status, reply, self.config.protocol) {
-            self.awaited.push_front(Awaited::Message(status + 1));
-        } else if transaction.framing != Framing::Dots && !transaction.is_success() {
-            // Behind a refused chunk the transaction may still be there (RFC 3030 section 2).
-            self.reset();
-        }
-    }
-
-    fn auth_answered(&mut self, reply: Reply) -> Turn {
-        let withheld = self.withheld.take();
-        if !reply.is_intermediate() {
-            return Turn::Step(Step::Event(Event::Authenticated(reply)));
-        }
-        if reply.code() != 334 {
-            return self.unexpected(reply);
-        }
-        if let Some(initial) = withheld {
-            self.say(auth::encode(initial.expose()), Awaited::Auth);
-            return Turn::Go;
-        }
-        let challenge = reply.lines().next().unwrap_or_default();
-        match auth::decode(challenge.as_bytes()) {
-            Ok(challenge) => {
-                self.state = State::Challenged;
-                Turn::Step(Step::Event(Event::Challenge(challenge)))
-            }
-            Err(_) => {
-                // RFC 4954 section 4.
-                self.say("*", Awaited::Auth);
-                Turn::Go
-            }
-        }
     }
 
     /// Nothing complete is there: wait, but not for ever; or it is over.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use mailwire::{FlushTimer, Input, Output, Timer};
+use mailwire::{FlushTimer, Input, Output, Step, Timer};
 
+use super::{Server, State, Turn};
 use crate::{Error, Limits};
 
 /// What a session waits for, and how long.
@@ -27,7 +28,7 @@ impl Clock {
     }
 
     /// No more of a message is there: whatever comes prolongs it.
-    pub(super) fn wait_for_message(&mut self, now: Instant, input: &Input, limits: &Limits) {
+    fn wait_for_message(&mut self, now: Instant, input: &Input, limits: &Limits) {
         self.message.arm_if_idle(now, limits.message_time);
         let received = input.octets_received();
         if std::mem::replace(&mut self.octets_received, received) != received {
@@ -62,7 +63,7 @@ impl Clock {
 
     /// What has taken too long, if so. `within_message` says that its octets are waited for.
     #[inline]
-    pub(super) fn expired(
+    fn expired(
         &self,
         now: Instant,
         within_message: bool,
@@ -93,5 +94,53 @@ impl Clock {
             .chain([self.flush.deadline()])
             .flatten()
             .min()
+    }
+}
+
+impl Server {
+    /// Nothing complete is there: wait, but not for ever; or it is over.
+    pub(super) fn need_input(&mut self, now: Instant) -> Turn {
+        if self.ended {
+            match self.state {
+                State::Command | State::Refused
+                    if self.input.is_empty() && !self.lines.is_within_line() =>
+                {
+                    self.state = State::Closing;
+                }
+                _ => self.fail(Error::Disconnected),
+            }
+            return Turn::Go;
+        }
+        let limits = &self.config.limits;
+        let time = match self.state {
+            State::Body | State::Skipping { .. } => {
+                self.clock.wait_for_message(now, &self.input, limits);
+                return Turn::Step(Step::NeedInput);
+            }
+            State::AuthLine => limits.auth_time,
+            State::Silence => limits.greeting_delay,
+            _ => limits.command_time,
+        };
+        self.clock.wait(now, time);
+        Turn::Step(Step::NeedInput)
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        let within_message = matches!(self.state, State::Body | State::Skipping { .. });
+        match self
+            .clock
+            .expired(now, within_message, &self.input, &self.output)
+        {
+            // It was silent for long enough, if it was.
+            Some(Error::CommandTimeout) if matches!(self.state, State::Silence) => {
+                self.clock.arrived();
+                match self.input.is_empty() {
+                    true => self.state = State::Greeting(None),
+                    false => self.fail(Error::EarlyTalker),
+                }
+            }
+            Some(error) => self.fail(error),
+            None => {}
+        }
     }
 }

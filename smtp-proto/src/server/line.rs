@@ -1,12 +1,85 @@
 //! What a line is, in the state in which it comes.
 
+use std::time::Instant;
+
 use mailwire::Secret;
 use mailwire::auth;
+use mailwire::line::Found;
 
-use super::Config;
-use crate::command::{Command, HelloVerb, SyntaxError};
+use super::question::Question;
+use super::{Config, Event, Server, State, Turn, replies};
+use crate::Error;
+use crate::command::{Command, SyntaxError};
 
-pub(super) enum Line {
+impl Server {
+    /// The next line, in the three states that are waiting for one.
+    pub(super) fn line(&mut self, now: Instant) -> Turn {
+        if self.stopping {
+            replies::STOPPING.write(&mut self.output);
+            self.state = State::Closing;
+            return Turn::Go;
+        }
+        let is_tls = self.input.first() == Some(&TLS_HANDSHAKE) && !self.lines.is_skipping();
+        if is_tls && !matches!(self.state, State::AuthLine) {
+            let turn = self.reject(replies::NOT_TLS.clone());
+            self.fail(Error::AnotherProtocol);
+            return turn;
+        }
+        let found = self.lines.next(&self.input);
+        let line = match found {
+            Found::Incomplete { consume } => {
+                self.input.consume(consume);
+                return self.need_input(now);
+            }
+            Found::Endless => {
+                self.fail(Error::EndlessLine);
+                return Turn::Go;
+            }
+            Found::TooLong { .. } => Err(SyntaxError::TooLong),
+            Found::Line { length, crlf, .. } => Ok((&self.input[..length], crlf)),
+        };
+        let bare_is_fine = self.config.strictness.bare_lf_commands;
+        let line = line.and_then(|(line, crlf)| {
+            let line = match self.state {
+                State::AuthLine => Line::response(line),
+                _ => Line::command(line, &self.config),
+            };
+            match line {
+                // However it ends, its octets follow.
+                Err(SyntaxError::Chunk) => line,
+                _ if !crlf && !bare_is_fine => Err(SyntaxError::BareLineFeed),
+                _ => line,
+            }
+        });
+        self.clock.arrived();
+        self.input.consume(found.consume());
+        match (&self.state, line) {
+            (State::Refused, Ok(Line::Command(Command::Quit))) => self.command(Command::Quit),
+            (State::Refused, _) => self.reject(replies::ONLY_QUIT.clone()),
+            (State::AuthLine, Ok(Line::Response(response))) => {
+                self.ask(Question::Auth, Event::AuthData(response))
+            }
+            (State::AuthLine, Err(SyntaxError::TooLong)) => {
+                self.cancel_auth(&replies::AUTH_LINE_TOO_LONG)
+            }
+            (State::AuthLine, Err(error)) => self.cancel_auth(&error.reply()),
+            (State::AuthLine, Ok(_)) => self.cancel_auth(&replies::AUTH_CANCELLED),
+            (_, Ok(Line::Command(command))) => self.command(command),
+            (_, Ok(_)) => unreachable!("a command line is read as a command"),
+            (_, Err(error)) => {
+                let turn = self.reject(error.reply());
+                match error {
+                    SyntaxError::Chunk => self.fail(Error::OutOfStep),
+                    SyntaxError::Foreign => self.fail(Error::AnotherProtocol),
+                    _ => {}
+                }
+                turn
+            }
+        }
+    }
+}
+
+enum Line {
     Command(Command),
     Response(Secret),
     /// `*`: no response, and no more of them.
@@ -15,7 +88,7 @@ pub(super) enum Line {
 
 impl Line {
     #[inline]
-    pub(super) fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
+    fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
         let command = Command::parse(line, &config.strictness)?;
         // Only AUTH may need more than a command line holds.
         if line.len() + 2 > config.limits.command_line && !matches!(command, Command::Auth(_)) {
@@ -24,7 +97,7 @@ impl Line {
         Ok(Self::Command(command))
     }
 
-    pub(super) fn response(line: &[u8]) -> Result<Self, SyntaxError> {
+    fn response(line: &[u8]) -> Result<Self, SyntaxError> {
         match line {
             b"*" => Ok(Self::Cancel),
             _ => Ok(Self::Response(auth::decode(line)?)),
@@ -32,32 +105,5 @@ impl Line {
     }
 }
 
-/// Whether a client has to wait for the answer to a command before it sends on, given its hello
-/// (RFC 2920 section 3.1, RFC 4954 section 4).
-pub(super) fn must_be_last(command: &Command, hello: Option<HelloVerb>) -> bool {
-    match command {
-        Command::Hello(_) | Command::Data | Command::Auth(_) => true,
-        // Its octets follow without waiting.
-        Command::Bdat(_) => false,
-        _ => matches!(hello, None | Some(HelloVerb::Helo)),
-    }
-}
-
-/// Whether a command is one of those that hold a session open for nothing, if there are too many.
-pub(super) fn moves_no_mail(command: &Command, hello: Option<HelloVerb>) -> bool {
-    match command {
-        Command::Rset
-        | Command::Noop
-        | Command::Help
-        | Command::Verify(_)
-        | Command::Expand(_)
-        | Command::Etrn(_)
-        | Command::XForward(_) => true,
-        Command::Bdat(chunk) => chunk.size == 0 && !chunk.last,
-        Command::Hello(_) => hello.is_some(),
-        _ => false,
-    }
-}
-
 /// A record of TLS begins with this octet, and no command does.
-pub(super) const TLS_HANDSHAKE: u8 = 0x16;
+const TLS_HANDSHAKE: u8 = 0x16;

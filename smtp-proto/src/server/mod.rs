@@ -2,11 +2,13 @@
 
 mod answers;
 mod clock;
+mod commands;
 mod config;
 mod event;
 mod incoming;
 mod line;
 mod question;
+mod receiving;
 mod replies;
 mod session;
 
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use mailwire::auth::MechanismName;
-use mailwire::line::{Found, LineReader};
+use mailwire::line::LineReader;
 use mailwire::{ApiMisuse, Input, Machine, Output, Step, TlsInfo};
 
 pub use config::{Config, Protocol};
@@ -22,10 +24,9 @@ pub use event::{Aborted, Event};
 
 use self::clock::Clock;
 use self::incoming::Incoming;
-use self::line::{Line, TLS_HANDSHAKE};
 use self::question::Question;
-use self::session::{Chunks, Session};
-use crate::command::{Chunk, ClientAttribute, Command, Hello, Rcpt, SyntaxError};
+use self::session::Session;
+use crate::command::Hello;
 use crate::{Error, Extension, Reply};
 
 /// A server session: one connection, from greeting to farewell.
@@ -227,7 +228,7 @@ impl Server {
         self.failed = Some(error);
     }
 
-    /// One transition. Nothing but this and the answers of the application changes the state.
+    /// One transition. Nothing but this, what it calls, and the answers of the application changes the state.
     fn advance(&mut self, now: Instant) -> Turn {
         match &mut self.state {
             State::Silence => self.silence(now),
@@ -281,325 +282,6 @@ impl Server {
         self.need_input(now)
     }
 
-    /// The next line, in the three states that are waiting for one.
-    fn line(&mut self, now: Instant) -> Turn {
-        if self.stopping {
-            replies::STOPPING.write(&mut self.output);
-            self.state = State::Closing;
-            return Turn::Go;
-        }
-        let is_tls = self.input.first() == Some(&TLS_HANDSHAKE) && !self.lines.is_skipping();
-        if is_tls && !matches!(self.state, State::AuthLine) {
-            let turn = self.reject(replies::NOT_TLS.clone());
-            self.fail(Error::AnotherProtocol);
-            return turn;
-        }
-        let found = self.lines.next(&self.input);
-        let line = match found {
-            Found::Incomplete { consume } => {
-                self.input.consume(consume);
-                return self.need_input(now);
-            }
-            Found::Endless => {
-                self.fail(Error::EndlessLine);
-                return Turn::Go;
-            }
-            Found::TooLong { .. } => Err(SyntaxError::TooLong),
-            Found::Line { length, crlf, .. } => Ok((&self.input[..length], crlf)),
-        };
-        let bare_is_fine = self.config.strictness.bare_lf_commands;
-        let line = line.and_then(|(line, crlf)| {
-            let line = match self.state {
-                State::AuthLine => Line::response(line),
-                _ => Line::command(line, &self.config),
-            };
-            match line {
-                // However it ends, its octets follow.
-                Err(SyntaxError::Chunk) => line,
-                _ if !crlf && !bare_is_fine => Err(SyntaxError::BareLineFeed),
-                _ => line,
-            }
-        });
-        self.clock.arrived();
-        self.input.consume(found.consume());
-        match (&self.state, line) {
-            (State::Refused, Ok(Line::Command(Command::Quit))) => self.command(Command::Quit),
-            (State::Refused, _) => self.reject(replies::ONLY_QUIT.clone()),
-            (State::AuthLine, Ok(Line::Response(response))) => {
-                self.ask(Question::Auth, Event::AuthData(response))
-            }
-            (State::AuthLine, Err(SyntaxError::TooLong)) => {
-                self.cancel_auth(&replies::AUTH_LINE_TOO_LONG)
-            }
-            (State::AuthLine, Err(error)) => self.cancel_auth(&error.reply()),
-            (State::AuthLine, Ok(_)) => self.cancel_auth(&replies::AUTH_CANCELLED),
-            (_, Ok(Line::Command(command))) => self.command(command),
-            (_, Ok(_)) => unreachable!("a command line is read as a command"),
-            (_, Err(error)) => {
-                let turn = self.reject(error.reply());
-                match error {
-                    SyntaxError::Chunk => self.fail(Error::OutOfStep),
-                    SyntaxError::Foreign => self.fail(Error::AnotherProtocol),
-                    _ => {}
-                }
-                turn
-            }
-        }
-    }
-
-    /// A command that is legal by itself: is it legal here?
-    fn command(&mut self, command: Command) -> Turn {
-        if let Command::Mail(_) = command {
-            let messages = self.session.spent.messages.saturating_add(1);
-            self.session.spent.messages = messages;
-            if self
-                .config
-                .limits
-                .messages
-                .is_some_and(|most| messages > most)
-            {
-                self.fail(Error::TooManyMessages);
-                return Turn::Go;
-            }
-        }
-        if self.config.forbid_early_commands
-            && !self.input.is_empty()
-            && line::must_be_last(&command, self.session.hello)
-        {
-            self.fail(Error::Unsynchronised);
-            return Turn::Go;
-        }
-        if line::moves_no_mail(&command, self.session.hello) && !self.affords_idle_command() {
-            return Turn::Go;
-        }
-        if let Some(reply) = self.session.refuses(&command, &self.config) {
-            return match command {
-                Command::Bdat(chunk) => {
-                    // Octets follow, whatever is said to this (RFC 3030 section 2).
-                    self.skip(chunk, reply.clone());
-                    Turn::Step(Step::Event(Event::Rejected(reply.clone())))
-                }
-                _ => self.reject(reply.clone()),
-            };
-        }
-        match command {
-            Command::Hello(hello) => self.hello(hello),
-            Command::Mail(mail) => {
-                self.session.transaction.prepare(&mail.parameters);
-                self.ask(Question::Mail, Event::Mail(mail))
-            }
-            Command::Rcpt(rcpt) => self.rcpt(rcpt),
-            Command::Data => self.ask(Question::Data, Event::Data),
-            Command::Bdat(chunk) => self.chunk(chunk),
-            Command::Rset => {
-                replies::OK.write(&mut self.output);
-                self.reset()
-            }
-            Command::Noop => {
-                replies::OK.write(&mut self.output);
-                Turn::Go
-            }
-            Command::Help => {
-                replies::HELP.write(&mut self.output);
-                Turn::Go
-            }
-            Command::Verify(verify) => {
-                let utf8 = verify.smtputf8();
-                self.ask(Question::Verify { utf8 }, Event::Verify(verify))
-            }
-            Command::Expand(list) => {
-                let utf8 = list.smtputf8();
-                self.ask(Question::Expand { utf8 }, Event::Expand(list))
-            }
-            Command::Etrn(node) => self.ask(Question::Etrn, Event::Etrn(node)),
-            Command::Quit => {
-                replies::BYE.write(&mut self.output);
-                self.state = State::Closing;
-                self.reset()
-            }
-            Command::StartTls => {
-                replies::START_TLS.write(&mut self.output);
-                self.state = State::StartingTls;
-                self.reset()
-            }
-            Command::Auth(auth) => self.ask(Question::Auth, Event::Auth(auth)),
-            Command::XClient(facts) => {
-                let login = facts.known(ClientAttribute::Login).is_some();
-                self.ask(Question::XClient { login }, Event::XClient(facts))
-            }
-            Command::XForward(facts) => self.ask(Question::XForward, Event::XForward(facts)),
-        }
-    }
-
-    fn hello(&mut self, hello: Hello) -> Turn {
-        if self.session.transaction.chunks != Chunks::NotBegun {
-            self.state = State::Resetting(hello);
-            return self.reset();
-        }
-        self.ask(Question::Hello(hello.verb), Event::Hello(hello))
-    }
-
-    fn rcpt(&mut self, rcpt: Rcpt) -> Turn {
-        let transaction = &mut self.session.transaction;
-        let most = self.config.limits.recipients;
-        transaction.recipients_asked = transaction.recipients_asked.saturating_add(1);
-        let reply = if transaction.recipients >= most {
-            &replies::TOO_MANY_RECIPIENTS
-        } else if transaction.exceeds_domains(&rcpt, &self.config) {
-            &replies::TOO_MANY_DOMAINS
-        } else {
-            return self.ask(Question::Rcpt, Event::Rcpt(rcpt));
-        };
-        if transaction.recipients_asked / 2 > most {
-            return self.reject(reply.clone());
-        }
-        // Not yet an error of the client's: it sends the rest in another transaction.
-        reply.write(&mut self.output);
-        Turn::Step(Step::Event(Event::Rejected(reply.clone())))
-    }
-
-    fn chunk(&mut self, chunk: Chunk) -> Turn {
-        let Some(incoming) = &mut self.incoming else {
-            return self.ask(Question::Chunk(chunk), Event::Data);
-        };
-        incoming.begin(chunk, &self.config.limits);
-        self.receive();
-        Turn::Go
-    }
-
-    /// Takes no notice of a chunk's octets, and says this behind them.
-    fn skip(&mut self, chunk: Chunk, reply: Reply) {
-        let limits = &self.config.limits;
-        let spent = &mut self.session.spent;
-        spent.skipped = spent.skipped.saturating_add(chunk.size);
-        let most = limits.message.unwrap_or(0);
-        if spent.skipped > most.saturating_add(limits.skipped_message) {
-            reply.write(&mut self.output);
-            self.fail(Error::EndlessMessage);
-            return;
-        }
-        let ends = chunk.last && self.session.transaction.chunks == Chunks::Failed;
-        self.state = State::Skipping {
-            octets: chunk.size,
-            reply,
-            due: self.session.statuses_after(ends, &self.config),
-        };
-        self.input.expect_bulk(true);
-        if ends {
-            self.drop_transaction();
-        }
-    }
-
-    fn skip_on(&mut self, now: Instant) -> Turn {
-        let State::Skipping { octets, reply, due } = &mut self.state else {
-            unreachable!("called in this state alone");
-        };
-        *octets -= incoming::skip(&mut self.input, *octets);
-        if *octets > 0 {
-            return self.need_input(now);
-        }
-        let state = State::Statuses {
-            reply: reply.clone(),
-            left: *due,
-            is_error: true,
-        };
-        self.clock.message_over();
-        self.input.expect_bulk(false);
-        self.state = state;
-        Turn::Go
-    }
-
-    /// Waits for the octets of a message.
-    fn receive(&mut self) {
-        self.state = State::Body;
-        self.input.expect_bulk(true);
-    }
-
-    /// The next piece of the message.
-    fn body(&mut self, now: Instant) -> Turn {
-        let incoming = self.incoming.as_mut().expect("a message is coming");
-        match incoming.next(&mut self.input, &self.config.limits) {
-            incoming::Found::Piece(piece) => Turn::Step(Step::Event(Event::Body(piece))),
-            incoming::Found::Refused(aborted) => Turn::Step(Step::Event(Event::Aborted(aborted))),
-            incoming::Found::NeedInput => self.need_input(now),
-            incoming::Found::ChunkEnd => {
-                let (octets, refused) = (incoming.announced(), incoming.refused());
-                self.end_of_chunk(octets, refused)
-            }
-            incoming::Found::End => {
-                let refused = incoming.refused();
-                self.end_of_data(refused)
-            }
-            incoming::Found::Endless(aborted) => {
-                replies::aborted(aborted).write(&mut self.output);
-                self.fail(Error::EndlessMessage);
-                Turn::Go
-            }
-        }
-    }
-
-    /// The end of a chunk that is not the last.
-    fn end_of_chunk(&mut self, octets: u64, refused: Option<Aborted>) -> Turn {
-        self.clock.arrived();
-        self.input.expect_bulk(false);
-        let Some(refused) = refused else {
-            replies::chunk(octets, &mut self.output);
-            self.state = State::Command;
-            return Turn::Go;
-        };
-        self.incoming = None;
-        self.clock.message_over();
-        self.session.transaction.chunks = Chunks::Failed;
-        self.state = State::Statuses {
-            reply: replies::aborted(refused),
-            left: 1,
-            is_error: true,
-        };
-        Turn::Go
-    }
-
-    fn end_of_data(&mut self, aborted: Option<Aborted>) -> Turn {
-        let due = self.session.statuses_after(true, &self.config);
-        self.input.expect_bulk(false);
-        // The transaction is over, whatever the reply will be.
-        self.drop_transaction();
-        let Some(aborted) = aborted else {
-            return self.ask(Question::EndOfData(due), Event::EndOfData);
-        };
-        self.state = State::Statuses {
-            reply: replies::aborted(aborted),
-            left: due,
-            is_error: true,
-        };
-        Turn::Go
-    }
-
-    /// The next of several statuses, or what comes after the last.
-    fn status(&mut self) -> Turn {
-        let State::Statuses {
-            reply,
-            left,
-            is_error,
-        } = &mut self.state
-        else {
-            unreachable!("called in this state alone");
-        };
-        if *left > 0 {
-            *left -= 1;
-            reply.write(&mut self.output);
-            return Turn::Go;
-        }
-        let is_error = *is_error;
-        self.state = match reply.code() {
-            421 => State::Closing,
-            _ => State::Command,
-        };
-        if is_error {
-            self.count_error();
-        }
-        Turn::Go
-    }
-
     fn ask(&mut self, question: Question, event: Event) -> Turn {
         self.state = State::Answering(question);
         Turn::Step(Step::Event(event))
@@ -627,17 +309,6 @@ impl Server {
         }
     }
 
-    /// Counts a command that moves no mail. Says no if it was the last straw: then the farewell
-    /// is its answer.
-    fn affords_idle_command(&mut self) -> bool {
-        let spent = &mut self.session.spent;
-        spent.idle_commands = spent.idle_commands.saturating_add(1);
-        if spent.idle_commands > self.config.limits.idle_commands {
-            self.count_error();
-        }
-        self.failed.is_none()
-    }
-
     /// Forgets the transaction and tells the application if there was one.
     fn reset(&mut self) -> Turn {
         match self.drop_transaction() {
@@ -650,52 +321,6 @@ impl Server {
         self.clock.message_over();
         self.incoming = None;
         std::mem::take(&mut self.session.transaction).open
-    }
-
-    /// Nothing complete is there: wait, but not for ever; or it is over.
-    fn need_input(&mut self, now: Instant) -> Turn {
-        if self.ended {
-            match self.state {
-                State::Command | State::Refused
-                    if self.input.is_empty() && !self.lines.is_within_line() =>
-                {
-                    self.state = State::Closing;
-                }
-                _ => self.fail(Error::Disconnected),
-            }
-            return Turn::Go;
-        }
-        let limits = &self.config.limits;
-        let time = match self.state {
-            State::Body | State::Skipping { .. } => {
-                self.clock.wait_for_message(now, &self.input, limits);
-                return Turn::Step(Step::NeedInput);
-            }
-            State::AuthLine => limits.auth_time,
-            State::Silence => limits.greeting_delay,
-            _ => limits.command_time,
-        };
-        self.clock.wait(now, time);
-        Turn::Step(Step::NeedInput)
-    }
-
-    fn expire(&mut self, now: Instant) {
-        let within_message = matches!(self.state, State::Body | State::Skipping { .. });
-        match self
-            .clock
-            .expired(now, within_message, &self.input, &self.output)
-        {
-            // It was silent for long enough, if it was.
-            Some(Error::CommandTimeout) if matches!(self.state, State::Silence) => {
-                self.clock.arrived();
-                match self.input.is_empty() {
-                    true => self.state = State::Greeting(None),
-                    false => self.fail(Error::EarlyTalker),
-                }
-            }
-            Some(error) => self.fail(error),
-            None => {}
-        }
     }
 }
 
