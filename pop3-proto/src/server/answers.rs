@@ -7,8 +7,9 @@ use mailwire::ApiMisuse;
 use mailwire::auth;
 
 use super::body::Body;
+use super::question::Question;
 use super::session::Marked;
-use super::{Question, Server, State, Text, misuse, replies};
+use super::{Server, State, Text, misuse, replies};
 use crate::{Error, Maildrop, Refusal, ResponseCode};
 
 impl Server {
