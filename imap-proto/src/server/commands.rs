@@ -6,7 +6,7 @@ use super::replies::{bad, no};
 use super::session::{Enabled, Session, Standing};
 use super::{Place, Refusal, Server, Turn, offers, uid_required};
 use crate::capability::Extension;
-use crate::command::{Authenticate, Command, CommandBody, Login, Notify, Select};
+use crate::command::{Authenticate, Command, CommandBody, Login, Select};
 use crate::response::{CodeWord, Data, StatusKind};
 use crate::status::StatusItem;
 use crate::tag::Tag;
@@ -76,11 +76,7 @@ impl Server {
             CommandBody::Append(_) | CommandBody::Replace(_) => {
                 self.begin_append(Command { tag, body }, None)
             }
-            CommandBody::Notify(notify) => {
-                let set = matches!(*notify, Notify::Set { .. });
-                let question = Question::Notify { set };
-                self.ask(tag, name, question, Event::Notify(notify))
-            }
+            CommandBody::Notify(notify) => self.notify(tag, name, notify),
             body if Place::of(&body) == Place::Selected => self.in_mailbox(tag, name, body),
             body => self.about_mailboxes(tag, name, body),
         }

@@ -36,6 +36,8 @@ mod append;
 
 mod news;
 
+mod notices;
+
 mod view;
 
 mod numbering;
@@ -47,7 +49,7 @@ use mailwire::auth::MechanismName;
 use mailwire::{ApiMisuse, FlushTimer, Input, Machine, Output, Step, Timer, TlsInfo};
 
 use self::append::Appending;
-use self::news::Told;
+use self::news::{Moment, Told};
 use self::offers::Place;
 use self::question::{Back, Ending, Question, Running};
 use self::replies::{Speaker, bad, completed, ok};
@@ -282,7 +284,13 @@ impl Server {
 
     /// A command is over; news are told, then it is answered.
     fn end(&mut self, tag: Tag, status: Status, gone: bool) {
-        self.end_with(Ending { tag, status, gone });
+        let expunges = false;
+        self.end_with(Ending {
+            tag,
+            status,
+            gone,
+            expunges,
+        });
     }
 
     fn end_with(&mut self, ending: Ending) {
@@ -418,13 +426,11 @@ impl Server {
             let time = self.config.limits.login_time;
             self.login_timer.arm_if_idle(now, time);
         }
-        if self.session.notify {
-            // Whatever has come of the next command: it is not in progress before all of it is there.
-            match self.tell(true) {
-                Told::Nothing => {}
-                Told::Some => return Turn::Go,
-                Told::Stale(uids) => return self.refresh(uids, Back::Command),
-            }
+        // Whatever has come of the next command: it is not in progress before all of it is there.
+        match self.tell(Moment::BetweenCommands) {
+            Told::Nothing => {}
+            Told::Some => return Turn::Go,
+            Told::Ask(asked) => return self.look_up(asked, Back::Command),
         }
         let found = match self.framer.next(&mut self.input) {
             Ok(found) => found,
