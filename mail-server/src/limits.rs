@@ -152,6 +152,14 @@ pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 /// How often a folder on disk that somebody waits for is looked at, for what other programs do to it.
 pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
 
+/// What happens to an account's folders, besides their messages, that is kept for a session which does not listen. One
+/// that misses more is told so.
+pub(crate) const FOLDER_EVENTS: usize = 256;
+
+/// How many folders a client may have watched that it has not selected (RFC 5465 section 5.8,
+/// `NOTIFICATIONOVERFLOW`): each is held open meanwhile.
+pub(crate) const NOTIFIED_FOLDERS: usize = 500;
+
 /// How long the name of an mbox's file may be without its ending, in octets: lock files and new versions beside it
 /// have longer names, and file systems take 255.
 pub(crate) const FOLDER_FILE: usize = 200;

@@ -14,6 +14,7 @@ use mailbox_formats::mbox::{self, FromLine, Mbox};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::bulletin::Bulletins;
 use super::folder::Folders;
 use super::maildir_folder::MaildirFolder;
 use super::maildir_inbox::MaildirInbox;
@@ -36,6 +37,7 @@ pub struct FileStore {
     sessions: Sessions,
     maildirs: OpenFolders<MaildirFolder>,
     mboxes: OpenFolders<MboxFolder>,
+    bulletins: Bulletins,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,7 @@ impl FileStore {
             sessions: Sessions::default(),
             maildirs: OpenFolders::default(),
             mboxes: OpenFolders::default(),
+            bulletins: Bulletins::default(),
         }
     }
 
@@ -64,6 +67,7 @@ impl FileStore {
             sessions: Sessions::default(),
             maildirs: OpenFolders::default(),
             mboxes: OpenFolders::default(),
+            bulletins: Bulletins::default(),
         }
     }
 
@@ -130,7 +134,9 @@ impl Mailstore for FileStore {
 
     async fn folders(&self, account: &Account) -> Result<Arc<dyn Folders>, StoreError> {
         let (store, path) = (self.clone(), self.path(account));
+        let account = account.clone();
         let opened = spawn_blocking(move || {
+            let bulletins = store.bulletins;
             let folders: Arc<dyn Folders> = match store.format {
                 Format::Maildir => Arc::new(MaildirTree::open(&path, store.maildirs)?),
                 Format::Mbox => {
@@ -138,7 +144,7 @@ impl Mailstore for FileStore {
                     Arc::new(MboxTree::open(path, staging, store.mboxes)?)
                 }
             };
-            Ok(folders)
+            Ok(bulletins.of(&account, folders))
         });
         opened.await.map_err(|_| lost())?
     }

@@ -23,6 +23,9 @@ pub use folder::{
 mod metadata;
 pub use metadata::Metadata;
 
+mod bulletin;
+pub use bulletin::{FolderEvent, FolderEvents};
+
 mod recall;
 pub use recall::Recall;
 
