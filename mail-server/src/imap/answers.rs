@@ -26,7 +26,7 @@ pub struct Answers {
     folders: Option<Arc<dyn Folders>>,
     selected: Option<Selected>,
     /// What is to be told of other folders (RFC 5465).
-    watching: Option<Watching>,
+    watching: Option<Box<Watching>>,
     /// What takes more than one answer.
     work: Option<Work>,
 }
@@ -307,7 +307,7 @@ impl Answers {
                     let selected = self.selected.as_ref().map(|selected| &selected.name);
                     tell(machine, watching.statuses(selected));
                 }
-                Some(watching)
+                Some(Box::new(watching))
             }
             _ => None,
         };

@@ -10,7 +10,7 @@ use imap_proto::response::{
     Data, ListExtended, Listed, MailboxStatus, Metadata, MetadataEntries, StatusValue,
 };
 use imap_proto::server::Server;
-use imap_proto::{Flag, MailboxAttributes, MailboxName, ModSeq, ModSeqOrZero, NumberSet, Octets};
+use imap_proto::{Flag, MailboxAttributes, MailboxName, ModSeqOrZero, NumberSet, Octets};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::warn;
@@ -18,7 +18,7 @@ use tracing::warn;
 use super::answers::check;
 use super::listing;
 use crate::limits::NOTIFIED_FOLDERS;
-use crate::store::{Folder, FolderEntry, FolderEvent, FolderEvents, Folders, StoreError};
+use crate::store::{Changes, Folder, FolderEntry, FolderEvent, FolderEvents, Folders, StoreError};
 
 /// What a session listens to besides the folder that is selected.
 pub(super) struct Watching {
@@ -58,7 +58,7 @@ struct Counts {
     uid_next: NonZeroU32,
     messages: u32,
     unseen: u32,
-    mod_seq: ModSeq,
+    mod_seq: ModSeqOrZero,
 }
 
 impl Watching {
@@ -403,7 +403,7 @@ impl Watched {
                 values.push(StatusValue::Unseen(now.unseen));
             }
             if knows_mod_seqs {
-                values.push(StatusValue::HighestModSeq(now.mod_seq.into()));
+                values.push(StatusValue::HighestModSeq(now.mod_seq));
             }
             values
         })
@@ -412,18 +412,22 @@ impl Watched {
 
 impl Counts {
     async fn of(folder: &dyn Folder) -> Result<Self, StoreError> {
-        let messages = folder.changes(ModSeqOrZero::ZERO).await?.messages;
         let state = folder.state().await?;
+        let Changes {
+            messages, mod_seq, ..
+        } = folder.changes(ModSeqOrZero::ZERO).await?;
+        // Some may have come between the two.
+        let next = messages.last().map(|last| last.uid.saturating_add(1));
         let unseen = messages
             .iter()
             .filter(|info| !info.flags.contains(&Flag::Seen));
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         Ok(Self {
             uid_validity: state.uid_validity,
-            uid_next: state.uid_next,
+            uid_next: state.uid_next.max(next.unwrap_or(state.uid_next)),
             messages: count(messages.len()),
             unseen: count(unseen.count()),
-            mod_seq: state.mod_seq,
+            mod_seq,
         })
     }
 
@@ -436,7 +440,7 @@ impl Counts {
         ];
         if flags {
             values.push(StatusValue::Unseen(self.unseen));
-            values.push(StatusValue::HighestModSeq(self.mod_seq.into()));
+            values.push(StatusValue::HighestModSeq(self.mod_seq));
         }
         values
     }

@@ -15,6 +15,7 @@ use mailbox_formats::maildir::{Entry, FileName, Letters, Maildir, Place};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::attending::{self, Attending, attend};
 use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading, date_time};
 use super::gathering::Gathering;
 use super::ledger::Ledger;
@@ -44,6 +45,7 @@ struct Shared {
     recall: Mutex<Recall>,
     budget: Budget,
     news: watch::Sender<u64>,
+    attending: Attending,
 }
 
 #[derive(Debug)]
@@ -88,13 +90,19 @@ impl Stamp {
 }
 
 impl MaildirFolder {
-    pub(super) fn new(maildir: Maildir, budget: Budget, recall: Recall) -> Self {
+    pub(super) fn new(
+        maildir: Maildir,
+        budget: Budget,
+        recall: Recall,
+        attending: Attending,
+    ) -> Self {
         Self(Arc::new(Shared {
             maildir,
             state: Mutex::new(None),
             recall: Mutex::new(recall.another()),
             budget,
             news: watch::Sender::new(0),
+            attending,
         }))
     }
 
@@ -136,6 +144,19 @@ impl Shareable for MaildirFolder {
 
     fn waiting(&self) -> &watch::Sender<u64> {
         &self.0.news
+    }
+
+    fn attending(&self) -> &Attending {
+        &self.0.attending
+    }
+
+    fn places(&self) -> Vec<attending::Place> {
+        let directory = |part| self.0.maildir.path().join(part);
+        let place = |part| attending::Place {
+            directory: directory(part),
+            file: None,
+        };
+        ["new", "cur"].map(place).into()
     }
 }
 
@@ -526,7 +547,9 @@ impl Folder for MaildirFolder {
     }
 
     fn news(&self) -> watch::Receiver<u64> {
-        self.0.news.subscribe()
+        let news = self.0.news.subscribe();
+        attend(self);
+        news
     }
 
     fn recall(&self) -> Option<Recall> {

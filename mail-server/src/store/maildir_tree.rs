@@ -16,7 +16,7 @@ use super::lists::Lists;
 use super::maildir_folder::MaildirFolder;
 use super::maildir_quota::{self, Budget};
 use super::metadata::{self, Metadata};
-use super::open_folders::{OpenFolders, watch};
+use super::open_folders::OpenFolders;
 use super::{StoreError, lost};
 
 /// The folders of an account: INBOX is the Maildir itself, the others are in it.
@@ -265,12 +265,13 @@ impl Folders for MaildirTree {
             };
             let path = maildir.path().to_owned();
             let budget = Budget::new(tree.maildir.clone(), is_trash);
-            let make = |recall| Ok(MaildirFolder::new(maildir, budget, recall));
+            let make = |recall, attending| {
+                let folder = MaildirFolder::new(maildir, budget, recall, attending);
+                Ok(folder)
+            };
             tree.open.share(&path, make)
         });
-        let folder = folder.await?;
-        watch(&folder);
-        Ok(Arc::new(folder))
+        Ok(Arc::new(folder.await?))
     }
 }
 

@@ -16,6 +16,7 @@ use mailbox_formats::{Flags as Marks, MailboxError};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::attending::{self, Attending, attend};
 use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading, date_time};
 use super::gathering::Gathering;
 use super::ledger::Ledger;
@@ -44,6 +45,7 @@ struct Shared {
     state: Mutex<Option<State>>,
     recall: Recall,
     news: watch::Sender<u64>,
+    attending: Attending,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,13 @@ impl Stamp {
 }
 
 impl MboxFolder {
-    pub(super) fn new(path: PathBuf, staging: PathBuf, id: Atom, recall: Recall) -> Self {
+    pub(super) fn new(
+        path: PathBuf,
+        staging: PathBuf,
+        id: Atom,
+        recall: Recall,
+        attending: Attending,
+    ) -> Self {
         Self(Arc::new(Shared {
             mbox: Mbox::new(path),
             staging,
@@ -94,6 +102,7 @@ impl MboxFolder {
             state: Mutex::new(None),
             recall,
             news: watch::Sender::new(0),
+            attending,
         }))
     }
 
@@ -133,6 +142,19 @@ impl Shareable for MboxFolder {
 
     fn waiting(&self) -> &watch::Sender<u64> {
         &self.0.news
+    }
+
+    fn attending(&self) -> &Attending {
+        &self.0.attending
+    }
+
+    fn places(&self) -> Vec<attending::Place> {
+        let path = self.0.mbox.path();
+        let place = path.parent().map(|directory| attending::Place {
+            directory: directory.to_owned(),
+            file: path.file_name().map(ToOwned::to_owned),
+        });
+        place.into_iter().collect()
     }
 }
 
@@ -397,7 +419,9 @@ impl Folder for MboxFolder {
     }
 
     fn news(&self) -> watch::Receiver<u64> {
-        self.0.news.subscribe()
+        let news = self.0.news.subscribe();
+        attend(self);
+        news
     }
 
     fn recall(&self) -> Option<Recall> {

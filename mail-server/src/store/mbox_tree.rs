@@ -22,7 +22,7 @@ use super::lists::Lists;
 use super::maildir_tree::{DELIMITER, ENCODING, folder_name, text_of};
 use super::mbox_folder::MboxFolder;
 use super::metadata::{self, Metadata};
-use super::open_folders::{OpenFolders, watch};
+use super::open_folders::OpenFolders;
 use super::{StoreError, lost};
 use crate::limits::FOLDER_FILE;
 
@@ -172,10 +172,10 @@ impl MboxTree {
         if !path.is_file() {
             return Err(StoreError::NoFolder);
         }
-        let make = |recall| {
+        let make = |recall, attending| {
             let (path, staging) = (path.to_owned(), self.staging.clone());
             let id = self.lists().id_of(name)?;
-            Ok(MboxFolder::new(path, staging, id, recall))
+            Ok(MboxFolder::new(path, staging, id, recall, attending))
         };
         self.open.share(path, make)
     }
@@ -288,8 +288,6 @@ impl Folders for MboxTree {
                 tree.folder(&text, &tree.path_of(&name)?)
             }
         });
-        let folder = folder.await?;
-        watch(&folder);
-        Ok(Arc::new(folder))
+        Ok(Arc::new(folder.await?))
     }
 }

@@ -45,6 +45,8 @@ mod pieces;
 
 mod open_folders;
 
+mod attending;
+
 mod lists;
 
 mod mbox_tree;
