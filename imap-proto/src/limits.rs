@@ -40,6 +40,9 @@ pub struct ServerLimits {
     /// Sets of messages that one search names, such as `1:*`. Each takes room for every gap in the
     /// mailbox; stops a search that names all messages ten thousand times. Default 100.
     pub search_sets: usize,
+    /// Statuses and names that NOTIFY has asked for and that wait to be told. Stops a client that wants to hear of
+    /// everything and never reads; it is told that it was too much (RFC 5465 section 5.8). Default 2000.
+    pub notices: usize,
     /// Octets to be sent above which nothing more is parsed or taken of a message. Stops a client that sends
     /// commands and never reads. Default 64 KiB.
     pub output: usize,
@@ -61,6 +64,7 @@ impl Default for ServerLimits {
             write_time: Duration::from_secs(600),
             news: 1000,
             search_sets: 100,
+            notices: 2000,
             output: 64 * 1024,
         }
     }

@@ -257,6 +257,7 @@ const LINES: &[&str] = &[
     "a COPY 2:4 x",
     "a UID MOVE $ x",
     "a NOTIFY SET STATUS (SELECTED (MessageNew (UID) MessageExpunge)) (PERSONAL NONE)",
+    "a NOTIFY SET (SUBTREE (a b) (MessageNew MessageExpunge FlagChange MailboxName X-WeatherChange))",
     "a NOTIFY NONE",
     "a GETQUOTA \"\"",
     "a GETQUOTAROOT INBOX",

@@ -80,6 +80,11 @@ const CALLS: &[Call] = &[
     ("arrived", |server| {
         server.arrived(&"9".parse().expect("a set"), false)
     }),
+    ("added", |server| server.added(&"9".parse().expect("a set"))),
+    ("notice of messages", |server| {
+        server.notice(Data::Exists(1)).map(drop)
+    }),
+    ("overflow", Server::overflow),
     ("expunged", |server| {
         server.expunged(&"1".parse().expect("a set"), None)
     }),
@@ -91,7 +96,7 @@ const CALLS: &[Call] = &[
 /// An answer at the wrong time is a misuse, and changes nothing.
 #[test]
 fn answers_that_do_not_fit() {
-    let news = ["arrived", "expunged", "changed"];
+    let news = ["arrived", "added", "expunged", "changed"];
     let simple = ["ok", "ok_with", "no", "bad", "progress", "inform"];
     let cases: &[(&str, &[&str])] = &[
         ("", &["inform"]),
@@ -149,7 +154,14 @@ fn nothing_comes_between_a_literal() {
         let mut server = server("s SELECT INBOX\r\na FETCH 1 BODY.PEEK[]\r\n");
         server.fetch(uid(1), body(3)).expect("it was asked for");
         let before = server.output().len();
-        let fits = ["write_body", "abort_body", "arrived", "expunged", "changed"];
+        let fits = [
+            "write_body",
+            "abort_body",
+            "arrived",
+            "added",
+            "expunged",
+            "changed",
+        ];
         let done = call(&mut server);
         assert_eq!(done.is_ok(), fits.contains(name), "{name}: {done:?}");
         if *name != "write_body" {

@@ -159,8 +159,24 @@ pub(crate) const FOLDER_TICK: Duration = Duration::from_millis(20);
 /// would take as long as there are messages.
 pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 
-/// How often a folder on disk that somebody waits for is looked at, for what other programs do to it.
+/// How often a folder on disk that somebody waits for is looked at for what other programs do to it, if the system does
+/// not tell of that.
 pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
+
+/// How many times as seldom that is where the system tells: it need not tell of what other hosts do.
+pub(crate) const TOLD_FOLDER_LOOKS: u32 = 10;
+
+/// How long somebody has to wait for a folder before the system is asked to tell of it. Who opens one folder after the
+/// other need not pay for that.
+pub(crate) const FOLDER_STAY: Duration = Duration::from_millis(100);
+
+/// What happens to an account's folders, besides their messages, that is kept for a session which does not listen. One
+/// that misses more is told so.
+pub(crate) const FOLDER_EVENTS: usize = 256;
+
+/// How many folders a client may have watched that it has not selected (RFC 5465 section 5.8,
+/// `NOTIFICATIONOVERFLOW`): each is held open meanwhile.
+pub(crate) const NOTIFIED_FOLDERS: usize = 500;
 
 /// How long the name of an mbox's file may be without its ending, in octets: lock files and new versions beside it
 /// have longer names, and file systems take 255.

@@ -81,6 +81,9 @@ pub mod convert;
 
 pub mod compressed;
 
+#[cfg(feature = "watch")]
+mod lookout;
+
 mod flags;
 
 mod durability;
@@ -99,3 +102,5 @@ pub use durability::Durability;
 pub use error::{DeliveryError, Fault, MailboxError, StepError};
 pub use flags::Flags;
 pub use line_ends::{LineEnds, LineFilter};
+#[cfg(feature = "watch")]
+pub use lookout::Lookout;

@@ -5,6 +5,7 @@ use super::source::Source;
 use crate::encode::Encoder;
 use crate::keyword::keywords;
 use crate::lex::{Cursor, Parsed};
+use crate::string::Atom;
 
 /// `NOTIFY`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct NotifyEvents {
     pub events: Vec<NotifyEvent>,
     /// And of a new message in the selected mailbox this.
     pub attributes: Vec<FetchAttribute>,
+    /// Others, of which nothing is known here: who is asked for them has to say which there are.
+    pub unknown: Vec<Atom>,
 }
 
 keywords! {
@@ -63,18 +66,6 @@ keywords! {
     }
 }
 
-impl NotifyEvent {
-    /// One of the words, in any case.
-    pub(crate) fn read_name(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let known = Self::ALL
-            .iter()
-            .find(|event| cursor.eat_word(event.as_str().as_bytes()));
-        known
-            .copied()
-            .ok_or_else(|| cursor.fault("an event that is known"))
-    }
-}
-
 impl NotifyGroup {
     /// Some mailboxes, and what is to be told of them.
     pub fn new(source: Source, events: Vec<NotifyEvent>) -> Self {
@@ -82,7 +73,7 @@ impl NotifyGroup {
             source,
             events: Some(NotifyEvents {
                 events,
-                attributes: Vec::new(),
+                ..NotifyEvents::default()
             }),
         }
     }
@@ -113,26 +104,42 @@ impl NotifyGroup {
 
 impl NotifyEvents {
     fn read(cursor: &mut Cursor<'_>) -> Parsed<Self> {
-        let mut attributes = Vec::new();
+        let mut read = Self::default();
         cursor.expect(b'(', "events")?;
-        let mut events = vec![NotifyEvent::read_name(cursor)?];
+        read.read_event(cursor)?;
         while cursor.eat_space() {
-            if events.last() == Some(&NotifyEvent::MessageNew) && cursor.peek() == Some(b'(') {
-                attributes = cursor.nonempty_list(FetchAttribute::read)?;
+            if read.events.last() == Some(&NotifyEvent::MessageNew) && cursor.peek() == Some(b'(') {
+                read.attributes = cursor.nonempty_list(FetchAttribute::read)?;
                 continue;
             }
-            events.push(NotifyEvent::read_name(cursor)?);
+            read.read_event(cursor)?;
         }
         cursor.expect(b')', "a space or closing parenthesis")?;
-        Ok(Self { events, attributes })
+        Ok(read)
+    }
+
+    fn read_event(&mut self, cursor: &mut Cursor<'_>) -> Parsed<()> {
+        let name = cursor.atom()?;
+        match NotifyEvent::from_word(name.as_str().as_bytes()) {
+            Some(event) => self.events.push(event),
+            None => self.unknown.push(name),
+        }
+        Ok(())
     }
 
     fn write(&self, to: &mut Encoder) {
-        to.list(&self.events, |to, event| {
-            to.word(event.as_str());
-            if *event == NotifyEvent::MessageNew && !self.attributes.is_empty() {
-                to.space()
-                    .list(&self.attributes, |to, attribute| attribute.write(to));
+        let known = self.events.iter().map(Ok);
+        let all: Vec<_> = known.chain(self.unknown.iter().map(Err)).collect();
+        to.list(&all, |to, event| match event {
+            Ok(event) => {
+                to.word(event.as_str());
+                if **event == NotifyEvent::MessageNew && !self.attributes.is_empty() {
+                    to.space()
+                        .list(&self.attributes, |to, attribute| attribute.write(to));
+                }
+            }
+            Err(unknown) => {
+                to.word(unknown.as_str());
             }
         });
     }

@@ -2,7 +2,7 @@
 
 use mailwire::ApiMisuse;
 
-use super::question::{Back, Question, Running};
+use super::question::{Back, Ending, Question, Running};
 use super::replies::completed;
 use super::selected::Selected;
 use super::session::{Enabled, Standing};
@@ -66,21 +66,13 @@ impl Server {
     /// Tells something that the command that waits has asked for: a mailbox, a status, a namespace,
     /// quotas and so on; what is about messages has methods of its own.
     ///
-    /// To a client in IDLE, or behind NOTIFY, statuses and mailboxes may be told any time (RFC 5465).
+    /// What NOTIFY has asked for is told with [`notice`](Self::notice).
     ///
     /// # Errors
     ///
     /// If nothing that waits has asked for this.
     pub fn data(&mut self, data: Data) -> Result<(), ApiMisuse> {
-        let fits = match &self.state {
-            State::Answering(running) => running.question.fits(&data),
-            State::Idling(_) => matches!(data, Data::List(_) | Data::MailboxStatus(_)),
-            State::Command if self.session.notify => {
-                matches!(data, Data::List(_) | Data::MailboxStatus(_))
-            }
-            _ => false,
-        };
-        if !fits {
+        if !self.question("data")?.fits(&data) {
             return Err(misuse("data", "nobody has asked for this"));
         }
         self.speaker.untagged(data);
@@ -160,7 +152,7 @@ impl Server {
             }
             _ => {}
         }
-        let running = self.running(call)?;
+        let mut running = self.running(call)?;
         match running.question {
             Question::Login | Question::Auth => {
                 self.session.standing = Standing::Authenticated;
@@ -194,9 +186,14 @@ impl Server {
                 self.finish(running, None);
             }
             Question::Refresh(back) => self.go_back(*back),
-            Question::Notify { set } => {
-                self.session.notify = set;
+            Question::Notify(ref mut notices) => {
+                self.session.notices = Some(std::mem::take(notices));
                 self.finish(running, code);
+            }
+            Question::Fetch(ref mut fetching) if fetching.back.is_some() => {
+                if let Some(back) = fetching.back.take() {
+                    self.go_back(back);
+                }
             }
             _ => self.finish(running, code),
         }
@@ -206,6 +203,7 @@ impl Server {
     /// A command has worked; news are told, then it is answered.
     pub(super) fn finish(&mut self, running: Running, code: Option<Code>) {
         let gone = running.question.may_tell_gone();
+        let expunges = matches!(running.question, Question::Expunge(_) | Question::Move);
         let mut status = completed(running.name);
         status.code = code;
         let qresync = self.session.enabled.contains(Enabled::QRESYNC);
@@ -239,7 +237,12 @@ impl Server {
             }
             _ => {}
         }
-        self.end(running.tag, status, gone);
+        self.end_with(Ending {
+            tag: running.tag,
+            status,
+            gone,
+            expunges,
+        });
     }
 
     /// What waits for an answer is not done.
@@ -278,6 +281,10 @@ impl Server {
             }
             // Nothing is told of them then; the next time they change it is.
             Question::Refresh(back) => self.go_back(*back),
+            Question::Fetch(fetching) => match fetching.back {
+                Some(back) => self.go_back(back),
+                None => self.end(running.tag, status, gone),
+            },
             _ => self.end(running.tag, status, gone),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use mailwire::Step;
 
 use super::event::NewMessage;
-use super::question::Question;
+use super::question::{Ending, Question};
 use super::replies::{self, bad, completed, no, uid_required};
 use super::session::Enabled;
 use super::{Event, Refusal, Server, State, Turn, literals, offers};
@@ -286,7 +286,12 @@ impl Server {
             (Some(_), Some(code)) => self.speaker.note(code, "Replaced"),
             (_, code) => status.code = code,
         }
-        self.end(appending.tag, status, true);
+        self.end_with(Ending {
+            tag: appending.tag,
+            status,
+            gone: true,
+            expunges: appending.replaces.is_some(),
+        });
     }
 
     /// The application wants none of it. What comes of it is counted off.

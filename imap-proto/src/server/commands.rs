@@ -9,7 +9,7 @@ use super::replies::{bad, completed, no, uid_required};
 use super::session::{Enabled, Session, Standing};
 use super::{Refusal, Server, State, Turn};
 use crate::capability::Extension;
-use crate::command::{Authenticate, Command, CommandBody, Login, Notify, Select};
+use crate::command::{Authenticate, Command, CommandBody, Login, Select};
 use crate::response::{CodeWord, Data, Status, StatusKind};
 use crate::status::StatusItem;
 use crate::tag::Tag;
@@ -96,11 +96,7 @@ impl Server {
             CommandBody::Append(_) | CommandBody::Replace(_) => {
                 self.begin_append(Command { tag, body }, None)
             }
-            CommandBody::Notify(notify) => {
-                let set = matches!(*notify, Notify::Set { .. });
-                let question = Question::Notify { set };
-                self.ask(tag, name, question, Event::Notify(notify))
-            }
+            CommandBody::Notify(notify) => self.notify(tag, name, notify),
             body if Place::of(&body) == Place::Selected => self.in_mailbox(tag, name, body),
             body => self.about_mailboxes(tag, name, body),
         }

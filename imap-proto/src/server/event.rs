@@ -96,7 +96,8 @@ pub enum Event {
     Sort(Box<Sort>),
     /// `THREAD`. Answer: [`threads`](super::Server::threads).
     Thread(Box<Thread>),
-    /// `FETCH`. Answer: [`fetch`](super::Server::fetch) for each message, then `ok`.
+    /// `FETCH`, or new messages of which the client wants to know more (RFC 5465 section 5.2). Answer:
+    /// [`fetch`](super::Server::fetch) for each message, then `ok`.
     Fetch(Box<Fetch>),
     /// `STORE`. Answer: [`stored`](super::Server::stored) for each message, then `ok`, or `ok_with`
     /// [`MODIFIED`](crate::response::Code::Modified).
@@ -109,7 +110,10 @@ pub enum Event {
     /// The flags of these messages are about to be told, and are too many to be kept here. Answer:
     /// [`stored`](super::Server::stored) for each message, then `ok`.
     Refresh(NumberSet),
-    /// `NOTIFY` (RFC 5465). Answer.
+    /// `NOTIFY` (RFC 5465): a wish that makes sense, and only for events of extensions that are served. Tell what has
+    /// happened to the selected mailbox; answer, with `STATUS` first [`data`](super::Server::data); from there on
+    /// tell what happens to others with [`notice`](super::Server::notice). What is told of the selected mailbox is the
+    /// machine's matter.
     Notify(Box<Notify>),
     /// A command of which the machine knows nothing but who may say it when: about quotas, rights,
     /// metadata, languages and URLs. Answer: [`data`](super::Server::data), then `ok`.

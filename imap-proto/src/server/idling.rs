@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use mailwire::Step;
 
-use super::news::Told;
+use super::news::{Moment, Told};
 use super::question::Back;
 use super::replies::{bad, completed, ok};
 use super::{Event, Server, State, Turn};
@@ -27,10 +27,10 @@ impl Server {
             unreachable!("called in this state alone");
         };
         let tag = tag.clone();
-        match self.tell(true) {
+        match self.tell(Moment::Idle) {
             Told::Nothing => {}
             Told::Some => return Turn::Go,
-            Told::Stale(uids) => return self.refresh(uids, Back::Idle(tag)),
+            Told::Ask(asked) => return self.look_up(asked, Back::Idle(tag)),
         }
         if self.stopping {
             return self.stop();

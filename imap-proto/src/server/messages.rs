@@ -205,6 +205,7 @@ impl Server {
             gone: !named.gone.is_empty(),
             told: NumberSet::new(),
             vanished: vanished.clone(),
+            back: None,
         }));
         let event = Event::Fetch(Box::new(Fetch {
             uids: named.uids,
@@ -316,7 +317,7 @@ fn no_mod_seqs() -> Status {
 }
 
 /// Whether to fetch this makes a message `\Seen` (RFC 9051 section 6.4.5).
-fn marks_seen(attribute: &FetchAttribute) -> bool {
+pub(super) fn marks_seen(attribute: &FetchAttribute) -> bool {
     use FetchAttribute as A;
     match attribute {
         A::Rfc822 | A::Rfc822Text => true,

@@ -40,6 +40,8 @@ mod append;
 
 mod news;
 
+mod notices;
+
 mod idling;
 
 mod clock;
@@ -58,7 +60,7 @@ use mailwire::{ApiMisuse, FlushTimer, Input, Machine, Output, Step, Timer, TlsIn
 
 use self::append::Appending;
 use self::greeting::Greeting;
-use self::news::Told;
+use self::news::{Moment, Told};
 use self::question::{Back, Ending, Running};
 use self::replies::Speaker;
 use self::search::Listing;
@@ -273,13 +275,11 @@ impl Server {
             let time = self.config.limits.login_time;
             self.login_timer.arm_if_idle(now, time);
         }
-        if self.session.notify {
-            // Whatever has come of the next command: it is not in progress before all of it is there.
-            match self.tell(true) {
-                Told::Nothing => {}
-                Told::Some => return Turn::Go,
-                Told::Stale(uids) => return self.refresh(uids, Back::Command),
-            }
+        // Whatever has come of the next command: it is not in progress before all of it is there.
+        match self.tell(Moment::BetweenCommands) {
+            Told::Nothing => {}
+            Told::Some => return Turn::Go,
+            Told::Ask(asked) => return self.look_up(asked, Back::Command),
         }
         let found = match self.framer.next(&mut self.input) {
             Ok(found) => found,

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use mailwire::ApiMisuse;
 
 use super::message::{Message, mod_seq_item};
+use super::notices::Tellable;
 use super::question::{Back, Question};
 use super::session::Enabled;
 use super::{Event, Server, State, Turn, misuse};
@@ -21,8 +22,32 @@ pub(super) enum Told {
     Nothing,
     /// There may be more.
     Some,
-    /// The application has to be asked for these.
-    Stale(NumberSet),
+    /// The application has to be asked.
+    Ask(Asked),
+}
+
+/// What has to be asked for before it can be told.
+pub(super) enum Asked {
+    /// The flags of these messages.
+    Flags(NumberSet),
+    /// What NOTIFY wants to know of these, which are new.
+    New(NumberSet),
+}
+
+/// When something is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Moment {
+    /// No command is in progress.
+    BetweenCommands,
+    /// The client is in IDLE.
+    Idle,
+    /// A command is about to be answered.
+    Answer {
+        /// Whether it may be told which messages are gone.
+        gone: bool,
+        /// Whether that is what the command has asked for.
+        expunges: bool,
+    },
 }
 
 impl Server {
@@ -84,18 +109,39 @@ impl Server {
         }
     }
 
-    /// Tells something of what has happened to the mailbox: what is gone before what has come, since a
+    /// Tells something of what has happened, if this is a moment for it.
+    pub(super) fn tell(&mut self, moment: Moment) -> Told {
+        let tellable = match &self.session.notices {
+            None => Tellable::without_notify(moment),
+            Some(notices) => notices.tellable(moment),
+        };
+        match self.tell_of_selected(tellable) {
+            Told::Nothing => {}
+            told => return told,
+        }
+        match self.session.notices.as_mut().and_then(|it| it.take()) {
+            Some(notice) => {
+                self.speaker.untagged(notice);
+                Told::Some
+            }
+            None => Told::Nothing,
+        }
+    }
+
+    /// Tells something of what has happened to the selected mailbox: what is gone before what has come, since a
     /// mailbox never shrinks otherwise (RFC 9051 section 7.4.1).
-    pub(super) fn tell(&mut self, gone: bool) -> Told {
+    fn tell_of_selected(&mut self, tellable: Tellable) -> Told {
         let enabled = self.session.enabled;
         let rev2 = self.session.is_rev2();
+        // RFC 5465 section 5.1
+        let with_uid = self.session.notices.is_some();
         let Some(selection) = self.session.selection() else {
             return Told::Nothing;
         };
         let by_uid = enabled.contains(Enabled::UIDONLY)
             || (enabled.contains(Enabled::QRESYNC) && selection.mod_seqs);
         let view = &mut selection.view;
-        if gone && view.has_gone() {
+        if tellable.gone && view.has_gone() {
             if by_uid {
                 let uids = view.take_gone_uids(GONE_AT_ONCE);
                 let earlier = false;
@@ -109,18 +155,26 @@ impl Server {
             }
             return Told::Some;
         }
-        if view.take_arrived() {
+        if tellable.new && view.has_arrived() {
+            let arrived = view.take_arrived();
             self.speaker.untagged(Data::Exists(view.count()));
             if !rev2 {
                 self.speaker.untagged(Data::Recent(view.recent_count()));
             }
-            return Told::Some;
+            let unknown = self.to_announce(arrived);
+            return match unknown.is_empty() {
+                true => Told::Some,
+                false => Told::Ask(Asked::New(unknown)),
+            };
+        }
+        if !tellable.flags {
+            return Told::Nothing;
         }
         if let Some((uid, changed)) = view.take_changed() {
             if let Some(message) = self.message(uid) {
                 let items = [FetchItem::Flags(changed.flags)].into_iter();
                 let items = items.chain(mod_seq_item(changed.mod_seq, enabled));
-                let told = message.tell(items.collect(), false, enabled);
+                let told = message.tell(items.collect(), with_uid, enabled);
                 self.speaker.untagged(told);
             }
             return Told::Some;
@@ -128,7 +182,7 @@ impl Server {
         let stale = view.take_stale();
         match stale.is_empty() {
             true => Told::Nothing,
-            false => Told::Stale(stale),
+            false => Told::Ask(Asked::Flags(stale)),
         }
     }
 
@@ -148,16 +202,19 @@ impl Server {
         let State::Telling(ending) = &self.state else {
             unreachable!("called in this state alone");
         };
-        let gone = ending.gone;
-        match self.tell(gone) {
+        let moment = Moment::Answer {
+            gone: ending.gone,
+            expunges: ending.expunges,
+        };
+        match self.tell(moment) {
             Told::Some => return Turn::Go,
             Told::Nothing => {}
-            Told::Stale(uids) => {
+            Told::Ask(asked) => {
                 let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command)
                 else {
                     unreachable!("it was looked at above");
                 };
-                return self.refresh(uids, Back::Ending(*ending));
+                return self.look_up(asked, Back::Ending(*ending));
             }
         }
         let State::Telling(ending) = std::mem::replace(&mut self.state, State::Command) else {
@@ -175,7 +232,7 @@ impl Server {
         Turn::Go
     }
 
-    pub(super) fn refresh(&mut self, uids: NumberSet, back: Back) -> Turn {
+    pub(super) fn look_up(&mut self, asked: Asked, back: Back) -> Turn {
         let tag = match &back {
             Back::Ending(ending) => ending.tag.clone(),
             Back::Idle(tag) => tag.clone(),
@@ -183,7 +240,12 @@ impl Server {
         };
         self.keepalive.disarm();
         self.timer.disarm();
-        let question = Question::Refresh(Box::new(back));
-        self.ask(tag, "", question, Event::Refresh(uids))
+        match asked {
+            Asked::Flags(uids) => {
+                let question = Question::Refresh(Box::new(back));
+                self.ask(tag, "", question, Event::Refresh(uids))
+            }
+            Asked::New(uids) => self.announce(tag, uids, back),
+        }
     }
 }

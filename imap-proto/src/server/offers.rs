@@ -327,7 +327,6 @@ fn serves_keys(keys: &[SearchKey], config: &Config) -> bool {
 }
 
 fn serves_fetch(fetch: &Fetch, config: &Config) -> bool {
-    use FetchAttribute as A;
     let any = |these: &[Extension]| these.iter().any(|extension| config.serves(*extension));
     let mod_seqs = any(&[Extension::CondStore, Extension::QResync]);
     let modifiers = &fetch.modifiers;
@@ -335,24 +334,23 @@ fn serves_fetch(fetch: &Fetch, config: &Config) -> bool {
     (modifiers.changed_since.is_none() || mod_seqs)
         && (!modifiers.vanished || any(&[Extension::QResync]))
         && partial
-        && fetch
-            .attributes
-            .expand()
-            .iter()
-            .all(|attribute| match attribute {
-                A::ModSeq => mod_seqs,
-                A::Binary { .. } | A::BinarySize(_) => {
-                    any(&[Extension::Binary, Extension::Imap4Rev2])
-                }
-                A::EmailId | A::ThreadId => any(&[Extension::ObjectId]),
-                A::SaveDate => any(&[Extension::SaveDate]),
-                A::Preview { .. } => any(&[Extension::Preview]),
-                A::Annotation { .. } => any(&[Extension::AnnotateExperiment1]),
-                A::GmailMessageId | A::GmailThreadId | A::GmailLabels => {
-                    any(&[Extension::GmailExt1])
-                }
-                _ => true,
-            })
+        && serves_attributes(fetch.attributes.expand(), config)
+}
+
+/// Whether all of what is wanted of messages can be had.
+pub(super) fn serves_attributes(attributes: &[FetchAttribute], config: &Config) -> bool {
+    use FetchAttribute as A;
+    let any = |these: &[Extension]| these.iter().any(|extension| config.serves(*extension));
+    attributes.iter().all(|attribute| match attribute {
+        A::ModSeq => any(&[Extension::CondStore, Extension::QResync]),
+        A::Binary { .. } | A::BinarySize(_) => any(&[Extension::Binary, Extension::Imap4Rev2]),
+        A::EmailId | A::ThreadId => any(&[Extension::ObjectId]),
+        A::SaveDate => any(&[Extension::SaveDate]),
+        A::Preview { .. } => any(&[Extension::Preview]),
+        A::Annotation { .. } => any(&[Extension::AnnotateExperiment1]),
+        A::GmailMessageId | A::GmailThreadId | A::GmailLabels => any(&[Extension::GmailExt1]),
+        _ => true,
+    })
 }
 
 /// What `ENABLE` turns on of what is asked for (RFC 5161 section 3.1): what is served and can be enabled.

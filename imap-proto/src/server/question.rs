@@ -3,6 +3,7 @@
 use mailwire::Step;
 
 use super::append::Appending;
+use super::notices::Notices;
 use super::search::Wanted;
 use super::{Event, Server, State, Turn};
 use crate::command::{By, QResync};
@@ -39,9 +40,8 @@ pub(super) enum Question {
     Store(Box<Storing>),
     Copy(By),
     Move,
-    Notify {
-        set: bool,
-    },
+    /// What is told from here on.
+    Notify(Box<Notices>),
     /// What is to be gone on with is told.
     Refresh(Box<Back>),
 }
@@ -65,6 +65,8 @@ pub(super) struct Fetching {
     pub(super) told: NumberSet,
     /// Those of which `vanished` may tell.
     pub(super) vanished: Option<NumberSet>,
+    /// What is gone on with, if they are new messages that NOTIFY wants to be told of.
+    pub(super) back: Option<Back>,
 }
 
 /// Messages that are being changed.
@@ -84,9 +86,11 @@ pub(super) struct Ending {
     pub(super) status: Status,
     /// Whether it may be told which messages are gone.
     pub(super) gone: bool,
+    /// Whether that is what the command has asked for.
+    pub(super) expunges: bool,
 }
 
-/// What is gone on with when the flags of messages are told.
+/// What is gone on with when something of messages is told.
 #[derive(Debug)]
 pub(super) enum Back {
     Ending(Ending),
@@ -111,7 +115,7 @@ impl Question {
 
     /// Whether data is an answer to this. What the machine knows better is none.
     pub(super) fn fits(&self, data: &Data) -> bool {
-        let asks = matches!(self, Self::Plain | Self::Notify { .. } | Self::Noop);
+        let asks = matches!(self, Self::Plain | Self::Notify(_) | Self::Noop);
         let selects = matches!(self, Self::Select(_));
         match data {
             Data::List(_) => asks || selects,
@@ -154,7 +158,13 @@ impl Server {
 
     /// A command is over; news are told, then it is answered.
     pub(super) fn end(&mut self, tag: Tag, status: Status, gone: bool) {
-        self.end_with(Ending { tag, status, gone });
+        let expunges = false;
+        self.end_with(Ending {
+            tag,
+            status,
+            gone,
+            expunges,
+        });
     }
 
     pub(super) fn end_with(&mut self, ending: Ending) {

@@ -260,7 +260,12 @@ impl Server {
             status = status.with_code(CodeWord::ExpungeIssued);
         }
         let tag = running.tag.clone();
-        let ending = Ending { tag, status, gone };
+        let ending = Ending {
+            tag,
+            status,
+            gone,
+            expunges: false,
+        };
         if wanted.returned.is_some() || (rev2 && !is_sort) {
             if !wanted.is_saved_only() {
                 let found = wanted.extended(running.tag.clone(), &found, mod_seq, view);

@@ -5,6 +5,7 @@ use mailwire::TlsInfo;
 use mailwire::auth::MechanismName;
 
 use super::config::Config;
+use super::notices::Notices;
 use super::view::View;
 use crate::capability::Extension;
 
@@ -18,8 +19,8 @@ pub(super) struct Session {
     pub(super) own_mechanisms: Option<Box<[MechanismName]>>,
     /// Whether the connection is compressed.
     pub(super) compressed: bool,
-    /// What happens to the selected mailbox is told between commands too (RFC 5465).
-    pub(super) notify: bool,
+    /// What the client wants to be told without asking, once it has said so (RFC 5465).
+    pub(super) notices: Option<Box<Notices>>,
     /// Wrong commands in a row.
     pub(super) errors: u32,
     pub(super) auth_failures: u32,

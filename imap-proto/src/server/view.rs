@@ -32,6 +32,8 @@ pub(super) struct View {
     gone_at: Option<ModSeq>,
     /// There, and not numbered yet.
     arrived: NumberSet,
+    /// Those that the client has put there itself.
+    added: NumberSet,
     /// Those with new flags.
     changed: BTreeMap<NonZeroU32, Changed>,
     /// Those of which it is only known that their flags are new.
@@ -93,6 +95,11 @@ impl View {
             self.recent = self.recent.union(&new);
         }
         self.arrived = self.arrived.union(&new);
+    }
+
+    /// The client has put messages there itself.
+    pub(super) fn added(&mut self, uids: &NumberSet) {
+        self.added = self.added.union(uids);
     }
 
     /// Messages have gone.
@@ -184,13 +191,20 @@ impl View {
         }
     }
 
-    /// Numbers the messages that have come. Says whether there were any.
-    pub(super) fn take_arrived(&mut self) -> bool {
+    /// Whether messages are there that the client does not know.
+    pub(super) fn has_arrived(&self) -> bool {
+        !self.arrived.is_empty()
+    }
+
+    /// Numbers the messages that have come, and gives those that others have put there.
+    pub(super) fn take_arrived(&mut self) -> NumberSet {
         let arrived = std::mem::take(&mut self.arrived);
         for run in arrived.runs() {
             self.numbering.append(*run);
         }
-        !arrived.is_empty()
+        let foreign = arrived.difference(&self.added);
+        self.added = self.added.difference(&arrived);
+        foreign
     }
 
     /// New flags of a message.
@@ -419,7 +433,7 @@ mod tests {
                 }
             }
             Deed::Announce => {
-                if view.take_arrived() {
+                if !view.take_arrived().is_empty() {
                     let known = naive.client.last().copied().unwrap_or(0);
                     let new = naive.mailbox.range(known + 1..).copied();
                     naive.client.extend(new);
@@ -475,7 +489,7 @@ mod tests {
             act(&mut view, &mut naive, Deed::TellGone(usize::MAX));
             act(&mut view, &mut naive, Deed::Announce);
             act(&mut view, &mut naive, Deed::Tell);
-            prop_assert!(!view.has_gone() && !view.take_arrived());
+            prop_assert!(!view.has_gone() && !view.has_arrived());
             prop_assert!(view.take_changed().is_none() && view.take_stale().is_empty());
             prop_assert_eq!(naive.client, naive.mailbox.into_iter().collect::<Vec<_>>());
             prop_assert!(naive.flags.is_empty(), "untold: {:?}", naive.flags);

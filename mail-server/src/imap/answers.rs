@@ -1,9 +1,10 @@
 //! What is answered out of folders to those who have logged in.
 
 use std::fmt;
+use std::future::pending;
 use std::sync::Arc;
 
-use imap_proto::command::CommandBody;
+use imap_proto::command::{CommandBody, Create, Notify};
 use imap_proto::response::{Code, CodeWord, Data, Namespace, Namespaces};
 use imap_proto::server::{Event, Refusal, Server};
 use imap_proto::{Extension, MailboxName};
@@ -13,6 +14,7 @@ use tracing::{error, info, warn};
 use super::append::Appending;
 use super::fetch::{Fetching, Progress};
 use super::selected::Selected;
+use super::watching::Watching;
 use super::{find, listing, metadata, quota, refusals, selected};
 use crate::store::{Folders, StoreError};
 
@@ -23,6 +25,8 @@ pub struct Answers {
     /// Once somebody has logged in.
     folders: Option<Arc<dyn Folders>>,
     selected: Option<Selected>,
+    /// What is to be told of other folders (RFC 5465).
+    watching: Option<Box<Watching>>,
     /// What takes more than one answer.
     work: Option<Work>,
 }
@@ -47,7 +51,7 @@ impl Answers {
     pub async fn answer(&mut self, machine: &mut Server, event: Event) -> Result<(), Refusal> {
         let answered = match event {
             Event::Unauthenticated => {
-                (self.folders, self.selected) = (None, None);
+                (self.folders, self.selected, self.watching) = (None, None, None);
                 Ok(())
             }
             Event::Id(client) => {
@@ -92,9 +96,19 @@ impl Answers {
         is_there
     }
 
-    /// Waits until something has happened to the folder that is selected; for ever, if there is none. Cancel-safe.
+    /// Waits until something has happened to the folder that is selected, or to others that the client wants to be told
+    /// of; for ever, if there are none. Cancel-safe.
     pub async fn news(&mut self) {
-        selected::news(&mut self.selected).await;
+        let watching = async {
+            match &mut self.watching {
+                Some(watching) => watching.news().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = selected::news(&mut self.selected) => {}
+            () = watching => {}
+        }
     }
 
     /// Answers an event of somebody who has logged in.
@@ -108,31 +122,17 @@ impl Answers {
                 self.selected = None;
                 let opened = Selected::open(&*folders, &select, machine).await;
                 self.selected = Some(opened.map_err(failed)?);
+                self.hear_of_others(machine).await;
             }
             Event::Close { expunge } => {
                 if let (true, Some(selected)) = (expunge, &self.selected) {
                     selected.expunge(None).await.map_err(failed)?;
                 }
                 self.selected = None;
+                self.hear_of_others(machine).await;
             }
             Event::Noop => self.hear(machine).await,
-            Event::Create(create) => {
-                let uses = create.special_use;
-                if !create.other_use.is_empty() {
-                    return Err(CodeWord::UseAttr.into());
-                }
-                folders
-                    .create(&create.mailbox, uses)
-                    .await
-                    .map_err(failed)?;
-                if machine.config().serves(Extension::ObjectId) {
-                    // RFC 8474 section 4.1
-                    let folder = folders.open(&create.mailbox).await.map_err(failed)?;
-                    let id = folder.state().await.map_err(failed)?.id;
-                    check(machine.ok_with(Code::MailboxId(id)));
-                    return Ok(());
-                }
-            }
+            Event::Create(create) => return create_folder(&*folders, *create, machine).await,
             Event::Delete(name) => folders.delete(&name).await.map_err(failed)?,
             Event::Rename(rename) => {
                 folders
@@ -157,6 +157,7 @@ impl Answers {
                 let status = listing::status(&*folders, name, &items, limit).await;
                 tell(machine, [status.map_err(failed)?]);
             }
+            Event::Notify(notify) => self.notify(machine, *notify, &*folders).await?,
             Event::Append(message) => {
                 let mut appending = match self.work.take() {
                     Some(Work::Append(appending)) => appending,
@@ -234,14 +235,19 @@ impl Answers {
                 modified if modified.is_empty() => machine.ok(),
                 modified => machine.ok_with(Code::Modified(modified)),
             },
-            Event::Copy(copy) => match selected.copy(folders, &copy).await? {
-                Some(code) => machine.ok_with(code),
-                None => machine.ok(),
-            },
+            Event::Copy(copy) => {
+                let code = selected.copy(folders, &copy).await?;
+                self.has_added(machine, &copy.mailbox, code.as_ref());
+                match code {
+                    Some(code) => machine.ok_with(code),
+                    None => machine.ok(),
+                }
+            }
             Event::Move(copy) => {
                 let code = selected.copy(folders, &copy).await?;
                 selected.remove(&copy.uids).await.map_err(failed)?;
                 selected.hear(machine).await.map_err(failed)?;
+                self.has_added(machine, &copy.mailbox, code.as_ref());
                 match code {
                     Some(code) => machine.ok_with(code),
                     None => machine.ok(),
@@ -259,7 +265,9 @@ impl Answers {
         let Some(Work::Append(appending)) = self.work.take() else {
             return Err(CodeWord::ServerBug.into());
         };
+        let mailbox = appending.mailbox.clone();
         let (code, replaced) = appending.end().await?;
+        self.has_added(machine, &mailbox, Some(&code));
         if let (Some(uid), Some(selected)) = (replaced, &mut self.selected) {
             let uids = [uid].into_iter().collect();
             selected.remove(&uids).await.map_err(refusals::of_store)?;
@@ -284,8 +292,70 @@ impl Answers {
         }
     }
 
-    /// Tells the machine what has happened to the folder.
+    /// The client says what it wants to be told without asking.
+    async fn notify(
+        &mut self,
+        machine: &mut Server,
+        notify: Notify,
+        folders: &dyn Folders,
+    ) -> Result<(), Refusal> {
+        let watching = match notify {
+            Notify::Set { groups, status } => {
+                let watching = Watching::begin(folders, groups).await;
+                let watching = watching.map_err(refusals::of_watching)?;
+                if status {
+                    let selected = self.selected.as_ref().map(|selected| &selected.name);
+                    tell(machine, watching.statuses(selected));
+                }
+                Some(Box::new(watching))
+            }
+            _ => None,
+        };
+        self.watching = watching;
+        self.hear_of_selected(machine).await;
+        Ok(())
+    }
+
+    /// The client has put messages somewhere, which is no news to it.
+    fn has_added(&mut self, machine: &mut Server, mailbox: &MailboxName, code: Option<&Code>) {
+        let uids = match code {
+            Some(Code::AppendUid { uids, .. }) => uids.to_set(),
+            Some(Code::CopyUid(copied)) => copied.to.to_set(),
+            _ => return,
+        };
+        let is_selected = self.selected.as_ref().is_some_and(|it| it.name == *mailbox);
+        if is_selected {
+            check(machine.added(&uids));
+        } else if let Some(watching) = &mut self.watching {
+            watching.added(mailbox, &uids);
+        }
+    }
+
+    /// Tells the machine what has happened to folders.
     pub async fn hear(&mut self, machine: &mut Server) {
+        self.hear_of_selected(machine).await;
+        self.hear_of_others(machine).await;
+    }
+
+    /// Tells the machine what NOTIFY has asked for.
+    async fn hear_of_others(&mut self, machine: &mut Server) {
+        let (Some(watching), Some(folders)) = (&mut self.watching, &self.folders) else {
+            return;
+        };
+        let selected = self.selected.as_ref().map(|selected| &selected.name);
+        match watching.tell(machine, &**folders, selected).await {
+            Ok(true) => {}
+            Ok(false) => self.watching = None,
+            Err(StoreError::TooMany) => {
+                info!("more happens than can be told");
+                check(machine.overflow());
+                self.watching = None;
+            }
+            Err(error) => warn!(%error, "no news of the folders"),
+        }
+    }
+
+    async fn hear_of_selected(&mut self, machine: &mut Server) {
         let Some(selected) = &mut self.selected else {
             return;
         };
@@ -305,6 +375,38 @@ impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answers").finish_non_exhaustive()
     }
+}
+
+/// Makes a folder.
+async fn create_folder(
+    folders: &dyn Folders,
+    create: Create,
+    machine: &mut Server,
+) -> Result<(), Refusal> {
+    if !create.other_use.is_empty() {
+        return Err(CodeWord::UseAttr.into());
+    }
+    let failed = refusals::of_store;
+    // That more is to come below it need not be said (RFC 9051 section 6.3.4).
+    let text = create.mailbox.to_text();
+    let bare = folders.delimiter().and_then(|it| text.strip_suffix(it));
+    let bare = bare.and_then(|bare| MailboxName::new(bare).ok());
+    let name = bare.unwrap_or_else(|| create.mailbox.clone());
+    folders
+        .create(&name, create.special_use)
+        .await
+        .map_err(failed)?;
+    let told = match machine.config().serves(Extension::ObjectId) {
+        true => {
+            // RFC 8474 section 4.1
+            let folder = folders.open(&name).await.map_err(failed)?;
+            let id = folder.state().await.map_err(failed)?.id;
+            machine.ok_with(Code::MailboxId(id))
+        }
+        false => machine.ok(),
+    };
+    check(told);
+    Ok(())
 }
 
 /// Answers a command that is not about messages, and of which the machine knows nothing but when it may come.

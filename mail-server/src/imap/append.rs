@@ -8,7 +8,7 @@ use bytes::Bytes;
 use imap_proto::command::FetchAttribute;
 use imap_proto::response::{Code, FetchItem};
 use imap_proto::server::{self, Refusal};
-use imap_proto::{Content, Octets, Text};
+use imap_proto::{Content, MailboxName, Octets, Text};
 
 use super::selected::Selected;
 use super::url::MessageUrl;
@@ -17,6 +17,8 @@ use crate::store::{Adding, Folder, Folders, StoreError};
 
 /// The messages of one command, which are added together.
 pub(super) struct Appending {
+    /// Where they go.
+    pub(super) mailbox: MailboxName,
     adding: Box<dyn Adding>,
     uid_validity: NonZeroU32,
     replaces: Option<NonZeroU32>,
@@ -39,6 +41,7 @@ impl Appending {
         let state = folder.state().await.map_err(refusals::of_store)?;
         let adding = folder.add().await.map_err(refusals::of_target)?;
         Ok(Self {
+            mailbox: message.mailbox.clone(),
             adding,
             uid_validity: state.uid_validity,
             replaces: message.replaces,

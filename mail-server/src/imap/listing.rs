@@ -8,7 +8,7 @@ use imap_proto::server::Refusal;
 use imap_proto::{Flag, MailboxAttributes, MailboxName, ModSeqOrZero, StatusItem};
 
 use super::{metadata, refusals};
-use crate::store::{Folders, StoreError};
+use crate::store::{FolderEntry, Folders, StoreError};
 
 /// What is told of the folders that are wanted, of their statuses, and of what is noted about them.
 pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>, Refusal> {
@@ -49,6 +49,17 @@ pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>
         }
     }
     Ok(told)
+}
+
+/// What a name is, with its children and whether somebody has subscribed to it.
+pub(super) fn listed(
+    entries: &[FolderEntry],
+    delimiter: Option<char>,
+    name: &MailboxName,
+) -> Listed {
+    let names = Names::new(entries.to_vec(), delimiter);
+    let attributes = names.attributes_of(&name.to_text(), delimiter);
+    Listed::new(attributes, delimiter, name.clone())
 }
 
 /// The values that are wanted of a folder.
@@ -104,7 +115,7 @@ struct Entry {
 }
 
 impl Names {
-    fn new(entries: Vec<crate::store::FolderEntry>, delimiter: Option<char>) -> Self {
+    fn new(entries: Vec<FolderEntry>, delimiter: Option<char>) -> Self {
         let mut by_name = BTreeMap::new();
         for entry in entries {
             let told = Entry {
@@ -179,6 +190,24 @@ impl Names {
             told.push((mailbox, listed));
         }
         told
+    }
+
+    /// All that is known of one.
+    fn attributes_of(&self, name: &str, delimiter: Option<char>) -> MailboxAttributes {
+        let entry = self.by_name.get(name).cloned().unwrap_or(Entry {
+            attributes: MailboxAttributes::NON_EXISTENT,
+            subscribed: false,
+        });
+        let mut children = self.below(name, delimiter).map(|(_, child)| child);
+        let children = match children.any(Entry::is_there) {
+            true => MailboxAttributes::HAS_CHILDREN,
+            false => MailboxAttributes::HAS_NO_CHILDREN,
+        };
+        let subscribed = match entry.subscribed {
+            true => MailboxAttributes::SUBSCRIBED,
+            false => MailboxAttributes::empty(),
+        };
+        entry.attributes | children | subscribed
     }
 
     fn below<'a>(

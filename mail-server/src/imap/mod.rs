@@ -44,6 +44,8 @@ pub use answers::Answers;
 
 mod selected;
 
+mod watching;
+
 mod listing;
 
 mod quota;

@@ -41,6 +41,7 @@ pub fn config() -> Config {
         Extension::Quota,
         Extension::Metadata,
         Extension::ListMetadata,
+        Extension::Notify,
     ];
     config.extensions.extend(served.map(Capability::from));
     let threads = ["ORDEREDSUBJECT", "REFERENCES"]

@@ -33,6 +33,17 @@ pub(super) fn of_store(error: StoreError) -> Refusal {
     }
 }
 
+/// Of a wish to be told (RFC 5465 section 3.1).
+pub(super) fn of_watching(error: StoreError) -> Refusal {
+    match error {
+        StoreError::TooMany => {
+            let refusal = Refusal::new(Text::fixed("Too many mailboxes"));
+            refusal.with_code(CodeWord::NotificationOverflow)
+        }
+        error => of_store(error),
+    }
+}
+
 /// Of a folder that messages are to go to (RFC 9051 section 6.3.12).
 pub(super) fn of_target(error: StoreError) -> Refusal {
     match error {

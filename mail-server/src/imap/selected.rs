@@ -7,7 +7,7 @@ use std::sync::Arc;
 use imap_proto::command::{Select, StoreHow, StoreWhat};
 use imap_proto::response::{Code, CodeWord, CopyUid, FetchItem};
 use imap_proto::server::{self, Copy, Refusal, Server, Store};
-use imap_proto::{Flag, Flags, ModSeq, ModSeqOrZero, NumberSet, PermanentFlags};
+use imap_proto::{Flag, Flags, MailboxName, ModSeq, ModSeqOrZero, NumberSet, PermanentFlags};
 use tokio::sync::watch;
 
 use super::answers::check;
@@ -17,6 +17,7 @@ use crate::store::{Changes, FlagChange, Folder, Folders, Info, StoreError};
 /// A folder, and how much of it this session knows.
 pub(super) struct Selected {
     pub(super) folder: Arc<dyn Folder>,
+    pub(super) name: MailboxName,
     news: watch::Receiver<u64>,
     /// Up to where changes are known.
     since: ModSeqOrZero,
@@ -92,6 +93,7 @@ impl Selected {
         }
         Ok(Self {
             folder,
+            name: select.mailbox.clone(),
             news,
             since: mod_seq,
             next,

@@ -5,13 +5,14 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use mailbox_formats::maildir::{self, Maildir};
 use mailbox_formats::mbox::{self, FromLine, Mbox};
 use tokio::task::spawn_blocking;
 
+use super::bulletin::Bulletins;
 use super::copies::{Copies, Open};
 use super::folder::Folders;
 use super::gathering::Gathering;
@@ -39,6 +40,7 @@ pub struct FileStore {
     sessions: Sessions,
     maildirs: OpenFolders<SharedFolder<MaildirFolder>>,
     mboxes: OpenFolders<SharedFolder<MboxFolder>>,
+    bulletins: Bulletins,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +58,7 @@ impl FileStore {
             sessions: Sessions::default(),
             maildirs: OpenFolders::default(),
             mboxes: OpenFolders::default(),
+            bulletins: Bulletins::default(),
         }
     }
 
@@ -67,7 +70,18 @@ impl FileStore {
             sessions: Sessions::default(),
             maildirs: OpenFolders::default(),
             mboxes: OpenFolders::default(),
+            bulletins: Bulletins::default(),
         }
+    }
+
+    /// Looks so often at folders that somebody waits for, for what other programs do to them, where the system does not
+    /// tell of it: file systems of a network, or more folders than the system watches. Where it does they are looked at
+    /// ten times as seldom. By default 2 seconds. Call it before the store is used.
+    #[must_use]
+    pub fn look_every(mut self, interval: Duration) -> Self {
+        self.maildirs = OpenFolders::looked_at_every(interval);
+        self.mboxes = OpenFolders::looked_at_every(interval);
+        self
     }
 
     /// Where an account's mailbox is: the Maildir, or the mbox file.
@@ -131,7 +145,9 @@ impl Mailstore for FileStore {
 
     async fn folders(&self, account: &Account) -> Result<Arc<dyn Folders>, StoreError> {
         let (store, path) = (self.clone(), self.path(account));
+        let account = account.clone();
         let opened = spawn_blocking(move || {
+            let bulletins = store.bulletins;
             let folders: Arc<dyn Folders> = match store.format {
                 Format::Maildir => {
                     let layout = MaildirLayout::open(&path, &store.maildirs)?;
@@ -142,7 +158,7 @@ impl Mailstore for FileStore {
                     Arc::new(Tree::new(layout, store.mboxes))
                 }
             };
-            Ok(folders)
+            Ok(bulletins.of(&account, folders))
         });
         opened.await.map_err(|_| lost())?
     }

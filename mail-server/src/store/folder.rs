@@ -12,6 +12,7 @@ use imap_proto::{
 use tokio::sync::watch;
 
 use super::StoreError;
+use super::bulletin::FolderEvents;
 use super::metadata::Metadata;
 use super::recall::Recall;
 
@@ -97,6 +98,12 @@ pub trait Folders: Send + Sync {
     ///
     /// [`StoreError::NoFolder`].
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError>;
+
+    /// What happens from here on to names, subscriptions and what is noted, whoever does it; `None` where nobody
+    /// tells.
+    fn events(&self) -> Option<FolderEvents> {
+        None
+    }
 }
 
 /// How much an account has stored, and how much it may.

@@ -10,6 +10,7 @@ use mailbox_formats::MailboxError;
 use mailbox_formats::maildir::{Entry, Letters, Maildir, Place};
 
 use super::StoreError;
+use super::attending;
 use super::folder::FlagChange;
 use super::ledger::Ledger;
 use super::maildir_adding::MaildirPlacing;
@@ -48,6 +49,15 @@ impl OnDisk for MaildirFolder {
     type Place = Entry;
     type Content = File;
     type Placing = MaildirPlacing;
+
+    fn places(&self) -> Vec<attending::Place> {
+        let directory = |part| self.maildir.path().join(part);
+        let place = |part| attending::Place {
+            directory: directory(part),
+            file: None,
+        };
+        ["new", "cur"].map(place).into()
+    }
 
     fn beside(&self, file: &str) -> PathBuf {
         self.maildir.path().join(file)

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use mailbox_formats::maildir::{FolderName, Maildir};
 use tokio::task::spawn_blocking;
 
+use super::attending::Attending;
 use super::folder::Quota;
 use super::maildir_folder::MaildirFolder;
 use super::maildir_quota::{self, Budget};
@@ -99,6 +100,7 @@ impl Layout for MaildirLayout {
         name: Option<&FolderName>,
         _: &Path,
         recall: Recall,
+        attending: Attending,
     ) -> Result<Self::Folder, StoreError> {
         let maildir = match name {
             None => self.0.clone(),
@@ -110,7 +112,7 @@ impl Layout for MaildirLayout {
         let is_trash = name.is_some_and(|name| name.parts()[0] == TRASH);
         let budget = Budget::new(self.0.clone(), is_trash);
         let folder = MaildirFolder::new(maildir, budget);
-        Ok(SharedFolder::new(folder, recall))
+        Ok(SharedFolder::new(folder, recall, attending))
     }
 
     async fn move_all(&self, from: Self::Folder, to: Self::Folder) -> Result<(), StoreError> {

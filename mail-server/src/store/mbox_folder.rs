@@ -10,6 +10,7 @@ use mailbox_formats::mbox::{self, Content, Mbox};
 use mailbox_formats::{Flags as Marks, MailboxError};
 
 use super::StoreError;
+use super::attending;
 use super::folder::FlagChange;
 use super::ledger::Ledger;
 use super::mbox_adding::MboxPlacing;
@@ -54,6 +55,15 @@ impl OnDisk for MboxFolder {
     type Place = ();
     type Content = Content;
     type Placing = MboxPlacing;
+
+    fn places(&self) -> Vec<attending::Place> {
+        let path = self.mbox.path();
+        let place = path.parent().map(|directory| attending::Place {
+            directory: directory.to_owned(),
+            file: path.file_name().map(ToOwned::to_owned),
+        });
+        place.into_iter().collect()
+    }
 
     fn beside(&self, file: &str) -> PathBuf {
         self.mbox.path().with_extension(file)

@@ -14,6 +14,7 @@ use imap_proto::{NumberSet, Run};
 use mailbox_formats::maildir::FolderName;
 
 use super::StoreError;
+use super::attending::Attending;
 use super::envelope_file;
 use super::files::make_folder;
 use super::folder::Folder;
@@ -131,11 +132,12 @@ impl Layout for MboxLayout {
         name: Option<&FolderName>,
         path: &Path,
         recall: Recall,
+        attending: Attending,
     ) -> Result<Self::Folder, StoreError> {
         let name = name.map_or_else(|| INBOX.to_owned(), text_of);
         let id = Lists::new(&self.directory).id_of(&name)?;
         let folder = MboxFolder::new(path.to_owned(), self.staging.clone(), id);
-        Ok(SharedFolder::new(folder, recall))
+        Ok(SharedFolder::new(folder, recall, attending))
     }
 
     async fn move_all(&self, from: Self::Folder, to: Self::Folder) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use imap_proto::{DateTime, Flag, Flags, MailboxAttributes, MailboxName, ModSeqOr
 use pop3_proto::Maildrop;
 use tokio::sync::watch;
 
+use super::bulletin::Bulletins;
 use super::folder::{
     Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Reading,
     date_time,
@@ -26,6 +27,7 @@ use crate::limits::ADDED_IN_MEMORY;
 pub struct MemoryStore {
     accounts: Arc<Mutex<HashMap<Account, Arc<Tree>>>>,
     sessions: Sessions,
+    bulletins: Bulletins,
 }
 
 /// A message as it was stored.
@@ -89,7 +91,7 @@ impl Mailstore for MemoryStore {
     }
 
     async fn folders(&self, account: &Account) -> Result<Arc<dyn Folders>, StoreError> {
-        Ok(self.account(account))
+        Ok(self.bulletins.of(account, self.account(account)))
     }
 }
 

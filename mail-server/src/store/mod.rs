@@ -27,6 +27,9 @@ pub use folder::{
 mod metadata;
 pub use metadata::Metadata;
 
+mod bulletin;
+pub use bulletin::{FolderEvent, FolderEvents};
+
 mod recall;
 pub use recall::Recall;
 
@@ -47,6 +50,8 @@ mod lists;
 mod replace;
 
 mod open_folders;
+
+mod attending;
 
 mod shared_folder;
 

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 use super::StoreError;
+use super::attending::{Attending, Bells, Place};
 use super::recall::Recall;
-use crate::limits::FOLDER_LOOK;
 
 /// A folder of which all clones are one.
 #[async_trait]
@@ -20,6 +20,12 @@ pub(super) trait Shareable: Clone + Send + Sync + 'static {
 
     /// Where those who wait are told.
     fn waiting(&self) -> &watch::Sender<u64>;
+
+    /// Who looks after it.
+    fn attending(&self) -> &Attending;
+
+    /// Where others change it.
+    fn places(&self) -> Vec<Place>;
 
     /// Lets them look: something was delivered.
     fn poke(&self) {
@@ -37,6 +43,7 @@ pub(super) trait Shareable: Clone + Send + Sync + 'static {
 pub(super) struct OpenFolders<F> {
     by_path: Arc<Mutex<HashMap<PathBuf, F>>>,
     recall: Recall,
+    bells: Bells,
     noting: Arc<Mutex<()>>,
 }
 
@@ -45,6 +52,7 @@ impl<F> Clone for OpenFolders<F> {
         Self {
             by_path: Arc::clone(&self.by_path),
             recall: self.recall.clone(),
+            bells: self.bells.clone(),
             noting: Arc::clone(&self.noting),
         }
     }
@@ -55,12 +63,21 @@ impl<F> Default for OpenFolders<F> {
         Self {
             by_path: Arc::default(),
             recall: Recall::default(),
+            bells: Bells::default(),
             noting: Arc::default(),
         }
     }
 }
 
 impl<F: Shareable> OpenFolders<F> {
+    /// Folders that are looked at so often of which the system does not tell.
+    pub(super) fn looked_at_every(interval: Duration) -> Self {
+        Self {
+            bells: Bells::new(interval),
+            ..Self::default()
+        }
+    }
+
     /// The one that all share, made if there is none yet. Nobody waits for news of one that is given back.
     ///
     /// # Errors
@@ -69,14 +86,15 @@ impl<F: Shareable> OpenFolders<F> {
     pub(super) fn share(
         &self,
         path: &Path,
-        make: impl FnOnce(Recall) -> Result<F, StoreError>,
+        make: impl FnOnce(Recall, Attending) -> Result<F, StoreError>,
     ) -> Result<F, StoreError> {
         let mut open = self.by_path.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(folder) = open.get(path) {
             return Ok(folder.clone());
         }
         open.retain(|_, folder| folder.is_watched());
-        let folder = make(self.recall.clone())?;
+        let attending = Attending::new(self.bells.clone());
+        let folder = make(self.recall.clone(), attending)?;
         open.insert(path.to_owned(), folder.clone());
         Ok(folder)
     }
@@ -107,21 +125,4 @@ impl<F: Shareable> OpenFolders<F> {
             folder.poke();
         }
     }
-}
-
-/// Looks again and again at what other programs do to a folder, as long as somebody waits for news.
-pub(super) fn watch(folder: &impl Shareable) {
-    if folder.is_watched() {
-        return;
-    }
-    let folder = folder.clone();
-    tokio::spawn(async move {
-        loop {
-            sleep(FOLDER_LOOK).await;
-            if !folder.is_watched() {
-                return;
-            }
-            folder.look().await;
-        }
-    });
 }

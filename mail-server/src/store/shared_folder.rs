@@ -12,6 +12,7 @@ use imap_proto::{DateTime, Flags, ModSeqOrZero, NumberSet};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use super::attending::{self, Attending, attend};
 use super::envelope_file;
 use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading};
 use super::gathering::{Gathering, Placing};
@@ -31,6 +32,9 @@ pub(super) trait OnDisk: Debug + Send + Sync + Sized + 'static {
     type Content: Read + Send + Sync + 'static;
     /// Messages on their way into the folder.
     type Placing: Placing<About = (Flags, Option<DateTime>), Done = Vec<NonZeroU32>>;
+
+    /// Where other programs change it.
+    fn places(&self) -> Vec<attending::Place>;
 
     /// Where a file of ours is that is about the folder.
     fn beside(&self, file: &str) -> PathBuf;
@@ -87,6 +91,7 @@ struct Shared<D: OnDisk> {
     /// to wait.
     recall: Mutex<Recall>,
     news: watch::Sender<u64>,
+    attending: Attending,
 }
 
 impl<D: OnDisk> Clone for SharedFolder<D> {
@@ -96,12 +101,13 @@ impl<D: OnDisk> Clone for SharedFolder<D> {
 }
 
 impl<D: OnDisk> SharedFolder<D> {
-    pub(super) fn new(disk: D, recall: Recall) -> Self {
+    pub(super) fn new(disk: D, recall: Recall, attending: Attending) -> Self {
         Self(Arc::new(Shared {
             disk,
             state: Mutex::new(None),
             recall: Mutex::new(recall.another()),
             news: watch::Sender::new(0),
+            attending,
         }))
     }
 
@@ -178,6 +184,14 @@ impl<D: OnDisk> Shareable for SharedFolder<D> {
 
     fn waiting(&self) -> &watch::Sender<u64> {
         &self.0.news
+    }
+
+    fn attending(&self) -> &Attending {
+        &self.0.attending
+    }
+
+    fn places(&self) -> Vec<attending::Place> {
+        self.0.disk.places()
     }
 }
 
@@ -263,7 +277,9 @@ impl<D: OnDisk> Folder for SharedFolder<D> {
     }
 
     fn news(&self) -> watch::Receiver<u64> {
-        self.0.news.subscribe()
+        let news = self.0.news.subscribe();
+        attend(self);
+        news
     }
 
     fn recall(&self) -> Option<Recall> {

@@ -11,10 +11,11 @@ use imap_proto::{MailboxAttributes, MailboxName};
 use mailbox_formats::maildir::{FolderName, NameEncoding};
 use tokio::task::spawn_blocking;
 
+use super::attending::Attending;
 use super::folder::{Folder, FolderEntry, Folders, Quota};
 use super::lists::Lists;
 use super::metadata::{self, Metadata};
-use super::open_folders::{OpenFolders, Shareable, watch};
+use super::open_folders::{OpenFolders, Shareable};
 use super::recall::Recall;
 use super::{StoreError, lost};
 
@@ -60,6 +61,7 @@ pub(super) trait Layout: Debug + Clone + Send + Sync + 'static {
         name: Option<&FolderName>,
         path: &Path,
         recall: Recall,
+        attending: Attending,
     ) -> Result<Self::Folder, StoreError>;
 
     /// Gives all messages of a folder to another one, which is new. After a crash some may be in both.
@@ -198,7 +200,8 @@ impl<L: Layout> Tree<L> {
         let name = name.clone();
         self.with(move |tree| {
             let (name, path) = tree.find(&name)?;
-            let make = |recall| tree.layout.folder(name.as_ref(), &path, recall);
+            let make =
+                |recall, attending| tree.layout.folder(name.as_ref(), &path, recall, attending);
             tree.open.share(&path, make)
         })
         .await
@@ -284,9 +287,7 @@ impl<L: Layout> Folders for Tree<L> {
     }
 
     async fn open(&self, name: &MailboxName) -> Result<Arc<dyn Folder>, StoreError> {
-        let folder = self.folder(name).await?;
-        watch(&folder);
-        Ok(Arc::new(folder))
+        Ok(Arc::new(self.folder(name).await?))
     }
 }
 

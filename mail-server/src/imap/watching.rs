@@ -1,0 +1,447 @@
+//! Folders that are not selected, and names: what NOTIFY wants to be told of them (RFC 5465).
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use imap_proto::command::{NotifyEvent, NotifyGroup, Source};
+use imap_proto::response::{
+    Data, ListExtended, Listed, MailboxStatus, Metadata, MetadataEntries, StatusValue,
+};
+use imap_proto::server::Server;
+use imap_proto::{Flag, MailboxAttributes, MailboxName, ModSeqOrZero, NumberSet, Octets};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tracing::warn;
+
+use super::answers::check;
+use super::listing;
+use crate::limits::NOTIFIED_FOLDERS;
+use crate::store::{Changes, Folder, FolderEntry, FolderEvent, FolderEvents, Folders, StoreError};
+
+/// What a session listens to besides the folder that is selected.
+pub(super) struct Watching {
+    groups: Vec<NotifyGroup>,
+    delimiter: Option<char>,
+    /// Those whose messages are told of.
+    folders: BTreeMap<MailboxName, Watched>,
+    /// One task for each, which waits until something has happened to it.
+    waits: JoinSet<Option<Heard>>,
+    /// What happens to names, if that is to be told, or changes which folders are meant.
+    events: Option<FolderEvents>,
+    /// What has happened and was not told yet, and whether it was this session's doing.
+    happened: Vec<(FolderEvent, bool)>,
+}
+
+/// Something has happened to a folder.
+type Heard = (MailboxName, watch::Receiver<u64>);
+
+/// A folder whose messages are told of.
+struct Watched {
+    folder: Arc<dyn Folder>,
+    /// How it was when the client was told last.
+    told: Counts,
+    /// Whether changes of flags are told.
+    flags: bool,
+    /// Whether something has happened since.
+    has_news: bool,
+    /// What this session has put there since.
+    ours: NumberSet,
+    wait: AbortHandle,
+}
+
+/// What a status is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Counts {
+    uid_validity: NonZeroU32,
+    uid_next: NonZeroU32,
+    messages: u32,
+    unseen: u32,
+    mod_seq: ModSeqOrZero,
+}
+
+impl Watching {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`], or if folders cannot be opened.
+    pub(super) async fn begin(
+        folders: &dyn Folders,
+        groups: Vec<NotifyGroup>,
+    ) -> Result<Self, StoreError> {
+        let mut watching = Self {
+            delimiter: folders.delimiter(),
+            // From here on, so that nothing is missed between.
+            events: folders.events(),
+            groups,
+            folders: BTreeMap::new(),
+            waits: JoinSet::new(),
+            happened: Vec::new(),
+        };
+        watching.choose(folders, &folders.list().await?).await?;
+        Ok(watching)
+    }
+
+    /// Opens the folders that are meant, and forgets those that are meant no more.
+    async fn choose(
+        &mut self,
+        folders: &dyn Folders,
+        entries: &[FolderEntry],
+    ) -> Result<(), StoreError> {
+        let none = MailboxAttributes::NON_EXISTENT | MailboxAttributes::NO_SELECT;
+        let meant = entries.iter().filter(|it| !it.attributes.intersects(none));
+        let meant = meant.filter(|it| self.wants(NotifyEvent::MessageNew, &it.name, it.subscribed));
+        let meant: BTreeMap<_, _> = meant.map(|it| (it.name.clone(), it.subscribed)).collect();
+        if meant.len() > NOTIFIED_FOLDERS {
+            return Err(StoreError::TooMany);
+        }
+        self.folders.retain(|name, watched| {
+            let stays = meant.contains_key(name);
+            if !stays {
+                watched.wait.abort();
+            }
+            stays
+        });
+        for (name, subscribed) in meant {
+            let flags = self.wants(NotifyEvent::FlagChange, &name, subscribed);
+            if let Some(watched) = self.folders.get_mut(&name) {
+                watched.flags = flags;
+                continue;
+            }
+            match self.watch(folders, name, flags).await {
+                // It went meanwhile.
+                Ok(()) | Err(StoreError::NoFolder) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn watch(
+        &mut self,
+        folders: &dyn Folders,
+        name: MailboxName,
+        flags: bool,
+    ) -> Result<(), StoreError> {
+        let folder = folders.open(&name).await?;
+        let mut news = folder.news();
+        // What happens from here on is counted below, or heard of.
+        news.mark_unchanged();
+        let told = Counts::of(&*folder).await?;
+        let watched = Watched {
+            folder,
+            told,
+            flags,
+            has_news: false,
+            ours: NumberSet::new(),
+            wait: self.wait((name.clone(), news)),
+        };
+        self.folders.insert(name, watched);
+        Ok(())
+    }
+
+    fn wait(&mut self, (name, mut news): Heard) -> AbortHandle {
+        self.waits.spawn(async move {
+            news.changed().await.ok()?;
+            Some((name, news))
+        })
+    }
+
+    /// Waits until something has happened. Cancel-safe.
+    pub(super) async fn news(&mut self) {
+        loop {
+            let heard = tokio::select! {
+                Some(heard) = self.waits.join_next() => heard,
+                happened = next(&mut self.events) => {
+                    self.happened.push(happened);
+                    return;
+                }
+            };
+            // Of a folder that is gone, or meant no more, nothing is heard.
+            let Ok(Some((name, news))) = heard else {
+                continue;
+            };
+            let wait = self.wait((name.clone(), news));
+            match self.folders.get_mut(&name) {
+                Some(watched) => {
+                    (watched.has_news, watched.wait) = (true, wait);
+                    return;
+                }
+                None => wait.abort(),
+            }
+        }
+    }
+
+    /// This session has put messages into a folder: that is no news to its client (RFC 5465 section 5).
+    pub(super) fn added(&mut self, name: &MailboxName, uids: &NumberSet) {
+        if let Some(watched) = self.folders.get_mut(name) {
+            watched.ours = watched.ours.union(uids);
+        }
+    }
+
+    /// Tells the machine what has happened. `false` if the client does not want to hear any more of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::TooMany`] if it is too much, or if folders cannot be read.
+    pub(super) async fn tell(
+        &mut self,
+        machine: &mut Server,
+        folders: &dyn Folders,
+        selected: Option<&MailboxName>,
+    ) -> Result<bool, StoreError> {
+        let happened = std::mem::take(&mut self.happened);
+        if !happened.is_empty() && !self.tell_names(machine, folders, happened).await? {
+            return Ok(false);
+        }
+        let knows_mod_seqs = machine.knows_mod_seqs();
+        let mut gone = Vec::new();
+        for (name, watched) in &mut self.folders {
+            // Of the selected folder something else is told (section 3.1).
+            if !watched.has_news || selected == Some(name) {
+                continue;
+            }
+            watched.has_news = false;
+            match Counts::of(&*watched.folder).await {
+                Ok(now) => {
+                    if let Some(values) = watched.news(now, knows_mod_seqs) {
+                        let status = MailboxStatus::new(name.clone(), values);
+                        if !told(machine, Data::MailboxStatus(Box::new(status))) {
+                            return Ok(false);
+                        }
+                    }
+                }
+                Err(StoreError::NoFolder) => gone.push(name.clone()),
+                Err(error) => warn!(%error, "no news of a folder"),
+            }
+        }
+        for name in gone {
+            self.forget(&name);
+        }
+        Ok(true)
+    }
+
+    /// The statuses of all folders, before anything happens (RFC 5465 section 3.1).
+    pub(super) fn statuses(&self, selected: Option<&MailboxName>) -> Vec<Data> {
+        let others = self.folders.iter();
+        let others = others.filter(|(name, _)| selected != Some(*name));
+        let statuses = others.map(|(name, watched)| {
+            let values = watched.told.all(watched.flags);
+            Data::MailboxStatus(Box::new(MailboxStatus::new(name.clone(), values)))
+        });
+        statuses.collect()
+    }
+
+    fn forget(&mut self, name: &MailboxName) {
+        if let Some(watched) = self.folders.remove(name) {
+            watched.wait.abort();
+        }
+    }
+
+    /// Tells what has happened to names, and listens to those that are meant now.
+    async fn tell_names(
+        &mut self,
+        machine: &mut Server,
+        folders: &dyn Folders,
+        happened: Vec<(FolderEvent, bool)>,
+    ) -> Result<bool, StoreError> {
+        let entries = folders.list().await?;
+        for (event, is_ours) in &happened {
+            match event {
+                // Whoever has the name now is another folder.
+                FolderEvent::Created(name)
+                | FolderEvent::Deleted(name)
+                | FolderEvent::Renamed { from: name, .. } => self.forget(name),
+                FolderEvent::Missed => return Err(StoreError::TooMany),
+                _ => {}
+            }
+            if *is_ours {
+                continue;
+            }
+            for data in self.told_of(event, &entries) {
+                if !told(machine, data) {
+                    return Ok(false);
+                }
+            }
+        }
+        self.choose(folders, &entries).await?;
+        Ok(true)
+    }
+
+    /// What is told of an event, if anything.
+    fn told_of(&self, event: &FolderEvent, entries: &[FolderEntry]) -> Vec<Data> {
+        let is_subscribed = |name: &MailboxName| {
+            let entry = entries.iter().find(|entry| entry.name == *name);
+            entry.is_some_and(|entry| entry.subscribed)
+        };
+        let named = |name: &MailboxName| {
+            self.wants(NotifyEvent::MailboxName, name, is_subscribed(name))
+                .then(|| listing::listed(entries, self.delimiter, name))
+        };
+        let list = |listed: Listed| Data::List(Box::new(listed));
+        match event {
+            FolderEvent::Created(name) | FolderEvent::Deleted(name) => {
+                // What it is in now has children, or has none any more (section 5.4).
+                let affected = [Some(name.clone()), self.above(name)].into_iter().flatten();
+                affected.filter_map(|name| named(&name).map(list)).collect()
+            }
+            FolderEvent::Renamed { from, to } => {
+                let mentioned = named(to).or_else(|| {
+                    let old = named(from);
+                    old.map(|_| listing::listed(entries, self.delimiter, to))
+                });
+                let renamed = mentioned.map(|mut listed| {
+                    listed.extended.push(ListExtended::OldName(from.clone()));
+                    list(listed)
+                });
+                renamed.into_iter().collect()
+            }
+            FolderEvent::Subscribed(name) | FolderEvent::Unsubscribed(name) => {
+                match self.wants(NotifyEvent::SubscriptionChange, name, true) {
+                    true => vec![list(listing::listed(entries, self.delimiter, name))],
+                    false => Vec::new(),
+                }
+            }
+            FolderEvent::Metadata { folder, entries } => {
+                let wanted = match folder {
+                    Some(name) => {
+                        let event = NotifyEvent::MailboxMetadataChange;
+                        self.wants(event, name, is_subscribed(name))
+                    }
+                    None => self.has(NotifyEvent::ServerMetadataChange),
+                };
+                let server = || MailboxName::new("").expect("an empty name");
+                let names = entries.iter().map(|name| Octets::from(name.as_str()));
+                let changed = MetadataEntries::Changed(names.collect());
+                let changed = Metadata::new(folder.clone().unwrap_or_else(server), changed);
+                let told = wanted.then(|| Data::Metadata(Box::new(changed)));
+                told.into_iter().collect()
+            }
+            FolderEvent::Missed => Vec::new(),
+        }
+    }
+
+    fn above(&self, name: &MailboxName) -> Option<MailboxName> {
+        let text = name.to_text();
+        let (above, _) = text.rsplit_once(self.delimiter?)?;
+        MailboxName::new(above).ok()
+    }
+
+    /// Whether an event is wanted of a folder.
+    fn wants(&self, event: NotifyEvent, name: &MailboxName, subscribed: bool) -> bool {
+        let groups = self.groups.iter().filter(|group| has(group, event));
+        let mut means = groups.map(|group| means(&group.source, name, subscribed, self.delimiter));
+        means.any(|means| means)
+    }
+
+    /// Whether an event is wanted of anything.
+    fn has(&self, event: NotifyEvent) -> bool {
+        self.groups.iter().any(|group| has(group, event))
+    }
+}
+
+/// The next event, for ever if there are none.
+async fn next(events: &mut Option<FolderEvents>) -> (FolderEvent, bool) {
+    match events {
+        Some(events) => events.next().await,
+        None => pending().await,
+    }
+}
+
+fn has(group: &NotifyGroup, event: NotifyEvent) -> bool {
+    let events = group.events.as_ref();
+    events.is_some_and(|events| events.events.contains(&event))
+}
+
+/// Whether a folder is meant (RFC 5465 section 6). All are the user's own, and which of them mail is delivered to is not
+/// known.
+fn means(source: &Source, name: &MailboxName, subscribed: bool, delimiter: Option<char>) -> bool {
+    let below = |above: &MailboxName| {
+        let (name, above) = (name.to_text(), above.to_text());
+        let rest = name.strip_prefix(&*above);
+        rest.is_some_and(|rest| delimiter.is_some_and(|it| rest.starts_with(it)))
+    };
+    match source {
+        Source::Inboxes | Source::Personal => true,
+        Source::Subscribed => subscribed,
+        Source::Subtree(names) => names.iter().any(|it| it == name || below(it)),
+        Source::Mailboxes(names) => names.contains(name),
+        _ => false,
+    }
+}
+
+/// Tells the machine something. `false` if the client does not want to hear it any more.
+fn told(machine: &mut Server, data: Data) -> bool {
+    let told = machine.notice(data);
+    let goes_on = !matches!(told, Ok(false));
+    check(told.map(drop));
+    goes_on
+}
+
+impl Watched {
+    /// What is told of how the folder is now, if that is to be told (RFC 5465 sections 5.1 to 5.3).
+    fn news(&mut self, now: Counts, knows_mod_seqs: bool) -> Option<Vec<StatusValue>> {
+        let before = std::mem::replace(&mut self.told, now.clone());
+        let ours = std::mem::take(&mut self.ours);
+        let last = ours.last().map(|last| last.saturating_add(1));
+        let added = u32::try_from(ours.count()).unwrap_or(u32::MAX);
+        let has_come_and_gone = now.uid_validity != before.uid_validity
+            || now.messages != before.messages.saturating_add(added)
+            || now.uid_next != last.unwrap_or(before.uid_next);
+        let unseen = self.flags && now.unseen != before.unseen && added == 0;
+        let flags = unseen || (self.flags && knows_mod_seqs && now.mod_seq != before.mod_seq);
+        let is_news = has_come_and_gone || (flags && added == 0);
+        is_news.then(|| {
+            let mut values = vec![StatusValue::UidValidity(Some(now.uid_validity))];
+            if has_come_and_gone {
+                values.push(StatusValue::UidNext(Some(now.uid_next)));
+                values.push(StatusValue::Messages(now.messages));
+            }
+            if unseen {
+                values.push(StatusValue::Unseen(now.unseen));
+            }
+            if knows_mod_seqs {
+                values.push(StatusValue::HighestModSeq(now.mod_seq));
+            }
+            values
+        })
+    }
+}
+
+impl Counts {
+    async fn of(folder: &dyn Folder) -> Result<Self, StoreError> {
+        let state = folder.state().await?;
+        let Changes {
+            messages, mod_seq, ..
+        } = folder.changes(ModSeqOrZero::ZERO).await?;
+        // Some may have come between the two.
+        let next = messages.last().map(|last| last.uid.saturating_add(1));
+        let unseen = messages
+            .iter()
+            .filter(|info| !info.flags.contains(&Flag::Seen));
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        Ok(Self {
+            uid_validity: state.uid_validity,
+            uid_next: state.uid_next.max(next.unwrap_or(state.uid_next)),
+            messages: count(messages.len()),
+            unseen: count(unseen.count()),
+            mod_seq,
+        })
+    }
+
+    /// What is told first, of messages and of flags.
+    fn all(&self, flags: bool) -> Vec<StatusValue> {
+        let mut values = vec![
+            StatusValue::Messages(self.messages),
+            StatusValue::UidNext(Some(self.uid_next)),
+            StatusValue::UidValidity(Some(self.uid_validity)),
+        ];
+        if flags {
+            values.push(StatusValue::Unseen(self.unseen));
+            values.push(StatusValue::HighestModSeq(self.mod_seq));
+        }
+        values
+    }
+}

@@ -1,0 +1,239 @@
+//! Folders on disk that somebody waits for: what other programs do to them is seen at once where the system tells of it,
+//! and looked for where it does not.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use mailbox_formats::Lookout;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tracing::info;
+
+use super::open_folders::Shareable;
+use crate::limits::{FOLDER_LOOK, FOLDER_STAY, FOLDER_TICK, TOLD_FOLDER_LOOKS};
+
+/// Whether somebody looks after a folder, and how.
+#[derive(Debug)]
+pub(super) struct Attending {
+    bells: Bells,
+    has_begun: AtomicBool,
+}
+
+/// What tells of a folder's changes: all files in a directory, or one of them.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    pub(super) directory: PathBuf,
+    pub(super) file: Option<OsString>,
+}
+
+impl Attending {
+    pub(super) fn new(bells: Bells) -> Self {
+        Self {
+            bells,
+            has_begun: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Looks after a folder for as long as somebody waits for news of it. Once it is called, it is looked after: who waits
+/// does so already.
+pub(super) fn attend(folder: &impl Shareable) {
+    if folder.attending().has_begun.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn(look_after(folder.clone()))),
+        Err(_) => folder.attending().has_begun.store(false, Ordering::SeqCst),
+    }
+}
+
+async fn look_after(folder: impl Shareable) {
+    let has_begun = &folder.attending().has_begun;
+    loop {
+        // Most who open a folder are soon gone.
+        wait(&folder, FOLDER_STAY, None).await;
+        look_while_watched(&folder).await;
+        has_begun.store(false, Ordering::SeqCst);
+        // Somebody may have come meanwhile, and have counted on us.
+        if !folder.is_watched() || has_begun.swap(true, Ordering::SeqCst) {
+            return;
+        }
+    }
+}
+
+async fn look_while_watched(folder: &impl Shareable) {
+    if !folder.is_watched() {
+        return;
+    }
+    let bells = folder.attending().bells.clone();
+    let every = bells.0.every;
+    let places = folder.places();
+    let hung = spawn_blocking(move || bells.hang(places)).await;
+    let hung = hung.ok().flatten();
+    while folder.is_watched() {
+        folder.look().await;
+        match &hung {
+            Some(hung) => wait(folder, every * TOLD_FOLDER_LOOKS, Some(&hung.ring)).await,
+            None => wait(folder, every, None).await,
+        }
+    }
+    // Not where it would keep others waiting.
+    drop(spawn_blocking(move || drop(hung)));
+}
+
+/// Waits until nobody waits for the folder any more, or it is time to look.
+async fn wait(folder: &impl Shareable, time: Duration, ring: Option<&Notify>) {
+    let rung = async {
+        match ring {
+            Some(ring) => ring.notified().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        // More is likely to come with it, and times of directories are coarse.
+        () = rung => sleep(FOLDER_TICK).await,
+        () = sleep(time) => {}
+        () = folder.waiting().closed() => {}
+    }
+}
+
+/// What rings when something changes in a folder: one handle of the system for all folders of a store.
+#[derive(Debug, Clone)]
+pub(super) struct Bells(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// How often a folder is looked at of which the system does not tell.
+    every: Duration,
+    /// Made when it is first needed; `None` if there is none to be had.
+    lookout: OnceLock<Option<Lookout>>,
+    /// Who hangs bells, or takes them down, does so alone. The lookout, which rings them, does not wait for this.
+    hanging: Mutex<()>,
+    by_directory: Arc<Mutex<ByDirectory>>,
+}
+
+type ByDirectory = HashMap<PathBuf, Vec<Bell>>;
+
+#[derive(Debug)]
+struct Bell {
+    file: Option<OsString>,
+    ring: Arc<Notify>,
+}
+
+/// The bells of a folder, which are taken down when this is dropped. Blocks.
+#[derive(Debug)]
+struct Hung {
+    bells: Bells,
+    places: Vec<Place>,
+    ring: Arc<Notify>,
+}
+
+impl Default for Bells {
+    fn default() -> Self {
+        Self::new(FOLDER_LOOK)
+    }
+}
+
+impl Bells {
+    pub(super) fn new(every: Duration) -> Self {
+        Self(Arc::new(Inner {
+            every,
+            lookout: OnceLock::new(),
+            hanging: Mutex::default(),
+            by_directory: Arc::default(),
+        }))
+    }
+
+    /// Hangs the bells of a folder; `None` if the system does not tell of its changes. Blocks.
+    fn hang(self, places: Vec<Place>) -> Option<Hung> {
+        let bells = self.clone();
+        let alone = lock(&bells.0.hanging);
+        let lookout = bells.0.lookout.get_or_init(|| bells.look_out()).as_ref()?;
+        let mut hung = Hung {
+            bells: self,
+            places: Vec::new(),
+            ring: Arc::new(Notify::new()),
+        };
+        let mut failed = None;
+        for place in places {
+            let bell = Bell {
+                file: place.file.clone(),
+                ring: Arc::clone(&hung.ring),
+            };
+            let is_first = {
+                let mut by_directory = lock(&bells.0.by_directory);
+                let there = by_directory.entry(place.directory.clone()).or_default();
+                there.push(bell);
+                there.len() == 1
+            };
+            if is_first {
+                let watched = lookout.watch(&place.directory);
+                failed = watched.err().or(failed);
+            }
+            hung.places.push(place);
+        }
+        drop(alone);
+        if let Some(error) = failed {
+            info!(%error, "a folder is looked at now and then");
+            return None;
+        }
+        Some(hung)
+    }
+
+    fn look_out(&self) -> Option<Lookout> {
+        let by_directory = Arc::clone(&self.0.by_directory);
+        let lookout = Lookout::new(move |path| ring(&lock(&by_directory), path));
+        if let Err(error) = &lookout {
+            info!(%error, "folders are looked at now and then");
+        }
+        lookout.ok()
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        let _alone = lock(&self.bells.0.hanging);
+        for place in &self.places {
+            let is_empty = {
+                let mut by_directory = lock(&self.bells.0.by_directory);
+                let Some(there) = by_directory.get_mut(&place.directory) else {
+                    continue;
+                };
+                there.retain(|bell| !Arc::ptr_eq(&bell.ring, &self.ring));
+                let is_empty = there.is_empty();
+                if is_empty {
+                    by_directory.remove(&place.directory);
+                }
+                is_empty
+            };
+            if let (true, Some(Some(lookout))) = (is_empty, self.bells.0.lookout.get()) {
+                lookout.unwatch(&place.directory);
+            }
+        }
+    }
+}
+
+/// Rings for a file, or for all.
+fn ring(by_directory: &ByDirectory, path: Option<&Path>) {
+    let Some(path) = path else {
+        let all = by_directory.values().flatten();
+        all.for_each(|bell| bell.ring.notify_one());
+        return;
+    };
+    let there = path.parent().and_then(|parent| by_directory.get(parent));
+    for bell in there.into_iter().flatten() {
+        if bell.file.is_none() || bell.file.as_deref() == path.file_name() {
+            bell.ring.notify_one();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,92 @@
+//! In which of many directories something changes.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use notify::event::{EventKind, ModifyKind};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::error::MailboxError;
+
+/// Tells which files come, go, or get another content in directories, of which there may be many: one handle of the
+/// kernel and one thread serve all of them.
+///
+/// It is what the kernel says, and no more: it may be told twice, and what another host does on a file system that
+/// they share is not told at all. So what has changed is to be found by looking, and now and then it is to be looked
+/// without being told. [`maildir::Watch`](crate::maildir::Watch) does so for one Maildir.
+///
+/// ```
+/// use mailbox_formats::Lookout;
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let directory = tempfile::tempdir()?;
+/// let (tell, told) = mpsc::channel();
+/// let lookout = Lookout::new(move |path| {
+///     let _ = tell.send(path.map(|path| path.to_owned()));
+/// })?;
+/// lookout.watch(directory.path())?;
+/// let file = directory.path().join("mbox");
+/// std::fs::write(&file, "From x\n")?;
+/// assert_eq!(told.recv_timeout(Duration::from_secs(10))?, Some(file));
+/// # Ok(())
+/// # }
+/// ```
+pub struct Lookout(Mutex<RecommendedWatcher>);
+
+impl Lookout {
+    /// Looks out for nothing yet. A thread calls `told` with the path of a file, or without one if more has happened than
+    /// the kernel could keep: then anything may have changed.
+    ///
+    /// # Errors
+    ///
+    /// The kernel has no such handle left: there may be few for each user.
+    pub fn new(told: impl Fn(Option<&Path>) + Send + 'static) -> Result<Self, MailboxError> {
+        let watcher =
+            notify::recommended_watcher(move |event: notify::Result<Event>| match event {
+                Ok(event) if event.need_rescan() => told(None),
+                Ok(event) if is_change(event.kind) => {
+                    event.paths.iter().for_each(|path| told(Some(path)));
+                }
+                Ok(_) => {}
+                Err(_) => told(None),
+            });
+        Ok(Self(Mutex::new(watcher.map_err(MailboxError::Watch)?)))
+    }
+
+    /// Looks out for changes in a directory, not below it.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or the kernel has no watch left.
+    pub fn watch(&self, directory: &Path) -> Result<(), MailboxError> {
+        let watched = self.with(|watcher| watcher.watch(directory, RecursiveMode::NonRecursive));
+        watched.map_err(MailboxError::Watch)
+    }
+
+    /// Looks out for changes in a directory no more.
+    pub fn unwatch(&self, directory: &Path) {
+        // One that is gone is watched no more.
+        let _ = self.with(|watcher| watcher.unwatch(directory));
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut RecommendedWatcher) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl fmt::Debug for Lookout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookout").finish_non_exhaustive()
+    }
+}
+
+/// Whether something may have become of a file. To look is not: whoever looks because of it would never be done.
+fn is_change(kind: EventKind) -> bool {
+    !matches!(
+        kind,
+        EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_))
+    )
+}
