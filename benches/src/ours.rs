@@ -75,15 +75,16 @@ fn hear(server: &mut Server, line: &[u8], now: Instant) -> usize {
     let taken = server.input().extend(line);
     assert_eq!(taken, line.len(), "a line fits");
     loop {
-        match server.step(now).expect("a legal conversation") {
-            Step::Event(Event::Body(piece)) => drop(black_box(piece)),
-            Step::Event(Event::Reset) => {}
-            Step::Event(event) => {
+        match server.step(now) {
+            Ok(Step::Event(Event::Body(piece))) => drop(black_box(piece)),
+            Ok(Step::Event(Event::Reset)) => {}
+            Ok(Step::Event(event)) => {
                 messages += usize::from(matches!(event, Event::EndOfData));
                 black_box(event);
                 server.accept().expect("an event waits");
             }
-            _ => break,
+            Ok(_) => break,
+            Err(error) => panic!("a legal conversation: {error}"),
         }
     }
     let output = server.output();

@@ -181,6 +181,12 @@ impl Extensions {
         self.0 & extension.bit() != 0
     }
 
+    /// How many are in it.
+    #[inline]
+    pub(crate) const fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
     /// The first of these that is not in it.
     #[inline]
     pub fn first_missing(self, needed: Self) -> Option<Extension> {
@@ -191,10 +197,14 @@ impl Extensions {
     }
 
     /// All that are in it, in the order in which they are announced.
+    #[inline]
     pub fn iter(self) -> impl Iterator<Item = Extension> {
-        Extension::ALL
-            .into_iter()
-            .filter(move |extension| self.contains(*extension))
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let extension = *Extension::ALL.get(left.trailing_zeros() as usize)?;
+            left &= !extension.bit();
+            Some(extension)
+        })
     }
 }
 

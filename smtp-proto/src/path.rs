@@ -225,6 +225,7 @@ pub struct InvalidPath;
 pub struct InvalidDomain;
 
 /// The path at the front of MAIL's argument, and what follows it.
+#[inline]
 pub(crate) fn reverse_path<'a>(
     text: &'a [u8],
     strictness: &Strictness,
@@ -237,6 +238,7 @@ pub(crate) fn reverse_path<'a>(
 }
 
 /// The path at the front of RCPT's argument, and what follows it.
+#[inline]
 pub(crate) fn forward_path<'a>(
     text: &'a [u8],
     strictness: &Strictness,

@@ -13,6 +13,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 /// [`consume`](Self::consume)). It never holds more than its limit.
 pub struct Input {
     buffer: BytesMut,
+    /// Octets at the front of the buffer that are removed already. They stay until the buffer changes, so
+    /// that one which was read to its end is used again from its beginning.
+    start: usize,
     limit: usize,
     /// Room for the next read, and what it may grow to.
     room: usize,
@@ -28,6 +31,7 @@ impl Input {
     pub fn new(limit: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
+            start: 0,
             limit,
             room: FIRST_LINE_ROOM,
             most_room: LINE_ROOM,
@@ -49,13 +53,14 @@ impl Input {
             self.room = (self.room * 4).min(self.most_room);
         }
         self.offered_at = received;
+        self.let_go();
         let room = self.room.min(self.limit - self.buffer.len());
         if self.buffer.is_empty() {
             let too_large = self.buffer.capacity() > self.room.max(KEEP);
             if too_large || !self.buffer.try_reclaim(room) {
                 // What a body needed is not kept for the wait that follows it; and what grows
                 // while it is empty has nothing to copy.
-                self.buffer = BytesMut::new();
+                self.buffer = BytesMut::with_capacity(room);
             }
         }
         self.buffer.reserve(room);
@@ -66,6 +71,7 @@ impl Input {
     #[inline]
     #[must_use = "bytes that did not fit must be offered again"]
     pub fn extend(&mut self, bytes: &[u8]) -> usize {
+        self.let_go();
         let fits = bytes.len().min(self.limit - self.buffer.len());
         self.buffer.extend_from_slice(&bytes[..fits]);
         fits
@@ -74,7 +80,7 @@ impl Input {
     /// Whether nothing more may be appended before the machine has stepped.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.buffer.len() >= self.limit
+        self.len() >= self.limit
     }
 
     /// The most octets that are ever held.
@@ -90,6 +96,7 @@ impl Input {
     #[inline]
     pub fn take(&mut self, count: usize) -> Bytes {
         self.removed += count as u64;
+        self.let_go();
         self.buffer.split_to(count).freeze()
     }
 
@@ -100,20 +107,33 @@ impl Input {
     /// If fewer are held.
     #[inline]
     pub fn consume(&mut self, count: usize) {
+        assert!(count <= self.len(), "more is removed than is held");
         self.removed += count as u64;
-        self.buffer.advance(count);
+        self.start += count;
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            self.start = 0;
+        }
     }
 
     /// Removes everything. For machines.
     pub fn clear(&mut self) {
-        self.removed += self.buffer.len() as u64;
-        self.buffer.clear();
+        self.consume(self.len());
     }
 
     /// How many octets have come since the beginning: how a machine sees that its peer goes on.
     #[inline]
     pub fn octets_received(&self) -> u64 {
-        self.removed + self.buffer.len() as u64
+        self.removed + self.len() as u64
+    }
+
+    /// Lets go of what is removed.
+    #[inline]
+    fn let_go(&mut self) {
+        if self.start > 0 {
+            self.buffer.advance(self.start);
+            self.start = 0;
+        }
     }
 
     /// Expect bulk data (`true`) or lines (`false`): how much room a read is offered. For machines.
@@ -128,7 +148,7 @@ impl Input {
 impl fmt::Debug for Input {
     /// Without the bytes: there may be a password among them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Input({} of {} octets)", self.buffer.len(), self.limit)
+        write!(f, "Input({} of {} octets)", self.len(), self.limit)
     }
 }
 
@@ -137,7 +157,7 @@ impl Deref for Input {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        &self.buffer
+        &self.buffer[self.start..]
     }
 }
 
@@ -173,6 +193,27 @@ mod tests {
         assert_eq!(input.space().remaining_mut(), 4);
         assert_eq!(&*input.take(6), b"567890");
         assert!(input.is_empty());
+    }
+
+    #[test]
+    fn what_is_removed_does_not_come_back() {
+        let mut input = Input::new(10);
+        assert_eq!(input.extend(b"12345678"), 8);
+        input.consume(3);
+        assert_eq!((&*input, input.octets_received()), (&b"45678"[..], 8));
+        assert_eq!(&*input.take(2), b"45");
+        input.consume(1);
+        assert!(!input.is_full());
+        assert_eq!(input.extend(b"abcdefghijk"), 8);
+        assert!(input.is_full());
+        assert_eq!((&*input, input.octets_received()), (&b"78abcdefgh"[..], 16));
+        input.consume(4);
+        input.space().put_slice(b"ijkl");
+        assert_eq!(&*input, b"cdefghijkl");
+        input.clear();
+        assert_eq!((&*input, input.octets_received()), (&b""[..], 20));
+        assert_eq!(input.extend(b"m"), 1);
+        assert_eq!(&*input, b"m");
     }
 
     #[test]

@@ -32,6 +32,10 @@ impl LineReader {
     /// Whatever it says, the caller removes [`Found::consume`] octets from the front.
     #[inline]
     pub fn next(&mut self, buffer: &[u8]) -> Found {
+        if buffer.len() == self.scanned {
+            // Nothing has come since; most often there is nothing at all.
+            return Found::Incomplete { consume: 0 };
+        }
         if let Some(offset) = memchr::memchr(b'\n', &buffer[self.scanned..]) {
             let end = self.scanned + offset;
             self.scanned = 0;

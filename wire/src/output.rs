@@ -43,7 +43,7 @@ impl Output {
     pub fn push(&mut self, bytes: &[u8]) {
         if self.tail.capacity() == 0 {
             // Most replies fit, and a group's worth does not grow step by step.
-            self.tail.reserve(FIRST_TAIL);
+            self.tail = Vec::with_capacity(FIRST_TAIL.max(bytes.len()));
         }
         self.tail.extend_from_slice(bytes);
     }

@@ -228,15 +228,16 @@ impl<S: Service> Connection<S> {
             BodyState::Aborted => return Ok(()),
             BodyState::Reading(_) | BodyState::Complete => {}
         }
-        let from = escaped(&envelope.mail.path);
+        // Shown only where somebody listens.
+        let from = &envelope.mail.path;
         let recipients = envelope.recipients.len();
         let statuses = match statuses {
             Ok(statuses) => {
-                info!(%from, recipients, %statuses, "message");
+                info!(from = %escaped(from), recipients, %statuses, "message");
                 statuses
             }
             Err(reply) => {
-                info!(%from, recipients, %reply, "message refused");
+                info!(from = %escaped(from), recipients, %reply, "message refused");
                 Statuses::all(refusing(reply))
             }
         };

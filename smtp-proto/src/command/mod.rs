@@ -223,12 +223,15 @@ impl Command {
     ///
     /// If it is not a command by the grammar, as far as `strictness` asks for it.
     pub fn parse(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
-        Self::read(line, strictness).map_err(|error| match error {
-            // NUL, lone CR and other controls have no place in the grammar, so what holds one is
-            // refused; that they were the reason is found out only then.
-            error if error != SyntaxError::Chunk && has_control(line) => SyntaxError::Control,
-            error => error,
-        })
+        let mut command = Self::read(line, strictness);
+        // NUL, lone CR and other controls have no place in the grammar, so what holds one is
+        // refused; that they were the reason is found out only then.
+        if let Err(error) = &mut command {
+            if *error != SyntaxError::Chunk && has_control(line) {
+                *error = SyntaxError::Control;
+            }
+        }
+        command
     }
 
     fn read(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
@@ -416,6 +419,7 @@ impl Mail {
         output.push(b"\r\n");
     }
 
+    #[inline]
     fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         let path = behind_colon(argument, b"FROM:", strictness)?;
         let (path, rest) = path::reverse_path(path, strictness).ok_or(SyntaxError::Sender)?;
@@ -456,6 +460,7 @@ impl Rcpt {
         output.push(b"\r\n");
     }
 
+    #[inline]
     fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         let path = behind_colon(argument, b"TO:", strictness)?;
         let (path, rest) = path::forward_path(path, strictness).ok_or(SyntaxError::Recipient)?;

@@ -45,18 +45,16 @@ pub struct MailParameters {
     pub body: Option<BodyType>,
     /// `SMTPUTF8` (RFC 6531): addresses and header may hold UTF-8.
     pub smtputf8: bool,
-    /// `AUTH=`: who submitted the message first (RFC 4954 section 5).
-    pub auth: Option<Box<Submitter>>,
-    /// Apart, since few messages have any.
+    /// Apart, since few messages have any: a command is moved more often than it is looked at.
     terms: Option<Box<MailTerms>>,
-    /// Parameters of other extensions, in order.
-    pub other: Vec<Parameter>,
 }
 
-/// What a sender asks for besides plain delivery.
+/// What a sender says and asks for besides plain delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailTerms {
+    /// `AUTH=`: who submitted the message first (RFC 4954 section 5).
+    pub auth: Option<Submitter>,
     /// `REQUIRETLS` (RFC 8689): do not pass it on without TLS.
     pub require_tls: bool,
     /// `RET=` (RFC 3461).
@@ -71,6 +69,8 @@ pub struct MailTerms {
     pub priority: Option<Priority>,
     /// `SOLICIT=` (RFC 3865): what kinds of solicitation the message is.
     pub solicitation: Option<Solicitation>,
+    /// Parameters of other extensions, in order.
+    pub other: Vec<Parameter>,
 }
 
 impl MailParameters {
@@ -83,18 +83,7 @@ impl MailParameters {
                 b"SIZE" => set(&mut parameters.size, size(given(value)?)?),
                 b"BODY" => set(&mut parameters.body, BodyType::parse(given(value)?)?),
                 b"SMTPUTF8" => std::mem::replace(&mut parameters.smtputf8, true) || value.is_some(),
-                b"AUTH" => {
-                    let submitter = Submitter::parse(given(value)?)?;
-                    set(&mut parameters.auth, Box::new(submitter))
-                }
-                keyword @ (b"REQUIRETLS" | b"RET" | b"ENVID" | b"BY" | b"HOLDFOR"
-                | b"HOLDUNTIL" | b"MT-PRIORITY" | b"SOLICIT") => {
-                    parameters.terms_mut().add(keyword, value)?
-                }
-                _ => {
-                    word::add(&mut parameters.other, keyword, value)?;
-                    false
-                }
+                upper => parameters.terms_mut().add(upper, keyword, value)?,
             };
             if repeated {
                 return Err(SyntaxError::Parameter);
@@ -106,6 +95,7 @@ impl MailParameters {
     /// What is asked for besides plain delivery: nothing, most often.
     pub fn terms(&self) -> &MailTerms {
         static NONE: MailTerms = MailTerms {
+            auth: None,
             require_tls: false,
             ret: None,
             envelope_id: None,
@@ -113,6 +103,7 @@ impl MailParameters {
             hold: None,
             priority: None,
             solicitation: None,
+            other: Vec::new(),
         };
         self.terms.as_deref().unwrap_or(&NONE)
     }
@@ -124,7 +115,7 @@ impl MailParameters {
 
     /// Whether there are none, as in SMTP without extensions.
     pub fn is_empty(&self) -> bool {
-        self.needs() == Extensions::none() && self.other.is_empty()
+        self.needs() == Extensions::none() && self.terms().other.is_empty()
     }
 
     /// The extensions that these parameters belong to: they may only be used where all of them
@@ -145,9 +136,6 @@ impl MailParameters {
         if self.smtputf8 {
             needs.insert(Extension::SmtpUtf8);
         }
-        if self.auth.is_some() {
-            needs.insert(Extension::Auth);
-        }
         needs
     }
 }
@@ -155,18 +143,22 @@ impl MailParameters {
 impl PartialEq for MailParameters {
     fn eq(&self, other: &Self) -> bool {
         (self.size, self.body, self.smtputf8) == (other.size, other.body, other.smtputf8)
-            && self.auth == other.auth
             && self.terms() == other.terms()
-            && self.other == other.other
     }
 }
 
 impl Eq for MailParameters {}
 
 impl MailTerms {
-    /// Adds one, whose keyword is in upper case, and says whether it was there already.
-    fn add(&mut self, keyword: &[u8], value: Option<&[u8]>) -> Result<bool, SyntaxError> {
-        Ok(match keyword {
+    /// Adds one, by its keyword in upper case and as it came, and says whether it was there already.
+    fn add(
+        &mut self,
+        upper: &[u8],
+        keyword: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<bool, SyntaxError> {
+        Ok(match upper {
+            b"AUTH" => set(&mut self.auth, Submitter::parse(given(value)?)?),
             b"REQUIRETLS" => std::mem::replace(&mut self.require_tls, true) || value.is_some(),
             b"RET" => set(&mut self.ret, Ret::parse(given(value)?)?),
             b"ENVID" => set(&mut self.envelope_id, EnvelopeId::parse(given(value)?)?),
@@ -176,12 +168,16 @@ impl MailTerms {
             b"HOLDUNTIL" => set(&mut self.hold, Hold::parse_until(given(value)?)?),
             b"MT-PRIORITY" => set(&mut self.priority, Priority::parse(given(value)?)?),
             b"SOLICIT" => set(&mut self.solicitation, Solicitation::parse(given(value)?)?),
-            _ => return Err(SyntaxError::Parameter),
+            _ => {
+                word::add(&mut self.other, keyword, value)?;
+                false
+            }
         })
     }
 
     fn needs(&self) -> Extensions {
         [
+            (self.auth.is_some(), Extension::Auth),
             (self.require_tls, Extension::RequireTls),
             (self.ret.is_some(), Extension::Dsn),
             (self.envelope_id.is_some(), Extension::Dsn),
@@ -204,16 +200,13 @@ impl fmt::Display for MailParameters {
         if self.smtputf8 {
             f.write_str(" SMTPUTF8")?;
         }
-        show(f, "AUTH", self.auth.as_ref())?;
-        self.terms().fmt(f)?;
-        self.other
-            .iter()
-            .try_for_each(|parameter| write!(f, " {parameter}"))
+        self.terms().fmt(f)
     }
 }
 
 impl fmt::Display for MailTerms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, "AUTH", self.auth.as_ref())?;
         if self.require_tls {
             f.write_str(" REQUIRETLS")?;
         }
@@ -224,20 +217,31 @@ impl fmt::Display for MailTerms {
             write!(f, " {hold}")?;
         }
         show(f, "MT-PRIORITY", self.priority.as_ref())?;
-        show(f, "SOLICIT", self.solicitation.as_ref())
+        show(f, "SOLICIT", self.solicitation.as_ref())?;
+        self.other
+            .iter()
+            .try_for_each(|parameter| write!(f, " {parameter}"))
     }
 }
 
 /// The parameters of RCPT.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct RcptParameters {
     /// `NOTIFY=` (RFC 3461).
     pub notify: Option<Notify>,
+    /// Apart, since few recipients have any.
+    terms: Option<Box<RcptTerms>>,
+}
+
+/// What a sender says of a recipient besides where the message goes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RcptTerms {
     /// `ORCPT=` (RFC 3461, RFC 6533).
-    pub original: Option<Box<OriginalRecipient>>,
+    pub original: Option<OriginalRecipient>,
     /// `RRVS=` (RFC 7293).
-    pub valid_since: Option<Box<ValidSince>>,
+    pub valid_since: Option<ValidSince>,
     /// Parameters of other extensions, in order.
     pub other: Vec<Parameter>,
 }
@@ -250,18 +254,7 @@ impl RcptParameters {
             let mut upper = [0; LONGEST_KEYWORD];
             let repeated = match upper_case(keyword, &mut upper) {
                 b"NOTIFY" => set(&mut parameters.notify, Notify::parse(given(value)?)?),
-                b"ORCPT" => {
-                    let original = OriginalRecipient::parse(given(value)?)?;
-                    set(&mut parameters.original, Box::new(original))
-                }
-                b"RRVS" => {
-                    let since = ValidSince::parse(given(value)?)?;
-                    set(&mut parameters.valid_since, Box::new(since))
-                }
-                _ => {
-                    word::add(&mut parameters.other, keyword, value)?;
-                    false
-                }
+                upper => parameters.terms_mut().add(upper, keyword, value)?,
             };
             if repeated {
                 return Err(SyntaxError::Parameter);
@@ -270,21 +263,63 @@ impl RcptParameters {
         Ok(parameters)
     }
 
+    /// What is said besides: nothing, most often.
+    pub fn terms(&self) -> &RcptTerms {
+        static NONE: RcptTerms = RcptTerms {
+            original: None,
+            valid_since: None,
+            other: Vec::new(),
+        };
+        self.terms.as_deref().unwrap_or(&NONE)
+    }
+
+    /// The same, to say more.
+    pub fn terms_mut(&mut self) -> &mut RcptTerms {
+        self.terms.get_or_insert_default()
+    }
+
     /// Whether there are none, as in SMTP without extensions.
     pub fn is_empty(&self) -> bool {
-        self.needs() == Extensions::none() && self.other.is_empty()
+        self.needs() == Extensions::none() && self.terms().other.is_empty()
     }
 
     /// The extensions that these parameters belong to.
     pub fn needs(&self) -> Extensions {
         let mut needs = Extensions::none();
-        if self.notify.is_some() || self.original.is_some() {
+        if self.notify.is_some() || self.terms().original.is_some() {
             needs.insert(Extension::Dsn);
         }
-        if self.valid_since.is_some() {
+        if self.terms().valid_since.is_some() {
             needs.insert(Extension::ValidSince);
         }
         needs
+    }
+}
+
+impl PartialEq for RcptParameters {
+    fn eq(&self, other: &Self) -> bool {
+        self.notify == other.notify && self.terms() == other.terms()
+    }
+}
+
+impl Eq for RcptParameters {}
+
+impl RcptTerms {
+    /// Adds one, by its keyword in upper case and as it came, and says whether it was there already.
+    fn add(
+        &mut self,
+        upper: &[u8],
+        keyword: &[u8],
+        value: Option<&[u8]>,
+    ) -> Result<bool, SyntaxError> {
+        Ok(match upper {
+            b"ORCPT" => set(&mut self.original, OriginalRecipient::parse(given(value)?)?),
+            b"RRVS" => set(&mut self.valid_since, ValidSince::parse(given(value)?)?),
+            _ => {
+                word::add(&mut self.other, keyword, value)?;
+                false
+            }
+        })
     }
 }
 
@@ -292,6 +327,12 @@ impl fmt::Display for RcptParameters {
     /// As they follow a path on the wire, each with a space before it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(f, "NOTIFY", self.notify.as_ref())?;
+        self.terms().fmt(f)
+    }
+}
+
+impl fmt::Display for RcptTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         show(f, "ORCPT", self.original.as_ref())?;
         show(f, "RRVS", self.valid_since.as_ref())?;
         self.other

@@ -5,6 +5,7 @@ pub use reader::{MalformedReply, ReplyReader};
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::Write as _;
 use std::str::FromStr;
 
 use mailwire::Output;
@@ -121,26 +122,38 @@ impl Reply {
 
     /// Writes the reply with every line's code and CRLF.
     pub(crate) fn write(&self, output: &mut Output) {
-        let mut lines = self.lines().peekable();
-        while let Some(line) = lines.next() {
-            let digits = [
-                b'0' + (self.code / 100) as u8,
-                b'0' + (self.code / 10 % 10) as u8,
-                b'0' + (self.code % 10) as u8,
-                if lines.peek().is_some() { b'-' } else { b' ' },
-            ];
-            output.push(&digits);
-            if let Some((class, subject, detail)) = self.enhanced {
-                output.push_number(class.into());
-                output.push(b".");
-                output.push_number(subject.into());
-                output.push(b".");
-                output.push_number(detail.into());
-                output.push(b" ");
-            }
-            output.push(line.as_bytes());
-            output.push(b"\r\n");
+        let mut rest = self.text.as_bytes();
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            self.write_line(b'-', &rest[..end], output);
+            rest = &rest[end + 1..];
         }
+        self.write_line(b' ', rest, output);
+    }
+
+    fn write_line(&self, separator: u8, text: &[u8], output: &mut Output) {
+        output.push(&[
+            b'0' + (self.code / 100) as u8,
+            b'0' + (self.code / 10 % 10) as u8,
+            b'0' + (self.code % 10) as u8,
+            separator,
+        ]);
+        match self.enhanced {
+            // As nearly all of them are.
+            Some((class, subject @ 0..=9, detail @ 0..=9)) => output.push(&[
+                b'0' + class,
+                b'.',
+                b'0' + subject as u8,
+                b'.',
+                b'0' + detail as u8,
+                b' ',
+            ]),
+            Some((class, subject, detail)) => {
+                write!(output, "{class}.{subject}.{detail} ").expect("an output takes all");
+            }
+            None => {}
+        }
+        output.push(text);
+        output.push(b"\r\n");
     }
 }
 
@@ -265,6 +278,10 @@ mod tests {
         for (reply, wire) in [
             (Reply::fixed(250, Some((2, 0, 0)), "Ok"), "250 2.0.0 Ok\r\n"),
             (Reply::fixed(354, None, "Go on"), "354 Go on\r\n"),
+            (
+                Reply::fixed(452, Some((4, 10, 999)), "a\n"),
+                "452-4.10.999 a\r\n452 4.10.999 \r\n",
+            ),
             (Reply::fixed(250, None, ""), "250 \r\n"),
             (
                 Reply::fixed(550, Some((5, 7, 1)), "No.\nReally."),

@@ -99,17 +99,10 @@ impl Clock {
 
 impl Server {
     /// Nothing complete is there: wait, but not for ever; or it is over.
+    #[inline]
     pub(super) fn need_input(&mut self, now: Instant) -> Turn {
         if self.ended {
-            match self.state {
-                State::Command | State::Refused
-                    if self.input.is_empty() && !self.lines.is_within_line() =>
-                {
-                    self.state = State::Closing;
-                }
-                _ => self.fail(Error::Disconnected),
-            }
-            return Turn::Go;
+            return self.input_ended();
         }
         let limits = &self.config.limits;
         let time = match self.state {
@@ -125,6 +118,20 @@ impl Server {
         Turn::Step(Step::NeedInput)
     }
 
+    #[cold]
+    fn input_ended(&mut self) -> Turn {
+        match self.state {
+            State::Command | State::Refused
+                if self.input.is_empty() && !self.lines.is_within_line() =>
+            {
+                self.state = State::Closing;
+            }
+            _ => self.fail(Error::Disconnected),
+        }
+        Turn::Go
+    }
+
+    #[inline]
     pub(super) fn expire(&mut self, now: Instant) {
         let within_message = matches!(self.state, State::Body | State::Skipping { .. });
         match self

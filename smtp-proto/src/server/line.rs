@@ -38,70 +38,86 @@ impl Server {
             Found::TooLong { .. } => Err(SyntaxError::TooLong),
             Found::Line { length, crlf, .. } => Ok((&self.input[..length], crlf)),
         };
-        let bare_is_fine = self.config.strictness.bare_lf_commands;
-        let line = line.and_then(|(line, crlf)| {
-            let line = match self.state {
-                State::AuthLine => Line::response(line),
-                _ => Line::command(line, &self.config),
-            };
-            match line {
-                // However it ends, its octets follow.
-                Err(SyntaxError::Chunk) => line,
-                _ if !crlf && !bare_is_fine => Err(SyntaxError::BareLineFeed),
-                _ => line,
-            }
-        });
         self.clock.arrived();
-        self.input.consume(found.consume());
-        match (&self.state, line) {
-            (State::Refused, Ok(Line::Command(Command::Quit))) => self.command(Command::Quit),
-            (State::Refused, _) => self.reject(replies::ONLY_QUIT.clone()),
-            (State::AuthLine, Ok(Line::Response(response))) => {
-                self.ask(Question::Auth, Event::AuthData(response))
+        match self.state {
+            State::AuthLine => {
+                let response = response(line, &self.config);
+                self.input.consume(found.consume());
+                self.auth_line(response)
             }
-            (State::AuthLine, Err(SyntaxError::TooLong)) => {
-                self.cancel_auth(&replies::AUTH_LINE_TOO_LONG)
-            }
-            (State::AuthLine, Err(error)) => self.cancel_auth(&error.reply()),
-            (State::AuthLine, Ok(_)) => self.cancel_auth(&replies::AUTH_CANCELLED),
-            (_, Ok(Line::Command(command))) => self.command(command),
-            (_, Ok(_)) => unreachable!("a command line is read as a command"),
-            (_, Err(error)) => {
-                let turn = self.reject(error.reply());
-                match error {
-                    SyntaxError::Chunk => self.fail(Error::OutOfStep),
-                    SyntaxError::Foreign => self.fail(Error::AnotherProtocol),
-                    _ => {}
+            State::Refused => {
+                let command = command(line, &self.config);
+                self.input.consume(found.consume());
+                match command {
+                    Ok(Command::Quit) => self.command(Command::Quit),
+                    _ => self.reject(replies::ONLY_QUIT.clone()),
                 }
-                turn
+            }
+            _ => {
+                let command = command(line, &self.config);
+                self.input.consume(found.consume());
+                match command {
+                    Ok(command) => self.command(command),
+                    Err(error) => self.no_command(error),
+                }
             }
         }
     }
-}
 
-enum Line {
-    Command(Command),
-    Response(Secret),
-    /// `*`: no response, and no more of them.
-    Cancel,
-}
-
-impl Line {
-    #[inline]
-    fn command(line: &[u8], config: &Config) -> Result<Self, SyntaxError> {
-        let command = Command::parse(line, &config.strictness)?;
-        // Only AUTH may need more than a command line holds.
-        if line.len() + 2 > config.limits.command_line && !matches!(command, Command::Auth(_)) {
-            return Err(SyntaxError::TooLong);
+    /// The response to a challenge, or what came in its place.
+    fn auth_line(&mut self, response: Result<Option<Secret>, SyntaxError>) -> Turn {
+        match response {
+            Ok(Some(response)) => self.ask(Question::Auth, Event::AuthData(response)),
+            Ok(None) => self.cancel_auth(&replies::AUTH_CANCELLED),
+            Err(SyntaxError::TooLong) => self.cancel_auth(&replies::AUTH_LINE_TOO_LONG),
+            Err(error) => self.cancel_auth(&error.reply()),
         }
-        Ok(Self::Command(command))
     }
 
-    fn response(line: &[u8]) -> Result<Self, SyntaxError> {
-        match line {
-            b"*" => Ok(Self::Cancel),
-            _ => Ok(Self::Response(auth::decode(line)?)),
+    fn no_command(&mut self, error: SyntaxError) -> Turn {
+        let turn = self.reject(error.reply());
+        match error {
+            SyntaxError::Chunk => self.fail(Error::OutOfStep),
+            SyntaxError::Foreign => self.fail(Error::AnotherProtocol),
+            _ => {}
         }
+        turn
+    }
+}
+
+/// A command, out of a line without its end and whether that was CRLF.
+#[inline]
+fn command(
+    line: Result<(&[u8], bool), SyntaxError>,
+    config: &Config,
+) -> Result<Command, SyntaxError> {
+    let (line, crlf) = line?;
+    let command = Command::parse(line, &config.strictness);
+    if !crlf && !config.strictness.bare_lf_commands {
+        return match command {
+            // However it ends, its octets follow.
+            Err(SyntaxError::Chunk) => command,
+            _ => Err(SyntaxError::BareLineFeed),
+        };
+    }
+    // Only AUTH may need more than a command line holds.
+    let is_long = line.len() + 2 > config.limits.command_line;
+    match command {
+        Ok(Command::Auth(_)) | Err(_) => command,
+        Ok(_) if is_long => Err(SyntaxError::TooLong),
+        _ => command,
+    }
+}
+
+/// A response to a challenge; nothing if it is `*`: there will be none.
+fn response(
+    line: Result<(&[u8], bool), SyntaxError>,
+    config: &Config,
+) -> Result<Option<Secret>, SyntaxError> {
+    match line? {
+        (_, false) if !config.strictness.bare_lf_commands => Err(SyntaxError::BareLineFeed),
+        (b"*", _) => Ok(None),
+        (line, _) => Ok(Some(auth::decode(line)?)),
     }
 }
 

@@ -133,25 +133,20 @@ pub(super) fn helo(config: &Config, output: &mut Output) {
 pub(super) fn ehlo(config: &Config, session: &Session, output: &mut Output) {
     let offered = session.offered(config);
     let mechanisms = session.mechanisms(config);
-    let mut offered = offered.iter().peekable();
-    let open = |output: &mut Output, is_last| match is_last {
-        true => output.push(b"250 "),
-        false => output.push(b"250-"),
-    };
-    open(output, offered.peek().is_none());
+    let mut left = offered.len();
+    output.push(if left > 0 { b"250-" } else { b"250 " });
     output.push(config.hostname.as_str().as_bytes());
-    output.push(b"\r\n");
-    while let Some(extension) = offered.next() {
+    for extension in offered.iter() {
+        left -= 1;
         if extension == Extension::Auth && config.old_auth_line {
-            output.push(b"250-AUTH");
+            output.push(b"\r\n250-AUTH");
             names(mechanisms, b"=", output);
-            output.push(b"\r\n");
         }
-        open(output, offered.peek().is_none());
+        output.push(if left > 0 { b"\r\n250-" } else { b"\r\n250 " });
         output.push(extension.keyword().as_bytes());
         detail(extension, config, mechanisms, output);
-        output.push(b"\r\n");
     }
+    output.push(b"\r\n");
 }
 
 /// What stands behind a keyword.

@@ -187,7 +187,7 @@ impl Session {
             Some(HelloVerb::Helo) => !parameters.is_empty(),
             _ => {
                 self.understood().first_missing(needs).is_some()
-                    || (!parameters.other.is_empty() && !config.unknown_parameters)
+                    || (!parameters.terms().other.is_empty() && !config.unknown_parameters)
             }
         };
         let too_large = match (parameters.size, config.limits.message) {
@@ -217,7 +217,7 @@ impl Session {
                 self.understood()
                     .first_missing(parameters.needs())
                     .is_some()
-                    || (!parameters.other.is_empty() && !config.unknown_parameters)
+                    || (!parameters.terms().other.is_empty() && !config.unknown_parameters)
             }
         };
         if !self.transaction.open {
