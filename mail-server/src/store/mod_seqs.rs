@@ -293,7 +293,7 @@ mod tests {
             };
             (info, Letters::parse(letters.as_bytes()))
         });
-        log.fill(&mut ledger, number(1), messages, look);
+        log.fill(&mut ledger, number(10), messages, look);
         ledger
     }
 
@@ -372,6 +372,18 @@ mod tests {
             assert!(known == state.mod_seq && known.value() != last, "{end}");
             one.flush(&ledger, look);
             assert_eq!(filled(&mut log(&folder), &now).state(), state, "{end}");
+        }
+    }
+
+    #[test]
+    fn what_stood_where_a_log_was_cut_off_may_have_been_anything() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = format!("{NAME} 1 7 10\n= 11 1 S\n");
+        for cut in ["-", "- 12 3", "= 12 1 "] {
+            fs::write(folder.path().join(NAME), format!("{whole}{cut}")).expect("written");
+            let ledger = filled(&mut log(&folder), &[(1, "S")]);
+            assert!(ledger.mod_seq().value() > 12, "{cut}");
+            assert_eq!(since(&ledger, 11), (String::new(), "2:9".into()), "{cut}");
         }
     }
 
