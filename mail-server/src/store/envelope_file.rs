@@ -1,5 +1,5 @@
-//! Envelopes on disk: a file of ours in each folder, so that a client that asks for all of them after a restart need not
-//! wait until every message was looked into.
+//! Envelopes on disk: a file of ours for each folder, so that a client that asks for all of them after a restart need
+//! not wait until every message was looked into.
 //!
 //! `mailwire-envelopes` begins with a line that tells its version and the folder's UIDVALIDITY. Then come
 //! [records](super::envelope_record), one behind the other, in any order.
@@ -57,7 +57,8 @@ impl EnvelopeFile {
         }
     }
 
-    /// The envelopes of messages with these UIDs and sizes, each with the octets that it takes, as far as they are known.
+    /// The envelopes of messages with these UIDs and sizes, as far as they are known, each with the octets that it
+    /// takes.
     pub(super) fn read(
         &mut self,
         messages: &[(NonZeroU32, u64)],
