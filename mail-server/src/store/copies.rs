@@ -45,10 +45,8 @@ impl Copies {
             any: true,
         }
     }
-}
 
-impl Copies {
-    /// Gives up the copies that are too much for their mailboxes.
+    /// Gives up the copies that are too much for their mailboxes. Where that cannot be found out mail is taken.
     fn check_budgets(&mut self) {
         for (open, copy) in self.open.iter_mut().zip(&self.copies) {
             let octets = self.octets + copy.header.len() as u64;
@@ -56,7 +54,7 @@ impl Copies {
                 Ok(Open::Maildir(_, budget)) => budget.takes(octets, 1),
                 _ => Ok(()),
             };
-            if let Err(error) = checked {
+            if let Err(error @ StoreError::OverQuota) = checked {
                 *open = Err(error);
             }
         }

@@ -1,10 +1,8 @@
-//! Envelopes on disk: a file of ours in each folder, so that a client that asks for all of them after a restart need not
-//! wait until every message was looked into.
+//! Envelopes on disk: a file of ours for each folder, so that a client that asks for all of them after a restart need
+//! not wait until every message was looked into.
 //!
-//! `mailwire-envelopes` begins with a line that tells its version and the folder's UIDVALIDITY. Then come records, one
-//! behind the other, in any order: the length of the envelope (4 octets), the UID of the message (4), its size (8), a
-//! checksum of all that and of the UIDVALIDITY (8), and [the envelope](super::envelope_octets). The lowest octet of a
-//! number comes first.
+//! `mailwire-envelopes` begins with a line that tells its version and the folder's UIDVALIDITY. Then come
+//! [records](super::envelope_record), one behind the other, in any order.
 //!
 //! Nothing depends on it: it is not synced to the disk, records are checked as they are read, what is not as it should
 //! be is as if it were not there, and what stands behind a record that was cut off is cut off too. The file only grows,
@@ -12,21 +10,18 @@
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::hash::Hasher as _;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::num::NonZeroU32;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use imap_proto::NumberSet;
 use imap_proto::response::Envelope;
 use rustix::fs::OFlags;
-use siphasher::sip::SipHasher13;
 
-use super::envelope_octets;
+use super::envelope_record::{self, Head};
 use super::replace::replace;
-use crate::limits::{ENVELOPE_FILE, ENVELOPE_OCTETS, ENVELOPES_GONE};
+use crate::limits::{ENVELOPE_FILE, ENVELOPES_GONE};
 
 /// What the file is called.
 pub(super) const NAME: &str = "mailwire-envelopes";
@@ -53,16 +48,6 @@ struct Index {
     end: u64,
 }
 
-/// What a record begins with.
-#[derive(Debug, Clone, Copy)]
-struct Head {
-    length: u32,
-    uid: NonZeroU32,
-    /// The octets of the message.
-    size: u64,
-    checksum: u64,
-}
-
 impl EnvelopeFile {
     pub(super) fn new(path: PathBuf, uid_validity: NonZeroU32) -> Self {
         Self {
@@ -72,7 +57,8 @@ impl EnvelopeFile {
         }
     }
 
-    /// The envelopes of messages with these UIDs and sizes, each with the octets that it takes, as far as they are known.
+    /// The envelopes of messages with these UIDs and sizes, as far as they are known, each with the octets that it
+    /// takes.
     pub(super) fn read(
         &mut self,
         messages: &[(NonZeroU32, u64)],
@@ -85,11 +71,11 @@ impl EnvelopeFile {
         };
         let read = messages.iter().map(|(uid, size)| {
             let place = *index.places.get(uid)?;
-            let record = record_at(&file, place, uid_validity);
-            let record = record.filter(|(head, _)| (head.uid, head.size) == (*uid, *size));
-            let envelope = record.and_then(|(_, octets)| {
-                let count = octets.len();
-                Some((envelope_octets::read(octets)?, count))
+            let record = envelope_record::read_at(&file, place, uid_validity);
+            let record = record.filter(|(head, _)| head.message() == (*uid, *size));
+            let envelope = record.and_then(|(_, record)| {
+                let envelope = envelope_record::envelope(&record)?;
+                Some((envelope, record.len()))
             });
             if envelope.is_none() {
                 // So that it is written anew.
@@ -160,8 +146,9 @@ impl EnvelopeFile {
         let kept = index.places.iter();
         let kept = kept.filter(|(uid, _)| there.contains(**uid));
         let records = kept.filter_map(|(uid, place)| {
-            let (head, octets) = record_at(&file, *place, uid_validity)?;
-            Some((*uid, head.followed_by(&octets)))
+            let (head, record) = envelope_record::read_at(&file, *place, uid_validity)?;
+            let (of, _) = head.message();
+            (of == *uid).then(|| (of, record.to_vec()))
         });
         let records = records.collect();
         self.begin(records)
@@ -186,18 +173,8 @@ impl EnvelopeFile {
         let is_new = |uid| index.is_none_or(|index| !index.places.contains_key(&uid));
         let new = envelopes.filter(|(uid, ..)| is_new(*uid));
         let records = new.filter_map(|(uid, size, envelope)| {
-            let mut octets = Vec::new();
-            let fits = envelope_octets::write(envelope, &mut octets);
-            let length = u32::try_from(octets.len()).ok();
-            let length = length.filter(|length| fits && *length <= ENVELOPE_OCTETS)?;
-            let mut head = Head {
-                length,
-                uid,
-                size,
-                checksum: 0,
-            };
-            head.checksum = head.sum(self.uid_validity, &octets);
-            Some((uid, head.followed_by(&octets)))
+            let record = envelope_record::of(self.uid_validity, (uid, size), envelope)?;
+            Some((uid, record))
         });
         records.collect()
     }
@@ -248,56 +225,17 @@ impl Index {
             let Some(head) = Head::read(&octets) else {
                 break;
             };
-            let end = self.end + (octets.len() as u64) + u64::from(head.length);
+            let end = self.end + head.record_length();
             if end > length {
                 break;
             }
-            reader.seek_relative(i64::from(head.length))?;
-            self.places.insert(head.uid, self.end);
+            let envelope = head.record_length() - octets.len() as u64;
+            reader.seek_relative(i64::try_from(envelope).unwrap_or(i64::MAX))?;
+            self.places.insert(head.message().0, self.end);
             self.records += 1;
             self.end = end;
         }
         Ok(())
-    }
-}
-
-impl Head {
-    /// Its octets.
-    const LENGTH: usize = 24;
-
-    fn read(octets: &[u8; Self::LENGTH]) -> Option<Self> {
-        let number = |from: usize, count: usize| {
-            let octets = octets[from..from + count].iter().rev();
-            octets.fold(0, |number, octet| number << 8 | u64::from(*octet))
-        };
-        let length = u32::try_from(number(0, 4)).ok();
-        Some(Self {
-            length: length.filter(|length| *length <= ENVELOPE_OCTETS)?,
-            uid: NonZeroU32::new(u32::try_from(number(4, 4)).ok()?)?,
-            size: number(8, 8),
-            checksum: number(16, 8),
-        })
-    }
-
-    /// The record.
-    fn followed_by(&self, octets: &[u8]) -> Vec<u8> {
-        let mut record = Vec::with_capacity(Self::LENGTH + octets.len());
-        record.extend(self.length.to_le_bytes());
-        record.extend(self.uid.get().to_le_bytes());
-        record.extend(self.size.to_le_bytes());
-        record.extend(self.checksum.to_le_bytes());
-        record.extend_from_slice(octets);
-        record
-    }
-
-    /// What its checksum should be.
-    fn sum(&self, uid_validity: NonZeroU32, octets: &[u8]) -> u64 {
-        let mut hasher = SipHasher13::new();
-        hasher.write(&uid_validity.get().to_le_bytes());
-        hasher.write(&self.uid.get().to_le_bytes());
-        hasher.write(&self.size.to_le_bytes());
-        hasher.write(octets);
-        hasher.finish()
     }
 }
 
@@ -309,17 +247,6 @@ fn options() -> OpenOptions {
     options
 }
 
-/// A record that is as it should be.
-fn record_at(file: &File, place: u64, uid_validity: NonZeroU32) -> Option<(Head, Bytes)> {
-    let mut head = [0; Head::LENGTH];
-    file.read_exact_at(&mut head, place).ok()?;
-    let head = Head::read(&head)?;
-    let mut octets = vec![0; usize::try_from(head.length).ok()?];
-    let behind = place + Head::LENGTH as u64;
-    file.read_exact_at(&mut octets, behind).ok()?;
-    (head.sum(uid_validity, &octets) == head.checksum).then(|| (head, octets.into()))
-}
-
 fn first_line(uid_validity: NonZeroU32) -> String {
     format!("{NAME} 1 {uid_validity}\n")
 }
@@ -329,6 +256,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::limits::ENVELOPE_OCTETS;
 
     fn number(number: u32) -> NonZeroU32 {
         NonZeroU32::new(number).expect("not 0")

@@ -18,6 +18,7 @@ use super::maildir_quota::Change;
 use super::mod_seqs::{self, Log};
 use crate::limits::{FOLDER_TICK, MAILDIR_TRUST};
 
+/// Its messages, as far as they are known.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ledger: Ledger<Entry>,
@@ -124,6 +125,7 @@ impl State {
             };
         }
     }
+
     /// Gives UIDs to messages of ours that have just come.
     pub(super) fn number(
         &mut self,

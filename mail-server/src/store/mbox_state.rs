@@ -17,6 +17,7 @@ use super::mbox_flags::flags_of;
 use super::mod_seqs::{self, Log};
 use crate::limits::FOLDER_TICK;
 
+/// Its messages, as far as they are known.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) ledger: Ledger<()>,
@@ -90,32 +91,32 @@ impl State {
 
     /// The messages are these now.
     fn take(&mut self, mbox: &Mbox, list: List) {
-        if number(list.validity()) != self.ledger.state().uid_validity {
+        if number(list.validity()) != self.ledger.uid_validity() {
             let id = self.ledger.state().id;
             *self = Self::of(mbox, list, id);
             return;
         }
         for message in list.messages() {
-            let mut info = info(message);
-            let (uid, flags) = (info.uid, info.flags.clone());
+            let (uid, flags) = (number(message.uid()), flags_of(message));
             match self.ledger.get(uid) {
                 Some(known) if known.info.flags == flags => continue,
                 Some(_) => self.ledger.set_flags(uid, flags.clone()),
                 None => {
+                    let mut info = info(message);
                     info.mod_seq = self.ledger.next_mod_seq();
                     self.ledger.insert(info, ());
                 }
             }
             // Each change has the last mod-sequence.
-            self.log.changed(uid, self.ledger.state().mod_seq, &flags);
+            self.log.changed(uid, self.ledger.mod_seq(), &flags);
         }
         let known = self.ledger.entries().map(|entry| entry.info.uid);
         let gone: Vec<_> = known.filter(|uid| list.find(uid.get()).is_none()).collect();
         for uid in gone {
             self.ledger.remove(uid);
-            self.log.gone(uid, self.ledger.state().mod_seq);
+            self.log.gone(uid, self.ledger.mod_seq());
         }
-        let mod_seq = self.ledger.state().mod_seq;
+        let mod_seq = self.ledger.mod_seq();
         self.ledger.raise(number(list.next()), mod_seq);
         self.list = list;
     }

@@ -35,7 +35,7 @@ pub use recall::Recall;
 
 mod envelope_file;
 
-mod envelope_octets;
+mod envelope_record;
 
 mod ledger;
 

@@ -194,8 +194,11 @@ impl Log {
             let _ = writeln!(content, "= {} {} {look}", info.mod_seq, info.uid);
         }
         self.lines.clear();
-        // Without it the next start costs more, and that is all.
-        let _ = replace(&self.path, content);
+        if replace(&self.path, content).is_err() {
+            // Without one the next start costs more, and that is all. One that is not up to date would tell of
+            // mod-sequences that are lower than those that clients have heard of.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 
     /// A message is new, or looks like this now.
@@ -260,6 +263,8 @@ fn of_now() -> ModSeq {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use imap_proto::{ModSeqOrZero, NumberSet};
     use tempfile::TempDir;
 
@@ -288,7 +293,7 @@ mod tests {
             };
             (info, Letters::parse(letters.as_bytes()))
         });
-        log.fill(&mut ledger, number(1), messages, look);
+        log.fill(&mut ledger, number(10), messages, look);
         ledger
     }
 
@@ -368,6 +373,32 @@ mod tests {
             one.flush(&ledger, look);
             assert_eq!(filled(&mut log(&folder), &now).state(), state, "{end}");
         }
+    }
+
+    #[test]
+    fn what_stood_where_a_log_was_cut_off_may_have_been_anything() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let whole = format!("{NAME} 1 7 10\n= 11 1 S\n");
+        for cut in ["-", "- 12 3", "= 12 1 "] {
+            fs::write(folder.path().join(NAME), format!("{whole}{cut}")).expect("written");
+            let ledger = filled(&mut log(&folder), &[(1, "S")]);
+            assert!(ledger.mod_seq().value() > 12, "{cut}");
+            assert_eq!(since(&ledger, 11), (String::new(), "2:9".into()), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_written_is_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut one = log(&folder);
+        let mut ledger = filled(&mut one, &[(1, "S")]);
+        // It cannot grow, as it leads nowhere, and a directory stands where it would be written anew.
+        fs::remove_file(&one.path).expect("it was there");
+        symlink(folder.path().join("nowhere/else"), &one.path).expect("made");
+        fs::create_dir(one.path.with_extension("mailwire-new")).expect("made");
+        one.changed(number(1), ledger.next_mod_seq(), &Letters::NONE);
+        one.flush(&ledger, look);
+        assert!(one.path.symlink_metadata().is_err());
     }
 
     #[test]
