@@ -173,7 +173,7 @@ impl Bells {
                 there.len() == 1
             };
             if is_first {
-                failed = failed.or(lookout.watch(&place.directory).err());
+                failed = failed.or_else(|| lookout.watch(&place.directory).err());
             }
             hung.places.push(place);
         }
