@@ -170,6 +170,12 @@ pub(crate) const TOLD_FOLDER_LOOKS: u32 = 10;
 /// other need not pay for that.
 pub(crate) const FOLDER_STAY: Duration = Duration::from_millis(100);
 
+/// How often a client is told how far a command of its has come that takes long (RFC 9585).
+pub(crate) const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long that may take to be sent before the command is gone on with.
+pub(crate) const PROGRESS_FLUSH: Duration = Duration::from_millis(100);
+
 /// What happens to an account's folders, besides their messages, that is kept for a session which does not listen. One
 /// that misses more is told so.
 pub(crate) const FOLDER_EVENTS: usize = 256;

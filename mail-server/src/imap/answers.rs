@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::append::Appending;
 use super::fetch::{Fetching, Progress};
+use super::long::{Done, Long};
 use super::selected::Selected;
 use super::watching::Watching;
 use super::{find, listing, metadata, quota, refusals, selected};
@@ -34,6 +35,7 @@ pub struct Answers {
 enum Work {
     Append(Box<Appending>),
     Fetch(Box<Fetching>),
+    Long(Box<Long>),
 }
 
 impl Answers {
@@ -96,6 +98,12 @@ impl Answers {
         is_there
     }
 
+    /// Whether a command takes so long that its client is told how far it has come: that is to be sent, before it is
+    /// [gone on](Self::go_on) with.
+    pub fn takes_long(&self) -> bool {
+        matches!(self.work, Some(Work::Long(_)))
+    }
+
     /// Waits until something has happened to the folder that is selected, or to others that the client wants to be told
     /// of; for ever, if there are none. Cancel-safe.
     pub async fn news(&mut self) {
@@ -121,8 +129,10 @@ impl Answers {
             Event::Select(select) => {
                 self.selected = None;
                 let opened = Selected::open(&*folders, &select, machine).await;
-                self.selected = Some(opened.map_err(failed)?);
+                let opened = opened.map(|selected| self.selected = Some(selected));
+                // What was selected before is one of the others now.
                 self.hear_of_others(machine).await;
+                opened.map_err(failed)?;
             }
             Event::Close { expunge } => {
                 if let (true, Some(selected)) = (expunge, &self.selected) {
@@ -193,7 +203,10 @@ impl Answers {
                     return Ok(());
                 }
             }
-            event => return self.answer_about_messages(machine, event, &*folders).await,
+            event => match long(&folders, self.selected.as_ref(), event) {
+                Ok(long) => return self.go_on_with(machine, Box::new(long)).await,
+                Err(event) => return self.answer_about_messages(machine, event).await,
+            },
         }
         check(machine.ok());
         Ok(())
@@ -204,7 +217,6 @@ impl Answers {
         &mut self,
         machine: &mut Server,
         event: Event,
-        folders: &dyn Folders,
     ) -> Result<(), Refusal> {
         let failed = refusals::of_store;
         let Some(selected) = &mut self.selected else {
@@ -216,15 +228,6 @@ impl Answers {
                 selected.hear(machine).await.map_err(failed)?;
                 machine.ok()
             }
-            Event::Search(search) => {
-                let (found, mod_seq) = find::search(selected, &search).await?;
-                machine.found(found, mod_seq)
-            }
-            Event::Sort(sort) => {
-                let (sorted, mod_seq) = find::sort(selected, &sort).await?;
-                machine.sorted(sorted, mod_seq)
-            }
-            Event::Thread(thread) => machine.threads(find::threads(selected, &thread).await?),
             Event::Fetch(fetch) => {
                 let fetching = Fetching::begin(selected, *fetch, machine).await;
                 let fetching = Box::new(fetching.map_err(failed)?);
@@ -235,26 +238,35 @@ impl Answers {
                 modified if modified.is_empty() => machine.ok(),
                 modified => machine.ok_with(Code::Modified(modified)),
             },
-            Event::Copy(copy) => {
-                let code = selected.copy(folders, &copy).await?;
-                self.has_added(machine, &copy.mailbox, code.as_ref());
-                match code {
-                    Some(code) => machine.ok_with(code),
-                    None => machine.ok(),
-                }
-            }
-            Event::Move(copy) => {
-                let code = selected.copy(folders, &copy).await?;
-                selected.remove(&copy.uids).await.map_err(failed)?;
-                selected.hear(machine).await.map_err(failed)?;
-                self.has_added(machine, &copy.mailbox, code.as_ref());
-                match code {
-                    Some(code) => machine.ok_with(code),
-                    None => machine.ok(),
-                }
-            }
             // Not offered, so it does not come.
             _ => machine.no(CodeWord::Cannot),
+        };
+        check(told);
+        Ok(())
+    }
+
+    /// Goes on with a command that may take long, for a while.
+    async fn go_on_with(
+        &mut self,
+        machine: &mut Server,
+        mut long: Box<Long>,
+    ) -> Result<(), Refusal> {
+        let Some(done) = long.go_on(machine).await else {
+            self.work = Some(Work::Long(long));
+            return Ok(());
+        };
+        let told = match done? {
+            Done::Found(found, mod_seq) => machine.found(found, mod_seq),
+            Done::Sorted(sorted, mod_seq) => machine.sorted(sorted, mod_seq),
+            Done::Threads(threads) => machine.threads(threads),
+            Done::Copied { mailbox, code } => {
+                self.hear_of_selected(machine).await;
+                self.has_added(machine, &mailbox, code.as_ref());
+                match code {
+                    Some(code) => machine.ok_with(code),
+                    None => machine.ok(),
+                }
+            }
         };
         check(told);
         Ok(())
@@ -288,6 +300,11 @@ impl Answers {
                 Ok(Progress::Broken) => {}
                 Err(error) => check(machine.no(refusals::of_store(error))),
             },
+            Work::Long(long) => {
+                if let Err(refusal) = self.go_on_with(machine, long).await {
+                    check(machine.no(refusal));
+                }
+            }
             Work::Append(_) => error!("a message that is appended waits for nobody"),
         }
     }
@@ -375,6 +392,45 @@ impl fmt::Debug for Answers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answers").finish_non_exhaustive()
     }
+}
+
+/// A command that may take long, or an event that is something else.
+fn long(
+    folders: &Arc<dyn Folders>,
+    selected: Option<&Selected>,
+    event: Event,
+) -> Result<Long, Event> {
+    let Some(selected) = selected else {
+        return Err(event);
+    };
+    let (folder, folders) = (Arc::clone(&selected.folder), Arc::clone(folders));
+    Ok(match event {
+        Event::Search(search) => Long::new(|progress| async move {
+            let (found, mod_seq) = find::search(&*folder, &search, &progress).await?;
+            Ok(Done::Found(found, mod_seq))
+        }),
+        Event::Sort(sort) => Long::new(|progress| async move {
+            let (sorted, mod_seq) = find::sort(&*folder, &sort, &progress).await?;
+            Ok(Done::Sorted(sorted, mod_seq))
+        }),
+        Event::Thread(thread) => Long::new(|progress| async move {
+            let threads = find::threads(&*folder, &thread, &progress).await?;
+            Ok(Done::Threads(threads))
+        }),
+        Event::Copy(copy) => Long::new(|_| async move {
+            let code = selected::copy(&*folder, &*folders, &copy).await?;
+            let mailbox = copy.mailbox;
+            Ok(Done::Copied { mailbox, code })
+        }),
+        Event::Move(copy) => Long::new(|_| async move {
+            let code = selected::copy(&*folder, &*folders, &copy).await?;
+            let removed = folder.expunge(&copy.uids).await;
+            removed.map_err(refusals::of_store)?;
+            let mailbox = copy.mailbox;
+            Ok(Done::Copied { mailbox, code })
+        }),
+        event => return Err(event),
+    })
 }
 
 /// Makes a folder.

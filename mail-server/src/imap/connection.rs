@@ -10,12 +10,14 @@ use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
 use sasl::server::{Failure, Outcome};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 use tracing::{Instrument, error, info_span};
 
 use super::answers::{Answers, check};
 use super::service::{Service, Session};
 use super::{Imap, refusals};
 use crate::auth::{Login, Turn};
+use crate::limits::PROGRESS_FLUSH;
 use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
 
 /// Serves one connection to its end.
@@ -82,6 +84,10 @@ async fn serve<S: Service>(
             Next::Event(event) => connection.event(event).await,
             // The machine has room for more of what was asked for.
             Next::Paused => {
+                if connection.answers.takes_long() {
+                    // Whoever does not read is dealt with when there is an answer.
+                    let _ = timeout(PROGRESS_FLUSH, connection.driver.flush()).await;
+                }
                 let machine = connection.driver.machine();
                 if !connection.answers.go_on(machine).await {
                     // Every event is answered before the driver goes on.

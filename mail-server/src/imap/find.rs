@@ -12,36 +12,39 @@ use imap_proto::{ModSeq, ModSeqOrZero, NumberSet, Octets, OrderedSet, Text};
 use tokio::task::spawn_blocking;
 
 use super::fetch::take_batch;
+use super::long::Progress;
 use super::mime::Parsed;
 use super::search::{Candidate, Wanted};
 use super::selected::Selected;
 use super::sort::Sorted;
 use super::thread::Threaded;
 use super::{large, refusals, sort, thread};
-use crate::store::{Info, StoreError};
+use crate::store::{Folder, Info, StoreError};
 
 /// The messages that are looked for, and the highest mod-sequence among them.
 pub(super) async fn search(
-    selected: &Selected,
+    folder: &dyn Folder,
     search: &Search,
+    progress: &Progress,
 ) -> Result<(NumberSet, Option<ModSeq>), Refusal> {
-    let found = found(selected, search).await?;
+    let found = found(folder, search, progress).await?;
     let mod_seq = Selected::highest(found.iter()).filter(|_| search.mod_seq);
     Ok((found.iter().map(|info| info.uid).collect(), mod_seq))
 }
 
 /// The same in an order.
 pub(super) async fn sort(
-    selected: &Selected,
+    folder: &dyn Folder,
     sort: &Sort,
+    progress: &Progress,
 ) -> Result<(OrderedSet, Option<ModSeq>), Refusal> {
-    let found = found(selected, &sort.search).await?;
+    let found = found(folder, &sort.search, progress).await?;
     let mod_seq = Selected::highest(found.iter()).filter(|_| sort.search.mod_seq);
     let criteria: Arc<[_]> = sort.criteria.clone().into();
     let mut sorted = match sort::needs_texts(&criteria) {
         true => {
             let criteria = Arc::clone(&criteria);
-            let read = read(selected, found, move |info, raw| {
+            let read = read(folder, progress, found, move |info, raw| {
                 Sorted::new(&criteria, &info, Some(&Parsed::new(raw)))
             });
             read.await.map_err(refusals::of_store)?
@@ -57,11 +60,12 @@ pub(super) async fn sort(
 
 /// The same in threads.
 pub(super) async fn threads(
-    selected: &Selected,
+    folder: &dyn Folder,
     wanted: &Thread,
+    progress: &Progress,
 ) -> Result<Vec<MessageThread>, Refusal> {
-    let found = found(selected, &wanted.search).await?;
-    let threaded = read(selected, found, |info, raw| {
+    let found = found(folder, &wanted.search, progress).await?;
+    let threaded = read(folder, progress, found, |info, raw| {
         Threaded::new(&info, &Parsed::new(raw))
     });
     let threaded = threaded.await.map_err(refusals::of_store)?;
@@ -71,18 +75,18 @@ pub(super) async fn threads(
     })
 }
 
-async fn found(selected: &Selected, search: &Search) -> Result<Vec<Info>, Refusal> {
+async fn found(
+    folder: &dyn Folder,
+    search: &Search,
+    progress: &Progress,
+) -> Result<Vec<Info>, Refusal> {
     check_charset(search.charset.as_ref())?;
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
     let failed = refusals::of_store;
-    let all = selected
-        .folder
-        .changes(ModSeqOrZero::ZERO)
-        .await
-        .map_err(failed)?;
+    let all = folder.changes(ModSeqOrZero::ZERO).await.map_err(failed)?;
     let keys: Arc<[SearchKey]> = search.keys.clone().into();
     let (mut found, mut doubtful) = (Vec::new(), Vec::new());
     for info in all.messages {
@@ -97,7 +101,7 @@ async fn found(selected: &Selected, search: &Search) -> Result<Vec<Info>, Refusa
             None => doubtful.push(info),
         }
     }
-    let read = read(selected, doubtful, move |info, raw| {
+    let read = read(folder, progress, doubtful, move |info, raw| {
         let parsed = Parsed::new(raw);
         let texts = parsed.texts();
         let wanted = Wanted { keys: &keys, now };
@@ -115,16 +119,19 @@ async fn found(selected: &Selected, search: &Search) -> Result<Vec<Info>, Refusa
 
 /// Looks into messages, some at a time, where that keeps nobody waiting.
 async fn read<T: Send + 'static>(
-    selected: &Selected,
+    folder: &dyn Folder,
+    progress: &Progress,
     messages: Vec<Info>,
     look: impl Fn(Info, &Bytes) -> T + Send + Sync + 'static,
 ) -> Result<Vec<T>, StoreError> {
+    progress.expect(messages.len());
     let look = Arc::new(look);
     let mut seen = Vec::with_capacity(messages.len());
     let mut left = VecDeque::from(messages);
     while !left.is_empty() {
         let batch = take_batch(&mut left);
-        let (batch, _held) = large::read_or_header(&*selected.folder, batch).await?;
+        let count = batch.len();
+        let (batch, _held) = large::read_or_header(folder, batch).await?;
         let look = Arc::clone(&look);
         let looked = spawn_blocking(move || {
             let looked = batch.into_iter().map(|(info, raw)| look(info, &raw));
@@ -132,6 +139,7 @@ async fn read<T: Send + 'static>(
         });
         let looked = looked.await;
         seen.extend(looked.map_err(|_| StoreError::Failed("a thread was lost".into()))?);
+        progress.add(count);
     }
     Ok(seen)
 }

@@ -23,7 +23,7 @@ pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>
     }
     let names = Names::new(folders.list().await.map_err(failed)?, delimiter);
     let mut told = Vec::new();
-    for (name, mut listed) in names.matching(list, delimiter) {
+    for (name, mut listed) in names.matching(list) {
         listed.kind = match list.kind {
             ListKind::Lsub | ListKind::RLsub => ListKind::Lsub,
             ListKind::XList => ListKind::XList,
@@ -49,17 +49,6 @@ pub(super) async fn list(folders: &dyn Folders, list: &List) -> Result<Vec<Data>
         }
     }
     Ok(told)
-}
-
-/// What a name is, with its children and whether somebody has subscribed to it.
-pub(super) fn listed(
-    entries: &[FolderEntry],
-    delimiter: Option<char>,
-    name: &MailboxName,
-) -> Listed {
-    let names = Names::new(entries.to_vec(), delimiter);
-    let attributes = names.attributes_of(&name.to_text(), delimiter);
-    Listed::new(attributes, delimiter, name.clone())
 }
 
 /// The values that are wanted of a folder.
@@ -104,7 +93,8 @@ pub(super) async fn status(
 }
 
 /// Names of folders, and of what is above them.
-struct Names {
+pub(super) struct Names {
+    delimiter: Option<char>,
     by_name: BTreeMap<String, Entry>,
 }
 
@@ -115,7 +105,7 @@ struct Entry {
 }
 
 impl Names {
-    fn new(entries: Vec<FolderEntry>, delimiter: Option<char>) -> Self {
+    pub(super) fn new(entries: Vec<FolderEntry>, delimiter: Option<char>) -> Self {
         let mut by_name = BTreeMap::new();
         for entry in entries {
             let told = Entry {
@@ -136,11 +126,12 @@ impl Names {
                 }
             }
         }
-        Self { by_name }
+        Self { delimiter, by_name }
     }
 
     /// Those that a command asks for, each with what it wants to know.
-    fn matching(&self, list: &List, delimiter: Option<char>) -> Vec<(MailboxName, Listed)> {
+    fn matching(&self, list: &List) -> Vec<(MailboxName, Listed)> {
+        let delimiter = self.delimiter;
         let wish = Wish::new(list);
         let mut told = Vec::new();
         for (name, entry) in &self.by_name {
@@ -151,7 +142,7 @@ impl Names {
             {
                 continue;
             }
-            let children = || self.below(name, delimiter).map(|(_, child)| child);
+            let children = || self.below(name).map(|(_, child)| child);
             let has_children = children().any(Entry::is_there);
             let has_wanted =
                 wish.only != Only::Existing && children().any(|child| wish.wants(child));
@@ -193,29 +184,34 @@ impl Names {
     }
 
     /// All that is known of one.
-    fn attributes_of(&self, name: &str, delimiter: Option<char>) -> MailboxAttributes {
-        let entry = self.by_name.get(name).cloned().unwrap_or(Entry {
-            attributes: MailboxAttributes::NON_EXISTENT,
-            subscribed: false,
-        });
-        let mut children = self.below(name, delimiter).map(|(_, child)| child);
+    pub(super) fn listed(&self, name: &MailboxName) -> Listed {
+        let text = name.to_text();
+        let is_there = self.by_name.get(&*text);
+        let attributes = is_there.map_or(MailboxAttributes::NON_EXISTENT, |it| it.attributes);
+        let mut children = self.below(&text).map(|(_, child)| child);
         let children = match children.any(Entry::is_there) {
             true => MailboxAttributes::HAS_CHILDREN,
             false => MailboxAttributes::HAS_NO_CHILDREN,
         };
-        let subscribed = match entry.subscribed {
+        let subscribed = match self.is_subscribed(name) {
             true => MailboxAttributes::SUBSCRIBED,
             false => MailboxAttributes::empty(),
         };
-        entry.attributes | children | subscribed
+        Listed::new(
+            attributes | children | subscribed,
+            self.delimiter,
+            name.clone(),
+        )
     }
 
-    fn below<'a>(
-        &'a self,
-        name: &str,
-        delimiter: Option<char>,
-    ) -> impl Iterator<Item = (&'a String, &'a Entry)> {
-        let prefix = delimiter.map(|delimiter| format!("{name}{delimiter}"));
+    /// Whether somebody has subscribed to a name.
+    pub(super) fn is_subscribed(&self, name: &MailboxName) -> bool {
+        let entry = self.by_name.get(&*name.to_text());
+        entry.is_some_and(|entry| entry.subscribed)
+    }
+
+    fn below<'a>(&'a self, name: &str) -> impl Iterator<Item = (&'a String, &'a Entry)> {
+        let prefix = self.delimiter.map(|delimiter| format!("{name}{delimiter}"));
         let from = prefix.clone().unwrap_or_default();
         let range = prefix.is_some().then(|| self.by_name.range(from..));
         let range = range.into_iter().flatten();
@@ -415,7 +411,7 @@ mod tests {
         let pattern = MailboxPattern::new(pattern).expect("a pattern");
         let mut list = List::new(kind, reference, pattern);
         list.selection = selection;
-        let told = names().matching(&list, Some('/'));
+        let told = names().matching(&list);
         let line = |(name, listed): (MailboxName, imap_proto::response::Listed)| {
             let attributes: Vec<_> = listed.attributes.names().collect();
             format!(

@@ -64,6 +64,8 @@ mod large;
 
 mod streaming;
 
+mod long;
+
 mod find;
 
 mod search;

@@ -42,6 +42,7 @@ pub fn config() -> Config {
         Extension::Metadata,
         Extension::ListMetadata,
         Extension::Notify,
+        Extension::InProgress,
     ];
     config.extensions.extend(served.map(Capability::from));
     let threads = ["ORDEREDSUBJECT", "REFERENCES"]

@@ -185,35 +185,6 @@ impl Selected {
         Ok(modified)
     }
 
-    /// Copies messages, and gives what programs should know of that.
-    pub(super) async fn copy(
-        &self,
-        folders: &dyn Folders,
-        copy: &Copy,
-    ) -> Result<Option<Code>, Refusal> {
-        let target = folders
-            .open(&copy.mailbox)
-            .await
-            .map_err(refusals::of_target)?;
-        let failed = refusals::of_store;
-        let state = target.state().await.map_err(failed)?;
-        let (from, to) = self
-            .folder
-            .copy(&copy.uids, &*target)
-            .await
-            .map_err(failed)?;
-        if from.is_empty() {
-            return Ok(None);
-        }
-        let from = from.into_iter().collect();
-        let to = to.into_iter().collect();
-        Ok(Some(Code::CopyUid(Box::new(CopyUid::new(
-            state.uid_validity,
-            from,
-            to,
-        )))))
-    }
-
     /// Marks messages as seen, and gives those that were not.
     pub(super) async fn see(&self, uids: &NumberSet) -> Result<NumberSet, StoreError> {
         let messages = self.folder.messages(uids).await?;
@@ -232,6 +203,31 @@ impl Selected {
     pub(super) fn highest<'a>(messages: impl Iterator<Item = &'a Info>) -> Option<ModSeq> {
         messages.map(|info| info.mod_seq).max()
     }
+}
+
+/// Copies messages, and gives what programs should know of that.
+pub(super) async fn copy(
+    folder: &dyn Folder,
+    folders: &dyn Folders,
+    copy: &Copy,
+) -> Result<Option<Code>, Refusal> {
+    let target = folders
+        .open(&copy.mailbox)
+        .await
+        .map_err(refusals::of_target)?;
+    let failed = refusals::of_store;
+    let state = target.state().await.map_err(failed)?;
+    let (from, to) = folder.copy(&copy.uids, &*target).await.map_err(failed)?;
+    if from.is_empty() {
+        return Ok(None);
+    }
+    let from = from.into_iter().collect();
+    let to = to.into_iter().collect();
+    Ok(Some(Code::CopyUid(Box::new(CopyUid::new(
+        state.uid_validity,
+        from,
+        to,
+    )))))
 }
 
 fn system_flags() -> Flags {

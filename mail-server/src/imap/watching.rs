@@ -16,7 +16,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tracing::warn;
 
 use super::answers::check;
-use super::listing;
+use super::listing::Names;
 use crate::limits::NOTIFIED_FOLDERS;
 use crate::store::{Changes, Folder, FolderEntry, FolderEvent, FolderEvents, Folders, StoreError};
 
@@ -192,8 +192,7 @@ impl Watching {
         folders: &dyn Folders,
         selected: Option<&MailboxName>,
     ) -> Result<bool, StoreError> {
-        let happened = std::mem::take(&mut self.happened);
-        if !happened.is_empty() && !self.tell_names(machine, folders, happened).await? {
+        if !self.happened.is_empty() && !self.tell_names(machine, folders).await? {
             return Ok(false);
         }
         let knows_mod_seqs = machine.knows_mod_seqs();
@@ -245,10 +244,10 @@ impl Watching {
         &mut self,
         machine: &mut Server,
         folders: &dyn Folders,
-        happened: Vec<(FolderEvent, bool)>,
     ) -> Result<bool, StoreError> {
         let entries = folders.list().await?;
-        for (event, is_ours) in &happened {
+        let names = Names::new(entries.clone(), self.delimiter);
+        for (event, is_ours) in &std::mem::take(&mut self.happened) {
             match event {
                 // Whoever has the name now is another folder.
                 FolderEvent::Created(name)
@@ -260,7 +259,7 @@ impl Watching {
             if *is_ours {
                 continue;
             }
-            for data in self.told_of(event, &entries) {
+            for data in self.told_of(event, &names) {
                 if !told(machine, data) {
                     return Ok(false);
                 }
@@ -271,14 +270,10 @@ impl Watching {
     }
 
     /// What is told of an event, if anything.
-    fn told_of(&self, event: &FolderEvent, entries: &[FolderEntry]) -> Vec<Data> {
-        let is_subscribed = |name: &MailboxName| {
-            let entry = entries.iter().find(|entry| entry.name == *name);
-            entry.is_some_and(|entry| entry.subscribed)
-        };
+    fn told_of(&self, event: &FolderEvent, names: &Names) -> Vec<Data> {
         let named = |name: &MailboxName| {
-            self.wants(NotifyEvent::MailboxName, name, is_subscribed(name))
-                .then(|| listing::listed(entries, self.delimiter, name))
+            let wanted = self.wants(NotifyEvent::MailboxName, name, names.is_subscribed(name));
+            wanted.then(|| names.listed(name))
         };
         let list = |listed: Listed| Data::List(Box::new(listed));
         match event {
@@ -288,10 +283,7 @@ impl Watching {
                 affected.filter_map(|name| named(&name).map(list)).collect()
             }
             FolderEvent::Renamed { from, to } => {
-                let mentioned = named(to).or_else(|| {
-                    let old = named(from);
-                    old.map(|_| listing::listed(entries, self.delimiter, to))
-                });
+                let mentioned = named(to).or_else(|| named(from).map(|_| names.listed(to)));
                 let renamed = mentioned.map(|mut listed| {
                     listed.extended.push(ListExtended::OldName(from.clone()));
                     list(listed)
@@ -300,7 +292,7 @@ impl Watching {
             }
             FolderEvent::Subscribed(name) | FolderEvent::Unsubscribed(name) => {
                 match self.wants(NotifyEvent::SubscriptionChange, name, true) {
-                    true => vec![list(listing::listed(entries, self.delimiter, name))],
+                    true => vec![list(names.listed(name))],
                     false => Vec::new(),
                 }
             }
@@ -308,13 +300,13 @@ impl Watching {
                 let wanted = match folder {
                     Some(name) => {
                         let event = NotifyEvent::MailboxMetadataChange;
-                        self.wants(event, name, is_subscribed(name))
+                        self.wants(event, name, names.is_subscribed(name))
                     }
                     None => self.has(NotifyEvent::ServerMetadataChange),
                 };
                 let server = || MailboxName::new("").expect("an empty name");
-                let names = entries.iter().map(|name| Octets::from(name.as_str()));
-                let changed = MetadataEntries::Changed(names.collect());
+                let entries = entries.iter().map(|name| Octets::from(name.as_str()));
+                let changed = MetadataEntries::Changed(entries.collect());
                 let changed = Metadata::new(folder.clone().unwrap_or_else(server), changed);
                 let told = wanted.then(|| Data::Metadata(Box::new(changed)));
                 told.into_iter().collect()

@@ -166,16 +166,12 @@ impl Bells {
                 file: place.file.clone(),
                 ring: Arc::clone(&hung.ring),
             };
-            let is_first = {
-                let mut by_directory = lock(&bells.0.by_directory);
-                let there = by_directory.entry(place.directory.clone()).or_default();
-                there.push(bell);
-                there.len() == 1
-            };
-            if is_first {
-                let watched = lookout.watch(&place.directory);
-                failed = watched.err().or(failed);
-            }
+            lock(&bells.0.by_directory)
+                .entry(place.directory.clone())
+                .or_default()
+                .push(bell);
+            // Also if others are there: what has the name now may be another directory than theirs.
+            failed = failed.or_else(|| lookout.watch(&place.directory).err());
             hung.places.push(place);
         }
         drop(alone);

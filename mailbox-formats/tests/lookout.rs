@@ -1,0 +1,74 @@
+//! Changes in many directories: what is told, and what is not.
+
+#![cfg(feature = "watch")]
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use mailbox_formats::Lookout;
+
+fn lookout() -> (Lookout, Receiver<Option<PathBuf>>) {
+    let (tell, told) = mpsc::channel();
+    let lookout = Lookout::new(move |path| {
+        let _ = tell.send(path.map(ToOwned::to_owned));
+    });
+    (lookout.expect("a handle"), told)
+}
+
+/// What is told comes in the order in which it has happened: so what was not told before it is not told at all. These
+/// may be told once more.
+fn next(told: &Receiver<Option<PathBuf>>, again: &[PathBuf]) -> PathBuf {
+    loop {
+        let told = told.recv_timeout(Duration::from_secs(60));
+        let path = told.expect("news").expect("a path");
+        if !again.contains(&path) {
+            return path;
+        }
+    }
+}
+
+#[test]
+fn changes_are_told_and_looks_are_not() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (one, other) = (root.path().join("one"), root.path().join("other"));
+    fs::create_dir(&one).expect("a directory");
+    fs::create_dir(&other).expect("a directory");
+    fs::write(one.join("read"), "x").expect("a file");
+    let (lookout, told) = lookout();
+    lookout.watch(&one).expect("a watch");
+    lookout.watch(&other).expect("a watch");
+
+    // To look at a directory, or into a file, changes nothing.
+    assert_eq!(fs::read_dir(&one).expect("a directory").count(), 1);
+    assert_eq!(fs::read(one.join("read")).expect("a file"), b"x");
+    fs::set_permissions(one.join("read"), Permissions::from_mode(0o600)).expect("a file");
+    fs::create_dir(other.join("made")).expect("a directory");
+    let made = other.join("made");
+    assert_eq!(next(&told, &[]), made);
+
+    let moved = one.join("moved");
+    fs::rename(&made, &moved).expect("a name");
+    assert_eq!(next(&told, &[]), made);
+    assert_eq!(next(&told, std::slice::from_ref(&made)), moved);
+
+    lookout.unwatch(&other);
+    fs::create_dir(other.join("secret")).expect("a directory");
+    // Not what lies deeper either.
+    fs::create_dir(moved.join("deep")).expect("a directory");
+    fs::remove_file(one.join("read")).expect("a file");
+    let read = one.join("read");
+    assert_eq!(next(&told, &[made, moved]), read);
+    drop(File::create(one.join("last")).expect("a file"));
+    assert_eq!(next(&told, &[read]), one.join("last"));
+}
+
+#[test]
+fn what_is_not_there_cannot_be_watched() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (lookout, _told) = lookout();
+    assert!(lookout.watch(&root.path().join("nowhere")).is_err());
+    lookout.unwatch(&root.path().join("nowhere"));
+}
