@@ -166,6 +166,9 @@ pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
 /// How many times as seldom that is where the system tells: it need not tell of what other hosts do.
 pub(crate) const TOLD_FOLDER_LOOKS: u32 = 10;
 
+/// How many messages of a folder are changed at once while the system tells of it; for more it is asked not to.
+pub(crate) const HUSHED_CHANGES: u64 = 100;
+
 /// How long somebody has to wait for a folder before the system is asked to tell of it. Who opens one folder after the
 /// other need not pay for that.
 pub(crate) const FOLDER_STAY: Duration = Duration::from_millis(100);

@@ -71,6 +71,35 @@ async fn a_maildir() {
     running.end().await;
 }
 
+/// While many messages are changed nobody is told of each of them; then of what others do again.
+#[tokio::test]
+async fn a_maildir_of_which_much_was_changed() {
+    let root = tempfile::tempdir().expect("a folder");
+    let inbox = root.path().join("example.org/alice");
+    for part in ["tmp", "new", "cur"] {
+        fs::create_dir_all(inbox.join(part)).expect("a folder");
+    }
+    let many = 150;
+    (0..many).for_each(|number| put(&inbox, &format!("1.{number}.elsewhere")));
+    let store: Arc<dyn Mailstore> = Arc::new(FileStore::maildir(root.path()).look_every(NEVER));
+    let running = Running::start(&store).await;
+    let (mut listening, mut busy) = (idle(&running).await, running.client().await);
+    busy.say("SELECT INBOX").await;
+    let said = busy.say("STORE 1:* +FLAGS.SILENT (\\Seen)").await;
+    assert!(said.iter().any(|line| line.starts_with("t OK")), "{said:?}");
+    for _ in 0..many {
+        assert!(line(&mut listening).await.contains("\\Seen"));
+    }
+    // The first may be found by the look that is due then.
+    for more in 1..=3 {
+        put(&inbox, &format!("2.{more}.elsewhere"));
+        let count = many + more;
+        assert_eq!(line(&mut listening).await, format!("* {count} EXISTS"));
+        assert!(line(&mut listening).await.ends_with(" RECENT"));
+    }
+    running.end().await;
+}
+
 #[tokio::test]
 async fn an_mbox() {
     let root = tempfile::tempdir().expect("a folder");

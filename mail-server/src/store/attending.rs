@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,12 @@ use crate::limits::{FOLDER_LOOK, FOLDER_STAY, FOLDER_TICK, TOLD_FOLDER_LOOKS};
 pub(super) struct Attending {
     bells: Bells,
     has_begun: AtomicBool,
+    /// Rung when it is time to look.
+    ring: Arc<Notify>,
+    /// The bells that ring it.
+    hung: Mutex<Option<Hung>>,
+    /// How many changes of ours are under way for which they are taken down.
+    hushed: AtomicUsize,
 }
 
 /// What tells of a folder's changes: all files in a directory, or one of them.
@@ -37,7 +43,39 @@ impl Attending {
         Self {
             bells,
             has_begun: AtomicBool::new(false),
+            ring: Arc::default(),
+            hung: Mutex::default(),
+            hushed: AtomicUsize::new(0),
         }
+    }
+
+    /// Takes the bells down for many changes of ours: to be told of each of them costs as much as to make it. What others
+    /// do meanwhile is looked for when this is over. Blocks.
+    pub(super) fn hush(&self) -> Hush<'_> {
+        self.hushed.fetch_add(1, Ordering::SeqCst);
+        drop(lock(&self.hung).take());
+        Hush(self)
+    }
+
+    /// Hangs the bells, unless they hang or are taken down for a while. `false` if the system does not tell of changes.
+    /// Blocks.
+    fn hang(&self, places: Vec<Place>) -> bool {
+        let mut hung = lock(&self.hung);
+        if hung.is_some() || self.hushed.load(Ordering::SeqCst) > 0 {
+            return true;
+        }
+        *hung = self.bells.clone().hang(places, Arc::clone(&self.ring));
+        hung.is_some()
+    }
+}
+
+/// As long as there is one, the bells of a folder stay down.
+pub(super) struct Hush<'a>(&'a Attending);
+
+impl Drop for Hush<'_> {
+    fn drop(&mut self) {
+        self.0.hushed.fetch_sub(1, Ordering::SeqCst);
+        self.0.ring.notify_one();
     }
 }
 
@@ -71,19 +109,24 @@ async fn look_while_watched(folder: &impl Shareable) {
     if !folder.is_watched() {
         return;
     }
-    let bells = folder.attending().bells.clone();
-    let every = bells.0.every;
-    let places = folder.places();
-    let hung = spawn_blocking(move || bells.hang(places)).await;
-    let hung = hung.ok().flatten();
+    let attending = folder.attending();
+    let every = attending.bells.0.every;
+    let mut is_told = true;
     while folder.is_watched() {
-        folder.look().await;
-        match &hung {
-            Some(hung) => wait(folder, every * TOLD_FOLDER_LOOKS, Some(&hung.ring)).await,
-            None => wait(folder, every, None).await,
+        if is_told {
+            let folder = folder.clone();
+            let hung = spawn_blocking(move || folder.attending().hang(folder.places())).await;
+            is_told = hung.unwrap_or(false);
         }
+        folder.look().await;
+        let time = match is_told {
+            true => every * TOLD_FOLDER_LOOKS,
+            false => every,
+        };
+        wait(folder, time, Some(&attending.ring)).await;
     }
     // Not where it would keep others waiting.
+    let hung = lock(&attending.hung).take();
     drop(spawn_blocking(move || drop(hung)));
 }
 
@@ -151,14 +194,14 @@ impl Bells {
     }
 
     /// Hangs the bells of a folder; `None` if the system does not tell of its changes. Blocks.
-    fn hang(self, places: Vec<Place>) -> Option<Hung> {
+    fn hang(self, places: Vec<Place>, ring: Arc<Notify>) -> Option<Hung> {
         let bells = self.clone();
         let alone = lock(&bells.0.hanging);
         let lookout = bells.0.lookout.get_or_init(|| bells.look_out()).as_ref()?;
         let mut hung = Hung {
             bells: self,
             places: Vec::new(),
-            ring: Arc::new(Notify::new()),
+            ring,
         };
         let mut failed = None;
         for place in places {

@@ -12,7 +12,7 @@ use imap_proto::{DateTime, Flags, ModSeqOrZero, NumberSet};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::attending::{self, Attending, attend};
+use super::attending::{self, Attending, Hush, attend};
 use super::envelope_file;
 use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading};
 use super::gathering::{Gathering, Placing};
@@ -21,6 +21,7 @@ use super::open_folders::Shareable;
 use super::pieces::Pieces;
 use super::recall::Recall;
 use super::{StoreError, lost};
+use crate::limits::HUSHED_CHANGES;
 
 /// How the messages of a folder are kept on disk. All of it may block.
 pub(super) trait OnDisk: Debug + Send + Sync + Sized + 'static {
@@ -156,6 +157,11 @@ impl<D: OnDisk> SharedFolder<D> {
         held.as_ref().map(look)
     }
 
+    /// For changes of so many messages. Blocks.
+    fn hush_for(&self, uids: &NumberSet) -> Option<Hush<'_>> {
+        (uids.count() > HUSHED_CHANGES).then(|| self.0.attending.hush())
+    }
+
     /// Does something where blocking is allowed.
     async fn apart<T: Send + 'static>(
         &self,
@@ -259,19 +265,25 @@ impl<D: OnDisk> Folder for SharedFolder<D> {
         unchanged_since: Option<ModSeqOrZero>,
     ) -> Result<NumberSet, StoreError> {
         let (uids, change) = (uids.clone(), change.clone());
-        self.with(move |disk, state| disk.change(state, &uids, &change, unchanged_since))
-            .await
+        self.apart(move |folder| {
+            let _hush = folder.hush_for(&uids);
+            folder.with_blocking(|disk, state| disk.change(state, &uids, &change, unchanged_since))
+        })
+        .await
     }
 
     async fn expunge(&self, uids: &NumberSet) -> Result<(), StoreError> {
         let uids = uids.clone();
-        self.with(move |disk, state| {
-            let there = D::ledger(state).among(&uids).map(|entry| entry.info.uid);
-            let there: Vec<_> = there.collect();
-            match there.is_empty() {
-                true => Ok(()),
-                false => disk.expunge(state, &there),
-            }
+        self.apart(move |folder| {
+            let _hush = folder.hush_for(&uids);
+            folder.with_blocking(|disk, state| {
+                let there = D::ledger(state).among(&uids).map(|entry| entry.info.uid);
+                let there: Vec<_> = there.collect();
+                match there.is_empty() {
+                    true => Ok(()),
+                    false => disk.expunge(state, &there),
+                }
+            })
         })
         .await
     }
