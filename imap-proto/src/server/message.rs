@@ -34,6 +34,10 @@ impl Message {
         }
         if enabled.contains(Enabled::UIDONLY) {
             items.retain(|item| !matches!(item, FetchItem::Uid(_)));
+            if items.is_empty() {
+                // Nothing else was asked for, and something has to stand there.
+                items.push(FetchItem::Uid(self.uid));
+            }
             return Data::Fetch(Fetched::new(By::Uid, self.uid, items));
         }
         let wanted = with_uid || enabled.intersects(Enabled::REV2 | Enabled::QRESYNC);
