@@ -18,7 +18,9 @@ use tracing::warn;
 use super::answers::check;
 use super::listing::Names;
 use crate::limits::NOTIFIED_FOLDERS;
-use crate::store::{Changes, Folder, FolderEntry, FolderEvent, FolderEvents, Folders, StoreError};
+use crate::store::{
+    Changes, Folder, FolderEntry, FolderEvent, FolderEvents, Folders, Info, StoreError,
+};
 
 /// What a session listens to besides the folder that is selected.
 pub(super) struct Watching {
@@ -49,6 +51,13 @@ struct Watched {
     /// What this session has put there since.
     ours: NumberSet,
     wait: AbortHandle,
+}
+
+/// How a folder was found.
+struct Seen {
+    now: Counts,
+    /// Whether messages have come or changed that this session has not put there.
+    changed: bool,
 }
 
 /// What a status is made of.
@@ -129,7 +138,7 @@ impl Watching {
         let mut news = folder.news();
         // What happens from here on is counted below, or heard of.
         news.mark_unchanged();
-        let told = Counts::of(&*folder).await?;
+        let (told, _) = Counts::of(&*folder).await?;
         let watched = Watched {
             folder,
             told,
@@ -203,9 +212,9 @@ impl Watching {
                 continue;
             }
             watched.has_news = false;
-            match Counts::of(&*watched.folder).await {
-                Ok(now) => {
-                    if let Some(values) = watched.news(now, knows_mod_seqs) {
+            match watched.look().await {
+                Ok(seen) => {
+                    if let Some(values) = watched.news(seen, knows_mod_seqs) {
                         let status = MailboxStatus::new(name.clone(), values);
                         if !told(machine, Data::MailboxStatus(Box::new(status))) {
                             return Ok(false);
@@ -373,18 +382,43 @@ fn told(machine: &mut Server, data: Data) -> bool {
 }
 
 impl Watched {
-    /// What is told of how the folder is now, if that is to be told (RFC 5465 sections 5.1 to 5.3).
-    fn news(&mut self, now: Counts, knows_mod_seqs: bool) -> Option<Vec<StatusValue>> {
-        let before = std::mem::replace(&mut self.told, now.clone());
+    /// How the folder is now.
+    async fn look(&self) -> Result<Seen, StoreError> {
+        let (now, messages) = Counts::of(&*self.folder).await?;
+        let before = self.told.mod_seq;
+        let changed = messages
+            .iter()
+            .any(|info| before < info.mod_seq.into() && !self.ours.contains(info.uid));
+        Ok(Seen { now, changed })
+    }
+
+    /// What is told of that, if anything.
+    fn news(&mut self, seen: Seen, knows_mod_seqs: bool) -> Option<Vec<StatusValue>> {
         let ours = std::mem::take(&mut self.ours);
+        let values = seen.news(&self.told, &ours, self.flags, knows_mod_seqs);
+        self.told = seen.now;
+        values
+    }
+}
+
+impl Seen {
+    /// What is told of the difference (RFC 5465 sections 5.1 to 5.3).
+    fn news(
+        &self,
+        before: &Counts,
+        ours: &NumberSet,
+        flags: bool,
+        knows_mod_seqs: bool,
+    ) -> Option<Vec<StatusValue>> {
+        let Self { now, changed } = self;
         let last = ours.last().map(|last| last.saturating_add(1));
         let added = u32::try_from(ours.count()).unwrap_or(u32::MAX);
         let has_come_and_gone = now.uid_validity != before.uid_validity
             || now.messages != before.messages.saturating_add(added)
             || now.uid_next != last.unwrap_or(before.uid_next);
-        let unseen = self.flags && now.unseen != before.unseen && added == 0;
-        let flags = unseen || (self.flags && knows_mod_seqs && now.mod_seq != before.mod_seq);
-        let is_news = has_come_and_gone || (flags && added == 0);
+        // The session's own messages may be unseen without being news.
+        let unseen = flags && now.unseen != before.unseen && (*changed || added == 0);
+        let is_news = has_come_and_gone || unseen || (flags && knows_mod_seqs && *changed);
         is_news.then(|| {
             let mut values = vec![StatusValue::UidValidity(Some(now.uid_validity))];
             if has_come_and_gone {
@@ -403,7 +437,8 @@ impl Watched {
 }
 
 impl Counts {
-    async fn of(folder: &dyn Folder) -> Result<Self, StoreError> {
+    /// Counts the messages of a folder, and gives them.
+    async fn of(folder: &dyn Folder) -> Result<(Self, Vec<Info>), StoreError> {
         let state = folder.state().await?;
         let Changes {
             messages, mod_seq, ..
@@ -414,13 +449,14 @@ impl Counts {
             .iter()
             .filter(|info| !info.flags.contains(&Flag::Seen));
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        Ok(Self {
+        let counts = Self {
             uid_validity: state.uid_validity,
             uid_next: state.uid_next.max(next.unwrap_or(state.uid_next)),
             messages: count(messages.len()),
             unseen: count(unseen.count()),
             mod_seq,
-        })
+        };
+        Ok((counts, messages))
     }
 
     /// What is told first, of messages and of flags.
@@ -435,5 +471,50 @@ impl Counts {
             values.push(StatusValue::HighestModSeq(self.mod_seq));
         }
         values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use imap_proto::{ModSeq, NumberSet};
+
+    use super::{Counts, Seen};
+
+    fn counts(messages: u32, next: u32, unseen: u32, mod_seq: u64) -> Counts {
+        let number = |number| NonZeroU32::new(number).expect("a number");
+        Counts {
+            uid_validity: number(7),
+            uid_next: number(next),
+            messages,
+            unseen,
+            mod_seq: ModSeq::new(mod_seq).expect("a mod-sequence").into(),
+        }
+    }
+
+    #[test]
+    fn what_others_have_done_is_news_and_what_is_ours_is_not() {
+        let before = counts(2, 3, 1, 5);
+        let (none, ours) = (NumberSet::new(), NumberSet::from_iter(NonZeroU32::new(3)));
+        for (now, ours, changed, with_mod_seqs, without) in [
+            (counts(2, 3, 1, 5), &none, false, false, false),
+            // A message of ours, and with it a flag of another.
+            (counts(3, 4, 2, 6), &ours, false, false, false),
+            (counts(3, 4, 2, 7), &ours, true, true, true),
+            (counts(3, 4, 1, 7), &ours, true, true, false),
+            // Two messages, one of them ours.
+            (counts(4, 5, 3, 7), &ours, true, true, true),
+            // Flags alone.
+            (counts(2, 3, 1, 6), &none, true, true, false),
+            (counts(2, 3, 0, 6), &none, true, true, true),
+            // One is gone.
+            (counts(1, 3, 0, 6), &none, false, true, true),
+        ] {
+            let seen = Seen { now, changed };
+            let is_told = |knows| seen.news(&before, ours, true, knows).is_some();
+            let told = (is_told(true), is_told(false));
+            assert_eq!(told, (with_mod_seqs, without), "{:?}", seen.now);
+        }
     }
 }
