@@ -86,6 +86,8 @@ impl Transport for std::os::unix::net::UnixStream {
 pub struct Driver<M, T> {
     machine: M,
     transport: T,
+    /// The time limits that the transport has been given.
+    limits: Limits,
     /// Where a read lands before it is appended to the machine's input: std cannot read into
     /// uninitialised memory.
     landing: Vec<u8>,
@@ -97,6 +99,7 @@ impl<M: Machine, T: Transport> Driver<M, T> {
         Self {
             machine,
             transport,
+            limits: Limits::default(),
             landing: vec![0; LANDING],
         }
     }
@@ -167,7 +170,7 @@ impl<M: Machine, T: Transport> Driver<M, T> {
             if left == Some(Duration::ZERO) {
                 return Ok(false);
             }
-            self.transport.set_write_timeout(left)?;
+            self.limits.write(&mut self.transport, left)?;
             let output = self.machine.output();
             match self.transport.write(output.chunk()) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -181,11 +184,9 @@ impl<M: Machine, T: Transport> Driver<M, T> {
     }
 
     fn receive(&mut self, now: Instant) -> io::Result<()> {
-        let timeout = self.machine.deadline().map(|deadline| {
-            // Zero would mean no limit at all.
-            deadline.saturating_duration_since(now).max(SHORTEST_WAIT)
-        });
-        self.transport.set_read_timeout(timeout)?;
+        let deadline = self.machine.deadline();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        self.limits.read(&mut self.transport, left)?;
         let input = self.machine.input();
         let room = self.landing.len().min(input.limit() - input.len());
         match self.transport.read(&mut self.landing[..room]) {
@@ -207,7 +208,7 @@ impl<M: Machine, T: Transport> Driver<M, T> {
         if !matches!(sent, Ok(true)) || self.transport.finish().is_err() {
             return;
         }
-        let _ = self.transport.set_read_timeout(Some(listen));
+        let _ = self.limits.read(&mut self.transport, Some(listen));
         let mut octets = 0;
         while octets < FAREWELL_OCTETS {
             match self.transport.read(&mut self.landing) {
@@ -222,6 +223,41 @@ impl<M: Machine, T: Transport> Driver<M, T> {
     }
 }
 
+/// The time limits of a transport. They are coarse, so that a socket need not be told of every deadline; a machine that is
+/// stepped too early just asks for more.
+#[derive(Debug, Default)]
+struct Limits {
+    read: Option<Duration>,
+    write: Option<Duration>,
+}
+
+impl Limits {
+    fn read(&mut self, transport: &mut impl Transport, left: Option<Duration>) -> io::Result<()> {
+        let limit = left.map(coarse);
+        if limit != self.read {
+            transport.set_read_timeout(limit)?;
+            self.read = limit;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, transport: &mut impl Transport, left: Option<Duration>) -> io::Result<()> {
+        let limit = left.map(coarse);
+        if limit != self.write {
+            transport.set_write_timeout(limit)?;
+            self.write = limit;
+        }
+        Ok(())
+    }
+}
+
+/// The longest of the times that are doubled again and again which is no longer than this one.
+fn coarse(left: Duration) -> Duration {
+    let times = (left.as_nanos() / SHORTEST_WAIT.as_nanos()).max(1);
+    let doubled = u32::try_from(times).map_or(u32::BITS - 1, u32::ilog2);
+    SHORTEST_WAIT * 2_u32.pow(doubled)
+}
+
 fn is_timeout(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -232,5 +268,73 @@ fn is_timeout(error: &io::Error) -> bool {
 /// Octets read at a time.
 const LANDING: usize = 32 * 1024;
 
-/// The shortest read time-out that is asked for: zero means none.
+/// The shortest time limit that is asked for: zero means none.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Read, Write};
+    use std::time::Duration;
+
+    use super::{Limits, Transport, coarse};
+
+    #[derive(Default)]
+    struct Asked(Vec<Option<Duration>>);
+
+    impl Transport for Asked {
+        fn set_read_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+            self.0.push(timeout);
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+            self.0.push(timeout);
+            Ok(())
+        }
+
+        fn finish(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Read for Asked {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+
+    impl Write for Asked {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_limit_is_never_late_zero_or_far_too_early() {
+        for left in [0, 1, 2, 3, 999, 1_000, 1_024, 299_999, 300_000, u64::MAX] {
+            let left = Duration::from_millis(left);
+            let limit = coarse(left);
+            assert!(limit > Duration::ZERO);
+            assert!(limit <= left.max(Duration::from_millis(1)), "{left:?}");
+            let longest = Duration::from_millis(1 << 31);
+            assert!(limit >= left.min(longest) / 2, "{left:?}");
+        }
+    }
+
+    #[test]
+    fn deadlines_that_move_with_the_clock_are_told_once() {
+        let (mut limits, mut transport) = (Limits::default(), Asked::default());
+        for left in [300_000, 299_990, 300_000, 290_000] {
+            let left = Some(Duration::from_millis(left));
+            limits.read(&mut transport, left).expect("it takes all");
+            limits.write(&mut transport, left).expect("it takes all");
+        }
+        assert_eq!(transport.0.len(), 2);
+        limits.read(&mut transport, None).expect("it takes all");
+        assert_eq!(transport.0.last(), Some(&None));
+    }
+}

@@ -136,8 +136,7 @@ where
 
     fn send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.machine.output().has_remaining() {
-            let transport = Pin::new(&mut self.transport);
-            if ready!(poll_write_buf(transport, cx, self.machine.output()))? == 0 {
+            if ready!(self.send_some(cx))? == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
@@ -147,6 +146,18 @@ where
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    fn send_some(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let transport = Pin::new(&mut self.transport);
+        let output = self.machine.output();
+        if output.chunk().len() < output.remaining() {
+            return poll_write_buf(transport, cx, output);
+        }
+        // One piece, as most replies are, is less work for the system than a list of one.
+        let sent = ready!(transport.poll_write(cx, output.chunk()))?;
+        output.advance(sent);
+        Poll::Ready(Ok(sent))
     }
 
     /// Sends what waits and says whether that was possible before the machine's deadline.
