@@ -3,6 +3,10 @@
 //! Everything is pinned, because a request and its reply cost several times more between two
 //! CPUs than on one: the server runs on CPU 0; the client with it for a single session, and on
 //! CPU 1 for more. The server's CPU time does not depend on the client at all.
+//!
+//! Our listener on tokio stands beside our blocking driver on a thread for each connection: what waits in epoll makes three
+//! calls of the system for a command where a blocked thread makes two, and is ahead as soon as there are more
+//! connections.
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
 use crate::processes::{self, pinned};
@@ -18,6 +22,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn cases(effort: Effort) -> Vec<Case> {
     let servers: Vec<_> = [
         (OURS, Program::Own(sinks::MAILWIRE)),
+        ("ours, blocking", Program::Own(sinks::THREADS)),
         ("mailin-embedded 0.8", Program::Own(sinks::MAILIN)),
         ("smtp-sink", Program::SmtpSink),
     ]

@@ -3,7 +3,7 @@
 //! What a [`Work`] returns is checked: it must have done as many units as its peers.
 
 use std::hint::black_box;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,6 +15,7 @@ use mail_server::Limits;
 use mail_server::auth::{Authenticator, Origin};
 use mail_server::smtp::{Body as Incoming, Config, Envelope, Listener, Service, Session, Statuses};
 use mailwire::dot::{Strays, Unstuffed, Unstuffer};
+use mailwire::drive::{Next, blocking::Driver};
 use mailwire::line::{Found, LineReader};
 use mailwire::{Input, Machine, Step};
 use sasl::Mechanism;
@@ -177,6 +178,27 @@ pub(crate) fn smtp_sink() -> Option<fn(TcpListener) -> Result<()>> {
         });
         runtime.block_on(serving)?
     })
+}
+
+/// The same on a thread for each connection, as mailin-embedded does it.
+pub(crate) fn smtp_sink_on_threads(listener: &TcpListener) -> Result<()> {
+    let config = Arc::new(config());
+    for stream in listener.incoming() {
+        let (stream, server) = (stream?, Server::new(Arc::clone(&config)));
+        stream.set_nodelay(true)?;
+        std::thread::spawn(move || discard(&mut Driver::new(server, stream)));
+    }
+    Ok(())
+}
+
+fn discard(driver: &mut Driver<Server, TcpStream>) -> Result<()> {
+    loop {
+        match driver.next()? {
+            Next::Event(event) => drop(black_box(event)),
+            Next::Paused => driver.machine().accept()?,
+            Next::Closed | Next::StartTls => return Ok(()),
+        }
+    }
 }
 
 /// Accepts everything and throws it away.

@@ -17,12 +17,14 @@ pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
     match name {
         MAILIN => serve_mailin(listener),
         MAILWIRE => ours::smtp_sink().context("not built yet")?(listener),
+        THREADS => ours::smtp_sink_on_threads(&listener),
         _ => bail!("no server is called {name}"),
     }
 }
 
 pub(crate) const MAILIN: &str = "mailin";
 pub(crate) const MAILWIRE: &str = "mailwire";
+pub(crate) const THREADS: &str = "mailwire-threads";
 
 /// Serves POP3 from Maildirs in the folder whose path stands behind it.
 pub(crate) const POP3: &str = "pop3:";
