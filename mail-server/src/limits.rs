@@ -131,6 +131,9 @@ pub(crate) const LOOKED_INTO: u64 = 64 << 20;
 /// meanwhile.
 pub(crate) const LARGE_AT_ONCE: usize = 2;
 
+/// Of how many sections of the large message that it has asked for last a session knows where they lie.
+pub(crate) const FOUND_SECTIONS: usize = 16;
+
 /// How many octets of a large message are taken for its header, at most.
 pub(crate) const HEADER_OCTETS: usize = 1 << 20;
 

@@ -139,6 +139,18 @@ async fn sections_of_a_large_message_are_its_octets() {
             assert!(fetched[0] == expected, "{item}: {:.200}", fetched[0]);
             assert!(fetched[1].starts_with("t OK"), "{item}");
         }
+        // Piece by piece, as programs show how far they have come.
+        let mut pieces = String::new();
+        for start in (0..=inner.len()).step_by(700_000) {
+            let asked = format!("FETCH 1 (UID FLAGS BODY.PEEK[1]<{start}.700000>)");
+            let fetched = client.say(&asked).await;
+            let (_, told) = fetched[0]
+                .split_once(&format!("BODY[1]<{start}> {{"))
+                .expect("a piece");
+            let (length, piece) = told.split_once("}\r\n").expect("a literal");
+            pieces += &piece[..length.parse().expect("a number")];
+        }
+        assert!(pieces == inner);
         let several = client
             .say("FETCH 1 (RFC822.HEADER BODY.PEEK[TEXT] BODY.PEEK[])")
             .await;

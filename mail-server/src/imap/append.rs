@@ -105,7 +105,7 @@ impl Appending {
             peek: true,
         };
         let attributes = Arc::from([attribute]);
-        let described = large::describe(&folder, &attributes, &info).await;
+        let described = large::describe(&folder, &attributes, &info, &Arc::default()).await;
         let described = described.map_err(refusals::of_store)?.ok_or_else(bad)?;
         let Some(FetchItem::Section(section)) = described.items.into_iter().next() else {
             return Err(bad());

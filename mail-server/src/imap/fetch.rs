@@ -15,6 +15,7 @@ use super::answers::check;
 use super::describe::{Described, Known, describe};
 use super::large;
 use super::mime::Parsed;
+use super::places::Places;
 use super::selected::Selected;
 use super::streaming::Streaming;
 use crate::limits::{FETCHED_MESSAGES, FETCHED_OCTETS, READ_WHOLE};
@@ -24,6 +25,7 @@ use crate::store::{Folder, Info, StoreError};
 pub(super) struct Fetching {
     folder: Arc<dyn Folder>,
     attributes: Arc<[FetchAttribute]>,
+    places: Arc<Places>,
     /// Whether messages have to be read for them, and parsed.
     needs: Needs,
     /// Those that are left.
@@ -93,6 +95,7 @@ impl Fetching {
         }
         Ok(Self {
             folder: Arc::clone(&selected.folder),
+            places: Arc::clone(&selected.places),
             needs: attributes.iter().map(needs).fold(Needs::Info, Needs::and),
             attributes: attributes.into(),
             left: left.into(),
@@ -200,7 +203,8 @@ impl Fetching {
     async fn with_octets(&self, batch: Vec<Info>) -> Result<VecDeque<Described>, StoreError> {
         if let [info] = &batch[..] {
             if info.size > READ_WHOLE {
-                let described = large::describe(&self.folder, &self.attributes, info).await?;
+                let described =
+                    large::describe(&self.folder, &self.attributes, info, &self.places).await?;
                 return Ok(described.into_iter().collect());
             }
         }

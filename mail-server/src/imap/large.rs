@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 use super::describe::{self, Described, EmailId, Known};
 use super::fetch::read_batch;
 use super::mime::Parsed;
+use super::places::{self, Places, cut};
 use crate::limits::{HEADER_OCTETS, LARGE_AT_ONCE, LOOKED_INTO, READ_WHOLE};
 use crate::store::{Folder, Info, StoreError};
 
@@ -25,7 +26,11 @@ pub(super) async fn describe(
     folder: &Arc<dyn Folder>,
     attributes: &Arc<[FetchAttribute]>,
     info: &Info,
+    places: &Arc<Places>,
 ) -> Result<Option<Described>, StoreError> {
+    if let Some(described) = places.describe(attributes, info) {
+        return Ok(Some(described));
+    }
     let Some(header) = header(&**folder, info.uid).await? else {
         return Ok(None);
     };
@@ -46,8 +51,10 @@ pub(super) async fn describe(
         read => read?,
     };
     let (attributes, info) = (Arc::clone(attributes), info.clone());
+    let places = Arc::clone(places);
     let described = spawn_blocking(move || {
         let parsed = Parsed::new(&raw);
+        places.find(&attributes, &info, &parsed);
         let mut described = describe::describe(&attributes, &info, &Known::Parsed(&parsed));
         for item in &mut described.items {
             described.owed.extend(owe(item, &raw));
@@ -133,14 +140,10 @@ fn shallow(attributes: &[FetchAttribute], info: &Info, read: &Bytes) -> Describe
     let body = header.len() as u64..info.size.max(header.len() as u64);
     let mut owed = Vec::new();
     let mut owe = |range: Range<u64>, partial: Option<Partial>| {
-        let range = cut(range, partial);
-        match range.is_empty() {
-            true => Some(Content::Whole(Bytes::new().into())),
-            false => {
-                owed.push(range.clone());
-                Some(Content::Streamed(range.end - range.start))
-            }
-        }
+        let place = cut(range, partial);
+        let content = places::content(&place);
+        owed.extend((!place.is_empty()).then_some(place));
+        Some(content)
     };
     let structure = || {
         let part = BodyPart::new("application", "octet-stream", body.end - body.start);
@@ -202,20 +205,10 @@ fn owe(item: &mut FetchItem, raw: &Bytes) -> Option<Range<u64>> {
     let Some(Content::Whole(octets)) = content else {
         return None;
     };
-    let start = (octets.as_ptr() as usize).checked_sub(raw.as_ptr() as usize)?;
-    let end = start.checked_add(octets.len())?;
-    if octets.len() as u64 <= READ_WHOLE || end > raw.len() {
+    if octets.len() as u64 <= READ_WHOLE {
         return None;
     }
-    *content = Some(Content::Streamed(octets.len() as u64));
-    Some(start as u64..end as u64)
-}
-
-fn cut(range: Range<u64>, partial: Option<Partial>) -> Range<u64> {
-    let Some(partial) = partial else {
-        return range;
-    };
-    let start = range.start.saturating_add(partial.offset).min(range.end);
-    let end = start.saturating_add(partial.count.get());
-    start..end.min(range.end)
+    let place = places::place(octets, raw)?;
+    *content = Some(places::content(&place));
+    Some(place)
 }

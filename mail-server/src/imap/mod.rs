@@ -35,6 +35,7 @@ mod from_store;
 pub use from_store::FromStore;
 
 mod offer;
+mod places;
 pub use offer::config;
 
 mod connection;

@@ -11,6 +11,7 @@ use imap_proto::{Flag, Flags, MailboxName, ModSeq, ModSeqOrZero, NumberSet, Perm
 use tokio::sync::watch;
 
 use super::answers::check;
+use super::places::Places;
 use super::refusals;
 use crate::store::{Changes, FlagChange, Folder, Folders, Info, StoreError};
 
@@ -18,6 +19,8 @@ use crate::store::{Changes, FlagChange, Folder, Folders, Info, StoreError};
 pub(super) struct Selected {
     pub(super) folder: Arc<dyn Folder>,
     pub(super) name: MailboxName,
+    /// What is known of the parts of its messages.
+    pub(super) places: Arc<Places>,
     news: watch::Receiver<u64>,
     /// Up to where changes are known.
     since: ModSeqOrZero,
@@ -94,6 +97,7 @@ impl Selected {
         Ok(Self {
             folder,
             name: select.mailbox.clone(),
+            places: Arc::default(),
             news,
             since: mod_seq,
             next,
