@@ -448,7 +448,7 @@ def can_deflate(program):
     return "No such variable" not in said
 
 
-@case("imap clients: mutt and neomutt in IDLE hear of new mail at once", seconds=90)
+@case("imap clients: mutt and neomutt in IDLE hear of new mail at once", seconds=90, alone=True)
 def mutt_idle():
     took = []
     for program in ("mutt", "neomutt"):

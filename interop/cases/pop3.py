@@ -413,7 +413,7 @@ def uids(client):
     return {uid: int(number) for number, uid in found}
 
 
-@case("pop3: a message of 1 GiB is fetched in little memory", seconds=180)
+@case("pop3: a message of 1 GiB is fetched in little memory", seconds=180, alone=True)
 def huge():
     host = Mailhost(on=ON)
     folder = host.root / "example.org" / "alice"
