@@ -48,7 +48,7 @@ def long_line():
         still_works(host)
 
 
-@case("bad input: a line that never ends is cut off in bounded memory")
+@case("bad input: a line that never ends is cut off in bounded memory", alone=True)
 def endless_line():
     with Mailhost() as host, greeted(host) as typed:
         before = host.memory("VmRSS")

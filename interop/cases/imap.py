@@ -130,7 +130,7 @@ def python_commands():
         client.logout()
 
 
-@case("imap: new mail is announced to IDLE at once, and POP3 sees the same mailbox", seconds=60)
+@case("imap: new mail is announced to IDLE at once, and POP3 sees the same mailbox", seconds=60, alone=True)
 def idle():
     with Mailhost(on=ON) as host:
         client = login(host.port("imap"))

@@ -139,7 +139,7 @@ def amount(target, store):
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-@case("imap backup: killed again and again, every message is there once", seconds=240)
+@case("imap backup: killed again and again, every message is there once", seconds=240, alone=True)
 def killed():
     messages = corpus.many(3000)
     host = Mailhost(on=("imap",))

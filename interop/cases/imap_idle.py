@@ -38,7 +38,7 @@ def deliver(host, subject):
         client.sendmail("tom@example.net", ["alice@example.org"], text)
 
 
-@case("imap idle: mail is printed as it arrives, and what came while the server was away", seconds=60)
+@case("imap idle: mail is printed as it arrives, and what came while the server was away", seconds=60, alone=True)
 def as_it_arrives():
     with Mailhost(on=("smtp", "imap")) as host:
         deliver(host, "old mail")

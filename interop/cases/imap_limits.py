@@ -83,7 +83,7 @@ def append(client, size, folder="INBOX"):
     return client.until(b"t")[-1]
 
 
-@case("imap limits: one message of 1 GiB up and down in less than 64 MiB of memory", seconds=240)
+@case("imap limits: one message of 1 GiB up and down in less than 64 MiB of memory", seconds=240, alone=True)
 def one_gibibyte():
     size = (2**30 // len(BLOCK) + 1) * len(BLOCK)
     with Mailhost("--max-size", "2000000000", on=ON) as host, Client(host.port("imap")) as client:
@@ -110,7 +110,7 @@ def one_gibibyte():
         return f"peak memory {up} KiB up, {peak} KiB in all"
 
 
-@case("imap limits: a client that vanishes within a message leaves nothing of it", seconds=60)
+@case("imap limits: a client that vanishes within a message leaves nothing of it", seconds=60, alone=True)
 def vanished():
     with Mailhost("--max-size", "2000000000", on=ON) as host:
         with Client(host.port("imap")) as client:
@@ -124,7 +124,7 @@ def vanished():
         equal(host.files("alice") + host.files("alice", "cur"), [], "messages")
 
 
-@case("imap limits: literals of 1 GiB that are no messages are refused", seconds=60)
+@case("imap limits: literals of 1 GiB that are no messages are refused", seconds=60, alone=True)
 def literals():
     with Mailhost(on=ON) as host:
         port, size = host.port("imap"), 2**30
@@ -153,7 +153,7 @@ def literals():
         return f"peak memory {peak} KiB"
 
 
-@case("imap limits: depth bombs are told in bounds", seconds=90)
+@case("imap limits: depth bombs are told in bounds", seconds=90, alone=True)
 def depth():
     with Mailhost(on=ON) as host:
         port = host.port("imap")
@@ -189,7 +189,7 @@ def depth():
         return f"{took:.1f} s, peak memory {peak} KiB"
 
 
-@case("imap limits: a thousand pipelined commands, and clients that send on and never read", seconds=120)
+@case("imap limits: a thousand pipelined commands, and clients that send on and never read", seconds=120, alone=True)
 def pipelines():
     with Mailhost(on=ON) as host:
         port = host.port("imap")
@@ -227,7 +227,7 @@ def pipelines():
         return f"{growth / 50:.0f} KiB for each that never reads"
 
 
-@case("imap limits: clients that fetch everything and never read take bounded memory", seconds=120)
+@case("imap limits: clients that fetch everything and never read take bounded memory", seconds=120, alone=True)
 def never_read():
     with Mailhost("--max-size", "50000000", on=ON) as host:
         port = host.port("imap")
@@ -288,7 +288,7 @@ def idle(port, count):
     return clients
 
 
-@case("imap limits: 10,000 sessions in IDLE at 32 KiB each, beside Dovecot's", seconds=240)
+@case("imap limits: 10,000 sessions in IDLE at 32 KiB each, beside Dovecot's", seconds=240, alone=True)
 def idle_sessions():
     count = 10_000
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -62,7 +62,7 @@ def read_only():
         equal(len(host.messages("alice")), 2, "messages of alice")
 
 
-@case("limits: one message of 1 GiB in less than 64 MiB of memory", seconds=120)
+@case("limits: one message of 1 GiB in less than 64 MiB of memory", seconds=120, alone=True)
 def one_gibibyte():
     with Mailhost("--max-size", "2000000000") as host, Typed(host.port(), timeout=60) as typed:
         line = b"y" * 76 + b"\r\n"
@@ -88,7 +88,7 @@ def one_gibibyte():
         return f"peak memory {peak} KiB"
 
 
-@case("limits: 10,000 idle connections at 24 KiB each", seconds=90)
+@case("limits: 10,000 idle connections at 24 KiB each", seconds=90, alone=True)
 def idle_connections():
     count = 10_000
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

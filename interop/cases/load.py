@@ -13,13 +13,13 @@ from lib.smtp import Typed
 END = b"-- this is the end --"
 
 
-@case("load: smtp-source, 20 sessions, 2,000 messages", seconds=120)
+@case("load: smtp-source, 20 sessions, 2,000 messages", seconds=120, alone=True)
 def smtp_source():
     with Mailhost() as host:
         send_and_count(host, "smtp", 2000)
 
 
-@case("load: smtp-source over LMTP, 20 kept connections, 1,000 messages", seconds=120)
+@case("load: smtp-source over LMTP, 20 kept connections, 1,000 messages", seconds=120, alone=True)
 def smtp_source_lmtp():
     with Mailhost(on=("lmtp",)) as host:
         send_and_count(host, "lmtp", 1000, "-L", "-d")
@@ -43,7 +43,7 @@ def send_and_count(host, listener, count, *options):
     check(max(sizes) - min(sizes) <= 8, f"sizes below the trace headers: {sorted(sizes)}")
 
 
-@case("load: acknowledged mail survives SIGKILL", seconds=90)
+@case("load: acknowledged mail survives SIGKILL", seconds=90, alone=True)
 def sigkill():
     root = work.folder("mail")
     host = Mailhost(root=root)

@@ -9,7 +9,7 @@ import ssl
 import threading
 
 from lib import corpus, work
-from lib.case import case, check, equal
+from lib.case import Failure, case, check, equal
 from lib.dovecot import Dovecot
 from lib.mailhost import Mailhost
 
@@ -227,11 +227,20 @@ def getmail_fetch(server, kind, port):
     tls = f"ca_certs = {cert}\n" if port == "pop3s" else ""
     (folder / "getmailrc").write_text(
         f"[retriever]\ntype = {kind}\nserver = localhost\nport = {server.port(port)}\n"
-        f"username = alice\npassword = wonder\ntimeout = 60\n{tls}"
+        f"username = alice\npassword = wonder\ntimeout = 15\n{tls}"
         f"[destination]\ntype = Maildir\npath = {mail}/\nuser = mail\n"
         "[options]\ndelivered_to = false\nreceived = false\nread_all = true\nverbose = 0\n"
     )
-    work.run(["getmail", f"--getmaildir={folder}"], timeout=100)
+    for last in (False, False, True):
+        try:
+            work.run(["getmail", f"--getmaildir={folder}"], timeout=100)
+            break
+        except Failure as failure:
+            # It forks for each message, and does not notice a process that ends before it waits.
+            if last or "waiting child pid" not in str(failure):
+                raise
+            for path in (mail / "new").iterdir():
+                path.unlink()
     return sorted(path.read_bytes() for path in (mail / "new").iterdir())
 
 
@@ -377,6 +386,9 @@ def killed():
                 elif kill == "after":
                     client.quit()
                 host.kill()
+            # Nobody need wait until the lock file of the dead one is old.
+            for lock in root.glob("*/*/mbox.lock"):
+                lock.unlink()
             with Mailhost("--store", store, root=root, on=ON) as host:
                 client = poplib.POP3("127.0.0.1", host.port("pop3"))
                 client.user(LOGIN[0])
@@ -401,7 +413,7 @@ def uids(client):
     return {uid: int(number) for number, uid in found}
 
 
-@case("pop3: a message of 1 GiB is fetched in little memory", seconds=180)
+@case("pop3: a message of 1 GiB is fetched in little memory", seconds=180, alone=True)
 def huge():
     host = Mailhost(on=ON)
     folder = host.root / "example.org" / "alice"

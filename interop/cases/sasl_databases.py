@@ -1,5 +1,7 @@
 """A table of MariaDB, PostgreSQL or SQLite as the users of mailhost."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from lib import database, work
 from lib.case import case, check, equal
 from lib.mailhost import Mailhost, delivered
@@ -72,8 +74,14 @@ def postgres():
 @case("databases: one that is not there is a temporary failure", seconds=60)
 def absent():
     port = work.free_port()
-    for url in (f"mysql://mail:x@127.0.0.1:{port}/mail", f"postgres://mail@127.0.0.1:{port}/mail"):
+    urls = (f"mysql://mail:x@127.0.0.1:{port}/mail", f"postgres://mail@127.0.0.1:{port}/mail")
+
+    def asked(url):
         with Mailhost("--users", url, on=("submission",)) as host:
             session(host, "carol", "se cret", "454 4.7.0")
             session(host, "alice", "wonder", "235 2.7.0")
             check("secret" not in " ".join(host.lines), "a password in the output")
+
+    # Both at once: each waits for its database as long as it may.
+    with ThreadPoolExecutor() as both:
+        list(both.map(asked, urls))

@@ -8,20 +8,23 @@ class Failure(Exception):
 
 
 class Case:
-    def __init__(self, name, function, seconds):
+    def __init__(self, name, function, seconds, alone):
         self.name = name
         self.function = function
         self.seconds = seconds
+        self.alone = alone
 
 
-def case(name, seconds=30):
+def case(name, seconds=30, alone=False):
     """Registers a function as a case; `seconds` bounds its run.
 
+    Cases run beside each other; one that measures memory, load or speed, or has to hit a moment,
+    runs `alone`.
     What the function returns, if anything, is a figure to be shown with its `ok`.
     """
 
     def register(function):
-        CASES.append(Case(name, function, seconds))
+        CASES.append(Case(name, function, seconds, alone))
         return function
 
     return register

@@ -7,14 +7,14 @@ from lib import work
 
 def packages():
     """The folder with smtp-server, nodemailer, imapflow and what drives browsers."""
-    folder = work.ROOT / "node"
-    if not folder.exists():
-        folder.mkdir()
-        (folder / "package.json").write_text('{"private": true}')
-        names = ["smtp-server@3", "nodemailer@7", "playwright-core@1", "imapflow@1"]
-        command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", *names]
-        work.run(command, timeout=120)
-    return folder
+    return work.once("node", _install)
+
+
+def _install(folder):
+    (folder / "package.json").write_text('{"private": true}')
+    names = ["smtp-server@3", "nodemailer@7", "playwright-core@1", "imapflow@1"]
+    command = ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", *names]
+    work.run(command, timeout=120)
 
 
 def start(script, log, *arguments):

@@ -1,4 +1,8 @@
-"""Runs the cases: one line for each, and a closing line that counts them."""
+"""Runs the cases: one line for each, and a closing line that counts them.
+
+As many run at a time as there are processors, each in a process of its own; those that measure
+run by themselves, when all others are done.
+"""
 
 import importlib
 import os
@@ -23,25 +27,21 @@ def main():
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     # Postfix drops its privileges, so the folder must be open to every user.
-    work.ROOT = pathlib.Path(tempfile.mkdtemp(prefix="mailwire-interop."))
-    work.ROOT.chmod(0o755)
+    work.RUN = pathlib.Path(tempfile.mkdtemp(prefix="mailwire-interop."))
+    work.RUN.chmod(0o755)
     load_cases()
-    passed = failed = 0
+    cases = [case for case in CASES if wanted in case.name]
     started = time.monotonic()
     try:
-        for case in CASES:
-            if wanted in case.name:
-                if run(case):
-                    passed += 1
-                else:
-                    failed += 1
+        passed = run_all([case for case in cases if not case.alone], at_a_time=len(os.sched_getaffinity(0)))
+        passed += run_all([case for case in cases if case.alone], at_a_time=1)
     finally:
-        work.clean_up()
-        shutil.rmtree(work.ROOT, ignore_errors=True)
+        shutil.rmtree(work.RUN, ignore_errors=True)
+    failed = len(cases) - passed
     print(f"interop: {time.monotonic() - started:.0f} s")
-    if passed + failed == 0:
+    if not cases:
         print(f"no case is called like {wanted!r}")
-        failed = 1
+        return 1
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
@@ -49,6 +49,41 @@ def main():
 def load_cases():
     for path in sorted((INTEROP / "cases").glob("*.py")):
         importlib.import_module(f"cases.{path.stem}")
+
+
+def run_all(cases, at_a_time):
+    """Runs them in processes of their own; how many have passed."""
+    waiting, running, passed = list(reversed(cases)), set(), 0
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_a_time:
+                running.add(start(waiting.pop()))
+            process, status = os.wait()
+            running.discard(process)
+            passed += status == 0
+    finally:
+        for process in running:
+            os.kill(process, signal.SIGTERM)
+        for process in running:
+            os.waitpid(process, 0)
+    return passed
+
+
+def start(case):
+    """Runs a case in a new process, which ends with 0 if it has passed."""
+    process = os.fork()
+    if process:
+        return process
+    status = 1
+    try:
+        work.ROOT = work.RUN / str(CASES.index(case))
+        work.ROOT.mkdir(mode=0o755)
+        status = 0 if run(case) else 1
+    except Exception:  # the runner's own; what cases raise is told by `run`
+        traceback.print_exc()
+    finally:
+        # Not by sys.exit: the way up from here is the parent's.
+        os._exit(status)
 
 
 def run(case):
@@ -67,17 +102,20 @@ def run(case):
     finally:
         signal.alarm(0)
         work.clean_up()
-    last_words = work.last_words()
+        shutil.rmtree(work.ROOT, ignore_errors=True)
     took = f"{time.monotonic() - started:.1f} s"
     if reason is None:
         figure = f": {figure}" if figure else ""
-        print(f"ok   {case.name}{figure} ({took})", flush=True)
+        say(f"ok   {case.name}{figure} ({took})")
         return True
     reason = " ".join(reason.split())
-    print(f"FAIL {case.name}: {reason} ({took})", flush=True)
-    for line in last_words:
-        print(f"     | {line}", flush=True)
+    say(f"FAIL {case.name}: {reason} ({took})", *(f"     | {line}" for line in work.last_words()))
     return False
+
+
+def say(*lines):
+    """Prints in one piece, since others print too."""
+    os.write(sys.stdout.fileno(), "".join(f"{line}\n" for line in lines).encode())
 
 
 class OutOfTime(BaseException):

@@ -1,8 +1,9 @@
-"""The folder, the processes and the mounts of the running case, and their end."""
+"""The folder, the ports, the processes and the mounts of the running case, and their end."""
 
+import fcntl
 import itertools
 import os
-import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -10,17 +11,33 @@ import subprocess
 
 from lib.case import Failure
 
-ROOT = None  # set by the runner
+# Set by the runner: the folder of the whole run, and the case's own within it.
+RUN = ROOT = None
 _numbers = itertools.count(1)
 _at_end = []
 _last_words = []
 
 
 def folder(name):
-    """A fresh folder of this run, removed when the case is over."""
+    """A fresh folder, removed when the case is over."""
     path = ROOT / f"{next(_numbers)}-{name}"
     path.mkdir(mode=0o755)
     at_end(lambda: shutil.rmtree(path, ignore_errors=True))
+    return path
+
+
+def once(name, make):
+    """A folder of the whole run. The case that needs it first fills it by `make(path)`."""
+    path = RUN / name
+    with open(RUN / f"{name}.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            path.mkdir(mode=0o755)
+            try:
+                make(path)
+            except BaseException:
+                shutil.rmtree(path)
+                raise
     return path
 
 
@@ -104,10 +121,20 @@ def need(program):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port where nothing listens and that no other case of this run has been given.
+
+    It is below those that the system hands out by itself, so that nothing takes it meanwhile.
+    """
+    while True:
+        port = random.randrange(10_000, 32_768)
+        try:
+            (RUN / f"port-{port}").touch(exist_ok=False)
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+            return port
+        except OSError:  # taken, by a case or by a listener
+            continue
 
 
 def listens(port):
@@ -129,12 +156,14 @@ def remount(path, mode):
 
 def certificate():
     """A self-signed certificate for localhost and 127.0.0.1, made once a run."""
-    cert, key = ROOT / "cert.pem", ROOT / "key.pem"
-    if not cert.exists():
-        run(
-            "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
-            "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 "
-            "-addext basicConstraints=critical,CA:FALSE".split()
-            + ["-keyout", key, "-out", cert]
-        )
-    return pathlib.Path(cert), pathlib.Path(key)
+    folder = once("certificate", _make_certificate)
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def _make_certificate(folder):
+    run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        "-addext subjectAltName=DNS:localhost,IP:127.0.0.1 "
+        "-addext basicConstraints=critical,CA:FALSE".split()
+        + ["-keyout", folder / "key.pem", "-out", folder / "cert.pem"]
+    )
