@@ -57,6 +57,11 @@ impl Attending {
         Hush(self)
     }
 
+    /// Whether the bells hang.
+    fn hangs(&self) -> bool {
+        lock(&self.hung).is_some()
+    }
+
     /// Hangs the bells, unless they hang or are taken down for a while. `false` if the system does not tell of changes.
     /// Blocks.
     fn hang(&self, places: Vec<Place>) -> bool {
@@ -106,14 +111,11 @@ async fn look_after(folder: impl Shareable) {
 }
 
 async fn look_while_watched(folder: &impl Shareable) {
-    if !folder.is_watched() {
-        return;
-    }
     let attending = folder.attending();
     let every = attending.bells.0.every;
     let mut is_told = true;
     while folder.is_watched() {
-        if is_told {
+        if is_told && !attending.hangs() {
             let folder = folder.clone();
             let hung = spawn_blocking(move || folder.attending().hang(folder.places())).await;
             is_told = hung.unwrap_or(false);
@@ -125,9 +127,10 @@ async fn look_while_watched(folder: &impl Shareable) {
         };
         wait(folder, time, Some(&attending.ring)).await;
     }
-    // Not where it would keep others waiting.
-    let hung = lock(&attending.hung).take();
-    drop(spawn_blocking(move || drop(hung)));
+    if let Some(hung) = lock(&attending.hung).take() {
+        // Not where it would keep others waiting.
+        drop(spawn_blocking(move || drop(hung)));
+    }
 }
 
 /// Waits until nobody waits for the folder any more, or it is time to look.
