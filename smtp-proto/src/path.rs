@@ -51,15 +51,16 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// An address that the grammar has seen, with this local part.
-    fn of(text: CompactString, local: &[u8]) -> Option<Self> {
+    #[inline(always)]
+    fn of(text: &str, local: &[u8]) -> Option<Self> {
         let international = !text.is_ascii();
         // The grammar has seen to ASCII; beyond it, too, nothing may end a line for anybody.
-        match international && !xtext::is_printable(&text) {
+        match international && !xtext::is_printable(text) {
             true => None,
             false => Some(Self {
+                text: text.into(),
                 at: u8::try_from(local.len()).ok()?,
                 international,
-                text,
             }),
         }
     }
@@ -254,6 +255,7 @@ pub(crate) fn forward_path<'a>(
 }
 
 /// `"<" [ A-d-l ":" ] Mailbox ">"`. The source route is accepted and dropped (appendix C).
+#[inline(always)]
 fn path<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a [u8])> {
     let Some(inside) = text.strip_prefix(b"<") else {
         if !strictness.brackets_optional {
@@ -279,6 +281,10 @@ fn source_route(text: &[u8]) -> IResult<&[u8], &[u8]> {
 }
 
 /// `Local-part "@" ( Domain / address-literal )`.
+///
+/// This and what it calls is inlined by force: an address is then put together in registers, where
+/// it would be stored and loaded once for each result on its way.
+#[inline(always)]
 fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a [u8])> {
     let (rest, local) = match text.first()? {
         b'"' => quoted_string(text).ok()?,
@@ -292,7 +298,7 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
         // As typed by hand: the server's own domain is meant.
         let domain = strictness.default_domain.as_ref()?;
         let text = format_compact!("{}@{domain}", std::str::from_utf8(local).ok()?);
-        return Some((Mailbox::of(text, local)?, rest));
+        return Some((Mailbox::of(&text, local)?, rest));
     };
     let (rest, domain) = match after.first()? {
         b'[' => address_literal(after)?,
@@ -302,11 +308,12 @@ fn mailbox<'a>(text: &'a [u8], strictness: &Strictness) -> Option<(Mailbox, &'a 
         return None;
     }
     let whole = &text[..text.len() - rest.len()];
-    let mailbox = Mailbox::of(CompactString::from_utf8(whole).ok()?, local)?;
+    let mailbox = Mailbox::of(std::str::from_utf8(whole).ok()?, local)?;
     Some((mailbox, rest))
 }
 
 /// `Atom *("." Atom)`, where an atom may hold UTF-8 (RFC 6531 section 3.3).
+#[inline(always)]
 fn dot_string(text: &[u8]) -> Option<(&[u8], &[u8])> {
     dotted(text, ATEXT, |_| true)
 }
@@ -317,6 +324,7 @@ fn loose_atoms(text: &[u8]) -> IResult<&[u8], &[u8]> {
 }
 
 /// `sub-domain *("." sub-domain)`; a label begins and ends with a letter, digit or UTF-8.
+#[inline(always)]
 fn domain_name(text: &[u8], underscores: bool) -> Option<(&[u8], &[u8])> {
     let class = if underscores { LDH | UNDERSCORE } else { LDH };
     dotted(text, class, |label| {

@@ -234,6 +234,8 @@ impl Command {
         command
     }
 
+    /// Apart, so that a command is written whole, and not in pieces with the error that it might be.
+    #[inline(never)]
     fn read(line: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
         // A verb of four letters, in upper case: clearing this bit makes nothing a letter that
         // is none.
@@ -259,8 +261,8 @@ impl Command {
             _ => Err(SyntaxError::Argument),
         };
         match &verb {
-            b"MAIL" => Mail::parse(argument, strictness).map(Self::Mail),
-            b"RCPT" => Rcpt::parse(argument, strictness).map(Self::Rcpt),
+            b"MAIL" => Mail::parse(argument, strictness),
+            b"RCPT" => Rcpt::parse(argument, strictness),
             b"DATA" => alone(Self::Data),
             b"EHLO" => Hello::parse(HelloVerb::Ehlo, argument, strictness).map(Self::Hello),
             b"HELO" => Hello::parse(HelloVerb::Helo, argument, strictness).map(Self::Hello),
@@ -419,8 +421,8 @@ impl Mail {
         output.push(b"\r\n");
     }
 
-    #[inline]
-    fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+    /// As a command at once: its octets would have to be moved from one result to the other.
+    fn parse(argument: &[u8], strictness: &Strictness) -> Result<Command, SyntaxError> {
         let path = behind_colon(argument, b"FROM:", strictness)?;
         let (path, rest) = path::reverse_path(path, strictness).ok_or(SyntaxError::Sender)?;
         let parameters = MailParameters::parse(rest).map_err(|error| match rest {
@@ -432,7 +434,7 @@ impl Mail {
             path if path.is_international() && !parameters.smtputf8 => {
                 Err(SyntaxError::International)
             }
-            _ => Ok(Self { path, parameters }),
+            _ => Ok(Command::Mail(Self { path, parameters })),
         }
     }
 }
@@ -460,15 +462,15 @@ impl Rcpt {
         output.push(b"\r\n");
     }
 
-    #[inline]
-    fn parse(argument: &[u8], strictness: &Strictness) -> Result<Self, SyntaxError> {
+    /// As a command at once, like [`Mail::parse`].
+    fn parse(argument: &[u8], strictness: &Strictness) -> Result<Command, SyntaxError> {
         let path = behind_colon(argument, b"TO:", strictness)?;
         let (path, rest) = path::forward_path(path, strictness).ok_or(SyntaxError::Recipient)?;
         let parameters = RcptParameters::parse(rest).map_err(|error| match rest {
             [b' ', ..] => error,
             _ => SyntaxError::Recipient,
         })?;
-        Ok(Self { path, parameters })
+        Ok(Command::Rcpt(Self { path, parameters }))
     }
 }
 

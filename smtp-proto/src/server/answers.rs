@@ -8,7 +8,7 @@ use mailwire::auth;
 use super::incoming::Incoming;
 use super::question::Question;
 use super::session::Chunks;
-use super::{Server, State, misuse};
+use super::{Server, State, Statuses, misuse};
 use crate::Reply;
 
 impl Server {
@@ -71,18 +71,18 @@ impl Server {
         if reply.is_intermediate() {
             return Err(misuse("reply_all", "a reply of another class is due"));
         }
-        if reply.code() == 421 {
-            // Nothing is said behind it.
+        // Nothing is said behind 421.
+        if due == 1 || reply.code() == 421 {
             return self.reply(reply.clone());
         }
         if reply.is_positive() {
             self.session.spent.idle_commands = 0;
         }
-        self.state = State::Statuses {
+        self.state = State::Statuses(Box::new(Statuses {
             reply: reply.clone(),
             left: due,
             is_error: false,
-        };
+        }));
         Ok(())
     }
 

@@ -31,10 +31,10 @@ impl Clock {
     fn wait_for_message(&mut self, now: Instant, input: &Input, limits: &Limits) {
         self.message.arm_if_idle(now, limits.message_time);
         let received = input.octets_received();
-        if std::mem::replace(&mut self.octets_received, received) != received {
+        let has_come = std::mem::replace(&mut self.octets_received, received) != received;
+        if has_come || self.input.deadline().is_none() {
             self.input.arm(now, limits.data_time);
         }
-        self.input.arm_if_idle(now, limits.data_time);
     }
 
     /// What was waited for has come.
@@ -61,8 +61,17 @@ impl Clock {
         self.flush.disarm();
     }
 
-    /// What has taken too long, if so. `within_message` says that its octets are waited for.
+    /// Whether a time is up, so that something [may have expired](Self::expired). It is asked in every
+    /// step, and hardly ever true.
     #[inline]
+    fn has_struck(&self, now: Instant) -> bool {
+        let flush = self.flush.deadline();
+        self.input.has_expired(now)
+            || self.message.has_expired(now)
+            || flush.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// What has taken too long, if so. `within_message` says that its octets are waited for.
     fn expired(
         &self,
         now: Instant,
@@ -133,6 +142,14 @@ impl Server {
 
     #[inline]
     pub(super) fn expire(&mut self, now: Instant) {
+        if self.clock.has_struck(now) {
+            self.struck(now);
+        }
+    }
+
+    /// A time is up.
+    #[cold]
+    fn struck(&mut self, now: Instant) {
         let within_message = matches!(self.state, State::Body | State::Skipping { .. });
         match self
             .clock

@@ -82,12 +82,17 @@ pub struct Server {
 ///
 ///  QUIT, a 421 or any failure, in any state ────────────► Closing
 /// ```
+///
+/// It is written with every command and looked at in every step. So what few states hold is boxed,
+/// and `repr(u8)` keeps the tag in an octet of its own: among the values of some field, where it would
+/// be otherwise, it has to be decoded each time.
 #[derive(Debug)]
+#[repr(u8)]
 enum State {
     /// The peer has to be silent for a while.
     Silence,
     /// Nothing was said yet; or this, instead of 220.
-    Greeting(Option<Reply>),
+    Greeting(Option<Box<Reply>>),
     /// 554 was the greeting: only QUIT is served (section 3.1).
     Refused,
     /// A command comes next.
@@ -99,20 +104,24 @@ enum State {
     /// The message comes.
     Body,
     /// So many octets of a refused chunk come, and then these statuses are due.
-    Skipping { octets: u64, reply: Reply, due: u32 },
-    /// A message gets the same status so many times more. One at a time, so that a thousand
-    /// recipients in LMTP do not make the output larger than its mark.
-    Statuses {
-        reply: Reply,
-        left: u32,
-        is_error: bool,
-    },
+    Skipping { octets: u64, due: Box<Statuses> },
+    /// One status after the other is due.
+    Statuses(Box<Statuses>),
     /// A hello has ended a message between its chunks, which was told; the hello itself was not.
-    Resetting(Hello),
+    Resetting(Box<Hello>),
     /// 220 was said to STARTTLS.
     StartingTls,
     /// All was said.
     Closing,
+}
+
+/// A message gets the same status so many times more. One at a time, so that a thousand recipients
+/// in LMTP do not make the output larger than its mark.
+#[derive(Debug)]
+struct Statuses {
+    reply: Reply,
+    left: u32,
+    is_error: bool,
 }
 
 /// What advancing by one transition came to.
@@ -157,7 +166,7 @@ impl Server {
             return Err(misuse("refusing", "a greeting"));
         }
         let mut server = Self::new(config);
-        server.state = State::Greeting(Some(reply));
+        server.state = State::Greeting(Some(Box::new(reply)));
         Ok(server)
     }
 
@@ -251,13 +260,13 @@ impl Server {
             State::Command | State::AuthLine | State::Refused => self.line(now),
             State::Body => self.body(now),
             State::Skipping { .. } => self.skip_on(now),
-            State::Statuses { .. } => self.status(),
+            State::Statuses(_) => self.status(),
             State::Resetting(_) => {
                 let State::Resetting(hello) = std::mem::replace(&mut self.state, State::Command)
                 else {
                     unreachable!("it was just looked at");
                 };
-                self.hello(hello)
+                self.hello(*hello)
             }
             State::Answering(_) => Turn::Step(Step::Paused),
             State::StartingTls => {
@@ -282,10 +291,11 @@ impl Server {
         self.need_input(now)
     }
 
-    #[inline]
-    fn ask(&mut self, question: Question, event: Event) -> Turn {
+    /// Waits for the answer to an event. It is made last and here, so that what it holds is moved once.
+    #[inline(always)]
+    fn ask(&mut self, question: Question, event: impl FnOnce() -> Event) -> Turn {
         self.state = State::Answering(question);
-        Turn::Step(Step::Event(event))
+        Turn::Step(Step::Event(event()))
     }
 
     /// Refuses a command, as an error of the client's.
@@ -391,7 +401,7 @@ impl Machine for Server {
         self.stopping = true;
         if matches!(self.state, State::Greeting(None) | State::Silence) {
             self.clock.arrived();
-            self.state = State::Greeting(Some(replies::STOPPING.clone()));
+            self.state = State::Greeting(Some(Box::new(replies::STOPPING.clone())));
         }
     }
 }

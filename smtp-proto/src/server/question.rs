@@ -36,22 +36,30 @@ pub(super) enum Question {
 
 impl Question {
     /// Says yes.
+    #[inline]
     pub(super) fn accept(self, config: &Config, session: &Session, output: &mut Output) {
-        output.push(match self {
-            Self::Hello(HelloVerb::Helo) => return replies::helo(config, output),
-            Self::Hello(_) => return replies::ehlo(config, session, output),
-            Self::XClient { .. } => return replies::greeting(config, output),
+        match self {
+            Self::Hello(HelloVerb::Helo) => replies::helo(config, output),
+            Self::Hello(_) => replies::ehlo(config, session, output),
+            Self::XClient { .. } => replies::greeting(config, output),
+            _ => output.push(self.yes()),
+        }
+    }
+
+    /// The words for it, where they are always the same.
+    fn yes(self) -> &'static [u8] {
+        match self {
             Self::Mail => b"250 2.1.0 Ok\r\n",
             Self::Rcpt => b"250 2.1.5 Ok\r\n",
             Self::Data => b"354 End data with <CR><LF>.<CR><LF>\r\n",
-            // It is said behind the chunk.
-            Self::Chunk(_) => b"",
             Self::EndOfData(_) | Self::XForward => b"250 2.0.0 Ok\r\n",
             Self::Auth => b"235 2.7.0 Authentication successful\r\n",
             Self::Verify { .. } => b"252 2.1.5 Cannot verify, but will try\r\n",
             Self::Expand { .. } => b"252 2.1.5 Cannot expand, but will try\r\n",
             Self::Etrn => b"250 2.0.0 Queuing started\r\n",
-        });
+            // That of a chunk is said behind it; the others depend on the session.
+            Self::Chunk(_) | Self::Hello(_) | Self::XClient { .. } => b"",
+        }
     }
 
     /// What is said in place of the application's reply, if the peer could not read that.

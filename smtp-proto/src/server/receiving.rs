@@ -6,14 +6,14 @@ use mailwire::Step;
 
 use super::question::Question;
 use super::session::Chunks;
-use super::{Aborted, Event, Server, State, Turn, incoming, replies};
+use super::{Aborted, Event, Server, State, Statuses, Turn, incoming, replies};
 use crate::command::Chunk;
 use crate::{Error, Reply};
 
 impl Server {
     pub(super) fn chunk(&mut self, chunk: Chunk) -> Turn {
         let Some(incoming) = &mut self.incoming else {
-            return self.ask(Question::Chunk(chunk), Event::Data);
+            return self.ask(Question::Chunk(chunk), || Event::Data);
         };
         incoming.begin(chunk, &self.config.limits);
         self.receive();
@@ -34,8 +34,11 @@ impl Server {
         let ends = chunk.last && self.session.transaction.chunks == Chunks::Failed;
         self.state = State::Skipping {
             octets: chunk.size,
-            reply,
-            due: self.session.statuses_after(ends, &self.config),
+            due: Box::new(Statuses {
+                reply,
+                left: self.session.statuses_after(ends, &self.config),
+                is_error: true,
+            }),
         };
         self.input.expect_bulk(true);
         if ends {
@@ -43,22 +46,20 @@ impl Server {
         }
     }
 
+    #[cold]
     pub(super) fn skip_on(&mut self, now: Instant) -> Turn {
-        let State::Skipping { octets, reply, due } = &mut self.state else {
+        let State::Skipping { octets, .. } = &mut self.state else {
             unreachable!("called in this state alone");
         };
         *octets -= incoming::skip(&mut self.input, *octets);
         if *octets > 0 {
             return self.need_input(now);
         }
-        let state = State::Statuses {
-            reply: reply.clone(),
-            left: *due,
-            is_error: true,
-        };
         self.clock.message_over();
         self.input.expect_bulk(false);
-        self.state = state;
+        if let State::Skipping { due, .. } = std::mem::replace(&mut self.state, State::Command) {
+            self.state = State::Statuses(due);
+        }
         Turn::Go
     }
 
@@ -68,7 +69,8 @@ impl Server {
         self.input.expect_bulk(true);
     }
 
-    /// The next piece of the message.
+    /// The next piece of the message. Apart from the step, like the reading of a line.
+    #[inline(never)]
     pub(super) fn body(&mut self, now: Instant) -> Turn {
         let incoming = self.incoming.as_mut().expect("a message is coming");
         match incoming.next(&mut self.input, &self.config.limits) {
@@ -103,11 +105,11 @@ impl Server {
         self.incoming = None;
         self.clock.message_over();
         self.session.transaction.chunks = Chunks::Failed;
-        self.state = State::Statuses {
+        self.state = State::Statuses(Box::new(Statuses {
             reply: replies::aborted(refused),
             left: 1,
             is_error: true,
-        };
+        }));
         Turn::Go
     }
 
@@ -117,33 +119,29 @@ impl Server {
         // The transaction is over, whatever the reply will be.
         self.drop_transaction();
         let Some(aborted) = aborted else {
-            return self.ask(Question::EndOfData(due), Event::EndOfData);
+            return self.ask(Question::EndOfData(due), || Event::EndOfData);
         };
-        self.state = State::Statuses {
+        self.state = State::Statuses(Box::new(Statuses {
             reply: replies::aborted(aborted),
             left: due,
             is_error: true,
-        };
+        }));
         Turn::Go
     }
 
     /// The next of several statuses, or what comes after the last.
+    #[cold]
     pub(super) fn status(&mut self) -> Turn {
-        let State::Statuses {
-            reply,
-            left,
-            is_error,
-        } = &mut self.state
-        else {
+        let State::Statuses(due) = &mut self.state else {
             unreachable!("called in this state alone");
         };
-        if *left > 0 {
-            *left -= 1;
-            reply.write(&mut self.output);
+        if due.left > 0 {
+            due.left -= 1;
+            due.reply.write(&mut self.output);
             return Turn::Go;
         }
-        let is_error = *is_error;
-        self.state = match reply.code() {
+        let is_error = due.is_error;
+        self.state = match due.reply.code() {
             421 => State::Closing,
             _ => State::Command,
         };
