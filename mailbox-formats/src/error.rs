@@ -90,7 +90,7 @@ pub enum MailboxError {
     /// The kernel does not tell of changes: its watches are used up, for example.
     #[cfg(feature = "watch")]
     #[error("cannot watch: {0}")]
-    Watch(notify::Error),
+    Watch(io::Error),
     /// All 26 letters for keywords are taken, or this cannot be the name of one.
     #[error("no keyword can be added in {0:?}")]
     NoKeyword(PathBuf),

@@ -1,11 +1,17 @@
 //! In which of many directories something changes.
 
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+mod elsewhere;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux;
+
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-use notify::event::{EventKind, ModifyKind};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+use elsewhere::Watcher;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use linux::Watcher;
 
 use crate::error::MailboxError;
 
@@ -34,7 +40,7 @@ use crate::error::MailboxError;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Lookout(Mutex<RecommendedWatcher>);
+pub struct Lookout(Watcher);
 
 impl Lookout {
     /// Looks out for nothing yet. A thread calls `told` with the path of a file, or without one if more has happened than
@@ -44,16 +50,7 @@ impl Lookout {
     ///
     /// The kernel has no such handle left: there may be few for each user.
     pub fn new(told: impl Fn(Option<&Path>) + Send + 'static) -> Result<Self, MailboxError> {
-        let watcher =
-            notify::recommended_watcher(move |event: notify::Result<Event>| match event {
-                Ok(event) if event.need_rescan() => told(None),
-                Ok(event) if is_change(event.kind) => {
-                    event.paths.iter().for_each(|path| told(Some(path)));
-                }
-                Ok(_) => {}
-                Err(_) => told(None),
-            });
-        Ok(Self(Mutex::new(watcher.map_err(MailboxError::Watch)?)))
+        Ok(Self(Watcher::new(told).map_err(MailboxError::Watch)?))
     }
 
     /// Looks out for changes in a directory, not below it.
@@ -62,18 +59,12 @@ impl Lookout {
     ///
     /// It is not there, or the kernel has no watch left.
     pub fn watch(&self, directory: &Path) -> Result<(), MailboxError> {
-        let watched = self.with(|watcher| watcher.watch(directory, RecursiveMode::NonRecursive));
-        watched.map_err(MailboxError::Watch)
+        self.0.watch(directory).map_err(MailboxError::Watch)
     }
 
     /// Looks out for changes in a directory no more.
     pub fn unwatch(&self, directory: &Path) {
-        // One that is gone is watched no more.
-        let _ = self.with(|watcher| watcher.unwatch(directory));
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut RecommendedWatcher) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.unwatch(directory);
     }
 }
 
@@ -81,12 +72,4 @@ impl fmt::Debug for Lookout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lookout").finish_non_exhaustive()
     }
-}
-
-/// Whether something may have become of a file. To look is not: whoever looks because of it would never be done.
-fn is_change(kind: EventKind) -> bool {
-    !matches!(
-        kind,
-        EventKind::Access(_) | EventKind::Modify(ModifyKind::Metadata(_))
-    )
 }

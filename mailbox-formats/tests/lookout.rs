@@ -72,3 +72,49 @@ fn what_is_not_there_cannot_be_watched() {
     assert!(lookout.watch(&root.path().join("nowhere")).is_err());
     lookout.unwatch(&root.path().join("nowhere"));
 }
+
+#[test]
+fn a_name_that_was_given_to_another_directory_is_of_that_one() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (name, old) = (root.path().join("name"), root.path().join("old"));
+    fs::create_dir(&name).expect("a directory");
+    let (lookout, told) = lookout();
+    lookout.watch(&name).expect("a watch");
+    fs::rename(&name, &old).expect("a name");
+    assert_eq!(next(&told, &[]), name, "it is not there any more");
+
+    fs::create_dir(&name).expect("a directory");
+    lookout.watch(&name).expect("a watch");
+    fs::create_dir(old.join("secret")).expect("a directory");
+    fs::create_dir(name.join("made")).expect("a directory");
+    assert_eq!(next(&told, &[]), name.join("made"));
+}
+
+#[test]
+fn a_directory_is_watched_under_each_of_its_names() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (one, other) = (root.path().join("one"), root.path().join("other"));
+    fs::create_dir(&one).expect("a directory");
+    std::os::unix::fs::symlink(&one, &other).expect("a link");
+    let (lookout, told) = lookout();
+    lookout.watch(&one).expect("a watch");
+    lookout.watch(&other).expect("a watch");
+    lookout.watch(&one).expect("a watch");
+    fs::create_dir(one.join("both")).expect("a directory");
+    assert_eq!(next(&told, &[]), one.join("both"));
+    assert_eq!(next(&told, &[]), other.join("both"));
+
+    lookout.unwatch(&one);
+    fs::create_dir(one.join("left")).expect("a directory");
+    assert_eq!(next(&told, &[]), other.join("left"));
+}
+
+#[test]
+fn nothing_is_left_of_a_lookout_that_was_dropped() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (lookout, told) = lookout();
+    lookout.watch(root.path()).expect("a watch");
+    drop(lookout);
+    let over = told.recv_timeout(Duration::from_secs(60));
+    assert_eq!(over, Err(mpsc::RecvTimeoutError::Disconnected));
+}

@@ -67,7 +67,12 @@ impl<T> Ledger<T> {
     /// there counts as gone.
     pub(super) fn changes(&self, since: ModSeqOrZero) -> Changes {
         let is_new = |mod_seq: ModSeq| mod_seq.value() > since.value();
-        let messages = self.messages.values().map(|entry| &entry.info);
+        let infos = self.messages.values().map(|entry| &entry.info);
+        let mut messages = match since == ModSeqOrZero::ZERO {
+            true => Vec::with_capacity(self.messages.len()),
+            false => Vec::new(),
+        };
+        messages.extend(infos.filter(|info| is_new(info.mod_seq)).cloned());
         let gone = match since < self.forgotten {
             true => self.absent(),
             false => {
@@ -76,10 +81,7 @@ impl<T> Ledger<T> {
             }
         };
         Changes {
-            messages: messages
-                .filter(|info| is_new(info.mod_seq))
-                .cloned()
-                .collect(),
+            messages,
             gone,
             mod_seq: self.mod_seq.into(),
         }

@@ -85,13 +85,13 @@ impl FileName {
     /// The same name with these letters; `separator` is for a name that has none yet.
     #[must_use]
     pub fn with_letters(&self, letters: Letters, separator: Separator) -> Self {
-        let letters = letters.to_string();
+        let letters: Vec<u8> = letters.bytes().collect();
         let name = match self.list() {
-            Some((start, end)) => [&self.0[..start], letters.as_bytes(), &self.0[end..]].concat(),
+            Some((start, end)) => [&self.0[..start], &letters, &self.0[end..]].concat(),
             None => {
                 let found = self.separator().map(|(_, byte)| byte);
                 let separator = found.unwrap_or_else(|| separator.byte());
-                [&self.0, &[separator, b'2', b','][..], letters.as_bytes()].concat()
+                [&self.0, &[separator, b'2', b','][..], &letters].concat()
             }
         };
         Self(name.into())
@@ -124,7 +124,9 @@ impl FileName {
     /// Where the letters are. Other information may stand before and behind them.
     fn list(&self) -> Option<(usize, usize)> {
         let (at, separator) = self.separator()?;
-        let found = memchr::memmem::rfind(&self.0[at..], &[separator, b'2', b','])?;
+        // Hardly ever more than a few bytes, for which a searcher takes longer to make than to use.
+        let mut behind = self.0[at..].windows(3);
+        let found = behind.rposition(|three| *three == [separator, b'2', b','])?;
         let start = at + found + 3;
         let length = self.0[start..].iter().take_while(|byte| is_letter(**byte));
         Some((start, start + length.count()))

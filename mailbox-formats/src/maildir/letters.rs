@@ -77,9 +77,18 @@ impl Letters {
 
     /// The letters in the order of ASCII.
     pub fn iter(self) -> impl Iterator<Item = char> {
-        (0..128_u8)
-            .filter(move |letter| self.contains(Self::of(*letter)))
-            .map(char::from)
+        self.bytes().map(char::from)
+    }
+
+    pub(super) fn bytes(mut self) -> impl Iterator<Item = u8> {
+        std::iter::from_fn(move || {
+            if self.is_empty() {
+                return None;
+            }
+            let letter = self.0.trailing_zeros() as u8;
+            self = self.without(Self::of(letter));
+            Some(letter)
+        })
     }
 
     /// The keywords by their number: 0 for `a` to 25 for `z`.

@@ -124,8 +124,12 @@ impl Maildir {
 
     /// The path of a message as it was called last.
     pub(super) fn path_of(&self, entry: &Entry) -> PathBuf {
-        let mut path = self.part(entry.place.directory());
-        path.push(entry.name.as_os_str());
+        let (directory, name) = (entry.place.directory(), entry.name.as_os_str());
+        let length = self.path.as_os_str().len() + directory.len() + name.len() + 2;
+        let mut path = PathBuf::with_capacity(length);
+        path.push(&self.path);
+        path.push(directory);
+        path.push(name);
         path
     }
 

@@ -1,5 +1,6 @@
 //! One message: opened, flagged, moved to `cur/`, removed, while others may rename it.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -30,12 +31,13 @@ impl Maildir {
     pub fn open_message(&self, entry: &Entry) -> Result<Opened, MailboxError> {
         self.follow(entry, |maildir, entry| {
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-            let path = maildir.path_of(entry);
-            let file = maildir.effects.run(Step::Open, &path, || {
-                let (directory, name) = maildir.named(entry, &path);
-                let file = openat(directory, name, flags | OFlags::RDONLY, Mode::empty())?;
-                Ok(File::from(file))
-            })?;
+            let (directory, name) = maildir.named(entry);
+            let file = maildir
+                .effects
+                .run(Step::Open, &maildir.path_of(entry), || {
+                    let file = openat(directory, &*name, flags | OFlags::RDONLY, Mode::empty())?;
+                    Ok(File::from(file))
+                })?;
             let entry = entry.clone();
             Ok(Opened { file, entry })
         })
@@ -143,14 +145,14 @@ impl Maildir {
         entry: &Entry,
         act: impl Fn(&Self, &Entry) -> Result<T, StepError>,
     ) -> Result<T, MailboxError> {
-        let mut found = entry.clone();
+        let mut found = Cow::Borrowed(entry);
         for _ in 0..limits::RENAME_TRIES {
             match act(self, &found) {
                 Err(error) if error.fault() == Fault::Missing => {}
                 done => return Ok(done?),
             }
             match self.find(entry.unique())? {
-                Some(entry) => found = entry,
+                Some(entry) => found = Cow::Owned(entry),
                 None => break,
             }
         }
@@ -160,32 +162,33 @@ impl Maildir {
     /// Renames without replacing, where the file system can: two files of one unique name
     /// are two messages to whoever made them.
     fn rename(&self, from: &Entry, to: &Entry) -> Result<(), StepError> {
-        let (old, new) = (self.path_of(from), self.path_of(to));
+        let (new, from_at, to_at) = (self.path_of(to), self.named(from), self.named(to));
         let renamed = self.effects.run(Step::Rename, &new, || {
-            rename_noreplace(self.named(from, &old), self.named(to, &new))
+            rename_noreplace((from_at.0, &from_at.1), (to_at.0, &to_at.1))
         });
         match renamed {
             Err(error) if is_unsupported(&error) => self.effects.run(Step::Rename, &new, || {
                 if new.symlink_metadata().is_ok() {
                     return Err(io::ErrorKind::AlreadyExists.into());
                 }
-                std::fs::rename(&old, &new)
+                std::fs::rename(self.path_of(from), &new)
             }),
             other => other,
         }
     }
 
-    /// The shortest way to a message, whose path this is: from a directory that is held open, if there is one.
-    fn named<'a>(&'a self, entry: &'a Entry, path: &'a Path) -> (BorrowedFd<'a>, &'a Path) {
+    /// The shortest way to a message: from a directory that is held open, if there is one.
+    fn named<'a>(&'a self, entry: &'a Entry) -> (BorrowedFd<'a>, Cow<'a, Path>) {
         match &self.held {
             Some(held) => {
                 let directory = match entry.place() {
                     Place::New => &held[0],
                     Place::Cur => &held[1],
                 };
-                (directory.as_fd(), Path::new(entry.name().as_os_str()))
+                let name = Path::new(entry.name().as_os_str());
+                (directory.as_fd(), Cow::Borrowed(name))
             }
-            None => (CWD, path),
+            None => (CWD, Cow::Owned(self.path_of(entry))),
         }
     }
 }

@@ -69,7 +69,7 @@ impl Sizes {
     /// Reads the sizes from a file name, with or without flags behind it.
     #[must_use]
     pub fn parse(name: &[u8]) -> Self {
-        let base = match memchr::memmem::rfind(name, b":2,") {
+        let base = match name.windows(3).rposition(|three| three == b":2,") {
             Some(flags) => &name[..flags],
             None => name,
         };

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-
+use crate::Lookout;
 use crate::error::MailboxError;
 use crate::maildir::{Entry, Maildir, Place};
 
@@ -37,8 +36,8 @@ pub struct Watch {
     maildir: Maildir,
     known: HashMap<Vec<u8>, Entry>,
     news: Receiver<()>,
-    /// Watches for as long as it lives.
-    _watcher: RecommendedWatcher,
+    /// Looks out for as long as it lives.
+    _lookout: Lookout,
 }
 
 /// What happened to a message.
@@ -62,23 +61,19 @@ impl Watch {
     pub fn new(maildir: Maildir) -> Result<Self, MailboxError> {
         // One is enough: it says that something is new.
         let (tell, news) = mpsc::sync_channel(1);
-        let mut watcher = notify::recommended_watcher(move |_| {
+        let lookout = Lookout::new(move |_| {
             // If it is full, they have been told already.
             let _ = tell.try_send(());
-        })
-        .map_err(MailboxError::Watch)?;
+        })?;
         for place in [Place::New, Place::Cur] {
-            let path = maildir.part(place.directory());
-            watcher
-                .watch(&path, RecursiveMode::NonRecursive)
-                .map_err(MailboxError::Watch)?;
+            lookout.watch(&maildir.part(place.directory()))?;
         }
         let known = by_unique(maildir.list()?);
         Ok(Self {
             maildir,
             known,
             news,
-            _watcher: watcher,
+            _lookout: lookout,
         })
     }
 
