@@ -160,6 +160,14 @@ impl Flags {
         new
     }
 
+    /// Adds all of these.
+    pub fn merge(&mut self, others: &Self) {
+        self.system |= others.system;
+        for flag in &others.others {
+            self.insert(flag.clone());
+        }
+    }
+
     /// Takes a flag out; says whether it was there.
     pub fn remove(&mut self, flag: &Flag) -> bool {
         let there = self.contains(flag);

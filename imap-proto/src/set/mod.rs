@@ -255,8 +255,7 @@ impl From<Run> for NumberSet {
 
 impl FromIterator<NonZeroU32> for NumberSet {
     fn from_iter<I: IntoIterator<Item = NonZeroU32>>(numbers: I) -> Self {
-        let runs = numbers.into_iter().map(|number| Run::new(number, number));
-        Self::from_runs(runs.collect())
+        Self::from_runs(OrderedSet::from_iter(numbers).into_runs())
     }
 }
 

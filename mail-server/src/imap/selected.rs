@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::answers::check;
 use super::places::Places;
 use super::refusals;
-use crate::store::{Changes, FlagChange, Folder, Folders, Info, StoreError};
+use crate::store::{FlagChange, Folder, Folders, Info, Overview, StoreError};
 
 /// A folder, and how much of it this session knows.
 pub(super) struct Selected {
@@ -52,24 +52,23 @@ impl Selected {
         // What happens from here on is seen by the changes below, or heard of again.
         news.mark_unchanged();
         let state = folder.state().await?;
-        let Changes {
-            messages, mod_seq, ..
-        } = folder.changes(ModSeqOrZero::ZERO).await?;
-        let next = messages.last().map_or(state.uid_next, |last| {
-            state.uid_next.max(last.uid.saturating_add(1))
+        let Overview {
+            uids,
+            unseen,
+            flags,
+            mod_seq,
+        } = folder.overview().await?;
+        let next = uids.last().map_or(state.uid_next, |last| {
+            state.uid_next.max(last.saturating_add(1))
         });
         let mut told = server::Selected::new(state.uid_validity, next);
-        told.uids = messages.iter().map(|info| info.uid).collect();
+        told.uids.clone_from(&uids);
         if !select.read_only {
             told.recent = folder.take_recent().await?;
         }
-        let unseen = messages
-            .iter()
-            .find(|info| !info.flags.contains(&Flag::Seen));
-        told.unseen = unseen.map(|info| info.uid);
+        told.unseen = unseen;
         told.flags = system_flags();
-        told.flags
-            .extend(messages.iter().flat_map(|info| info.flags.iter()));
+        told.flags.merge(&flags);
         told.permanent_flags = PermanentFlags::new(told.flags.clone(), true);
         told.highest_mod_seq = mod_seq.nonzero();
         told.mailbox_id = Some(state.id);
@@ -85,10 +84,7 @@ impl Selected {
                         FetchItem::Flags(info.flags),
                         FetchItem::ModSeq(info.mod_seq.into()),
                     ];
-                    if messages
-                        .binary_search_by_key(&info.uid, |info| info.uid)
-                        .is_ok()
-                    {
+                    if uids.contains(info.uid) {
                         check(machine.fetch(info.uid, items));
                     }
                 }

@@ -169,6 +169,16 @@ pub trait Folder: Send + Sync {
     /// If it cannot be read.
     async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError>;
 
+    /// What whoever selects the folder is told of all messages together.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    async fn overview(&self) -> Result<Overview, StoreError> {
+        let changes = self.changes(ModSeqOrZero::ZERO).await?;
+        Ok(Overview::of(&changes.messages, changes.mod_seq))
+    }
+
     /// Those of the messages that are there.
     ///
     /// # Errors
@@ -364,6 +374,40 @@ pub struct Changes {
     pub gone: NumberSet,
     /// The last mod-sequence: changes from here on come next time.
     pub mod_seq: ModSeqOrZero,
+}
+
+/// All messages of a folder together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Overview {
+    /// Which there are.
+    pub uids: NumberSet,
+    /// The first that is not seen.
+    pub unseen: Option<NonZeroU32>,
+    /// The flags that any of them has.
+    pub flags: Flags,
+    /// The last mod-sequence: changes from here on come next time.
+    pub mod_seq: ModSeqOrZero,
+}
+
+impl Overview {
+    /// That of these messages, in the order of their UIDs.
+    pub fn of<'a>(messages: impl IntoIterator<Item = &'a Info>, mod_seq: ModSeqOrZero) -> Self {
+        let (mut unseen, mut flags) = (None, Flags::new());
+        let uids = messages.into_iter().map(|info| {
+            if unseen.is_none() && !info.flags.contains(&Flag::Seen) {
+                unseen = Some(info.uid);
+            }
+            flags.merge(&info.flags);
+            info.uid
+        });
+        Self {
+            uids: uids.collect(),
+            unseen,
+            flags,
+            mod_seq,
+        }
+    }
 }
 
 /// What is known of a message without a look into it.

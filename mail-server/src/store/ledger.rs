@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use imap_proto::{Atom, DateTime, Flags, ModSeq, ModSeqOrZero, NumberSet, Run};
 
-use super::folder::{Changes, FlagChange, FolderState, Info, date_time};
+use super::folder::{Changes, FlagChange, FolderState, Info, Overview, date_time};
 use crate::limits::GONE_MESSAGES;
 
 /// The messages of a folder by UID, each with what a store needs to find it.
@@ -85,6 +85,12 @@ impl<T> Ledger<T> {
             gone,
             mod_seq: self.mod_seq.into(),
         }
+    }
+
+    /// All messages together.
+    pub(super) fn overview(&self) -> Overview {
+        let infos = self.messages.values().map(|entry| &entry.info);
+        Overview::of(infos, self.mod_seq.into())
     }
 
     /// UIDs that were given, or passed over, and are of no message now.

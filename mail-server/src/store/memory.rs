@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use super::bulletin::Bulletins;
 use super::folder::{
-    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Reading,
-    date_time,
+    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Overview,
+    Reading, date_time,
 };
 use super::ledger::Ledger;
 use super::metadata::{self, Metadata};
@@ -443,6 +443,10 @@ impl Folder for MemoryFolder {
 
     async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError> {
         self.with(|ledger| ledger.changes(since))
+    }
+
+    async fn overview(&self) -> Result<Overview, StoreError> {
+        self.with(|ledger| ledger.overview())
     }
 
     async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError> {

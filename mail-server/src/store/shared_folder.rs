@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::attending::{self, Attending, Hush, attend};
 use super::envelope_file;
-use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading};
+use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Overview, Reading};
 use super::gathering::{Gathering, Placing};
 use super::ledger::Ledger;
 use super::open_folders::Shareable;
@@ -210,6 +210,10 @@ impl<D: OnDisk> Folder for SharedFolder<D> {
     async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError> {
         self.with(move |_, state| Ok(D::ledger(state).changes(since)))
             .await
+    }
+
+    async fn overview(&self) -> Result<Overview, StoreError> {
+        self.with(|_, state| Ok(D::ledger(state).overview())).await
     }
 
     async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError> {
