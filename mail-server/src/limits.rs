@@ -166,6 +166,10 @@ pub(crate) const MAILDIR_TRUST: Duration = Duration::from_secs(1);
 /// not tell of that.
 pub(crate) const FOLDER_LOOK: Duration = Duration::from_secs(2);
 
+/// How many times as long as a look at a folder has taken nobody looks again, whatever the system tells; no longer than
+/// where it tells nothing.
+pub(crate) const FOLDER_REST: u32 = 9;
+
 /// How many times as seldom that is where the system tells: it need not tell of what other hosts do.
 pub(crate) const TOLD_FOLDER_LOOKS: u32 = 10;
 

@@ -12,11 +12,11 @@ use mailbox_formats::Lookout;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::info;
 
 use super::open_folders::Shareable;
-use crate::limits::{FOLDER_LOOK, FOLDER_STAY, FOLDER_TICK, TOLD_FOLDER_LOOKS};
+use crate::limits::{FOLDER_LOOK, FOLDER_REST, FOLDER_STAY, FOLDER_TICK, TOLD_FOLDER_LOOKS};
 
 /// Whether somebody looks after a folder, and how.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ async fn look_after(folder: impl Shareable) {
     let has_begun = &folder.attending().has_begun;
     loop {
         // Most who open a folder are soon gone.
-        wait(&folder, FOLDER_STAY, None).await;
+        wait(&folder, FOLDER_STAY, std::future::pending()).await;
         look_while_watched(&folder).await;
         has_begun.store(false, Ordering::SeqCst);
         // Somebody may have come meanwhile, and have counted on us.
@@ -120,12 +120,17 @@ async fn look_while_watched(folder: &impl Shareable) {
             let hung = spawn_blocking(move || folder.attending().hang(folder.places())).await;
             is_told = hung.unwrap_or(false);
         }
+        let begun = Instant::now();
         folder.look().await;
+        // A large folder to which much happens is not looked at all the time.
+        let rest = begun.elapsed() * FOLDER_REST;
+        let rested = Instant::now() + rest.min(every);
         let time = match is_told {
             true => every * TOLD_FOLDER_LOOKS,
             false => every,
         };
-        wait(folder, time, Some(&attending.ring)).await;
+        let ring = rung(&attending.ring, rested);
+        wait(folder, time, ring).await;
     }
     if let Some(hung) = lock(&attending.hung).take() {
         // Not where it would keep others waiting.
@@ -134,19 +139,19 @@ async fn look_while_watched(folder: &impl Shareable) {
 }
 
 /// Waits until nobody waits for the folder any more, or it is time to look.
-async fn wait(folder: &impl Shareable, time: Duration, ring: Option<&Notify>) {
-    let rung = async {
-        match ring {
-            Some(ring) => ring.notified().await,
-            None => std::future::pending().await,
-        }
-    };
+async fn wait(folder: &impl Shareable, time: Duration, rung: impl Future<Output = ()>) {
     tokio::select! {
-        // More is likely to come with it, and times of directories are coarse.
-        () = rung => sleep(FOLDER_TICK).await,
+        () = rung => {}
         () = sleep(time) => {}
         () = folder.waiting().closed() => {}
     }
+}
+
+/// Waits until the bells have rung, and whoever looks has rested.
+async fn rung(ring: &Notify, rested: Instant) {
+    ring.notified().await;
+    // More is likely to come with it, and times of directories are coarse.
+    sleep_until(rested.max(Instant::now() + FOLDER_TICK)).await;
 }
 
 /// What rings when something changes in a folder: one handle of the system for all folders of a store.
