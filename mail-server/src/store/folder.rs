@@ -169,7 +169,7 @@ pub trait Folder: Send + Sync {
     /// If it cannot be read.
     async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError>;
 
-    /// What whoever selects the folder is told of all messages together.
+    /// What whoever selects the folder is told of all messages together (RFC 9051 section 6.3.2).
     ///
     /// # Errors
     ///

@@ -233,22 +233,30 @@ struct Limits {
 
 impl Limits {
     fn read(&mut self, transport: &mut impl Transport, left: Option<Duration>) -> io::Result<()> {
-        let limit = left.map(coarse);
-        if limit != self.read {
-            transport.set_read_timeout(limit)?;
-            self.read = limit;
-        }
-        Ok(())
+        renew(&mut self.read, left, |limit| {
+            transport.set_read_timeout(limit)
+        })
     }
 
     fn write(&mut self, transport: &mut impl Transport, left: Option<Duration>) -> io::Result<()> {
-        let limit = left.map(coarse);
-        if limit != self.write {
-            transport.set_write_timeout(limit)?;
-            self.write = limit;
-        }
-        Ok(())
+        renew(&mut self.write, left, |limit| {
+            transport.set_write_timeout(limit)
+        })
     }
+}
+
+/// Tells a transport of a limit if it is another than before.
+fn renew(
+    known: &mut Option<Duration>,
+    left: Option<Duration>,
+    tell: impl FnOnce(Option<Duration>) -> io::Result<()>,
+) -> io::Result<()> {
+    let limit = left.map(coarse);
+    if limit != *known {
+        tell(limit)?;
+        *known = limit;
+    }
+    Ok(())
 }
 
 /// The longest of the times that are doubled again and again which is no longer than this one.
