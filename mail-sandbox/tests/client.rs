@@ -12,6 +12,7 @@ use mail_server::Stop;
 use mail_server::smtp::{Body, Config, Envelope, Listener, Service, Session, Statuses};
 use smtp_proto::Reply;
 use smtp_proto::command::Rcpt;
+use tokio::net::TcpSocket;
 use tokio::task::JoinHandle;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -331,7 +332,12 @@ async fn what_cannot_be_done_is_an_error() {
         error.to_string(),
         "fault: disk-full means nothing at end of a client"
     );
-    drop(sandbox);
+    // Bound and not listened on, so that nobody else gets the port meanwhile.
+    let silent = TcpSocket::new_v4().expect("a socket");
+    silent
+        .bind(([127, 0, 0, 1], 0).into())
+        .expect("a port is free");
+    let address = silent.local_addr().expect("an address");
     let error = client(Endpoint::Smtp, address).run().await;
     let error = error.expect_err("nobody is there");
     assert!(matches!(error, VisitError::Connect { .. }), "{error}");
