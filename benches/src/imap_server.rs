@@ -1,19 +1,22 @@
 //! Layer B, IMAP: a mailbox is read, searched, flagged and filled, at our server and at Dovecot, each with a
 //! Maildir of its own that began the same.
 //!
-//! Servers run on CPU 0. Their CPU time is that of all their processes.
+//! Servers run on CPU 0. Their CPU time is that of all their processes. Where a small request follows each small answer, so
+//! does the client: to wake another CPU takes several times longer than the work.
 
 use std::cell::RefCell;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Result, bail};
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
+use crate::processes::Confined;
 use crate::served::maildirs::{Maildir, Place};
 use crate::served::server::{Program, Protocol, Server};
 
@@ -28,7 +31,8 @@ pub(crate) fn cases(effort: Effort) -> Vec<Case> {
         octets: 4 << 10,
     };
     let works = [
-        ("SELECT", Work::Select),
+        ("SELECT, just filled", Work::Select(Rest::None)),
+        ("SELECT, at rest", Work::Select(Rest::Long)),
         ("FETCH 1:* FLAGS", Work::Command("FETCH 1:* (FLAGS)")),
         (
             "FETCH 1:* ENVELOPE, cold",
@@ -96,7 +100,7 @@ const METRICS: &[Metric] = &[
 #[derive(Clone, Copy)]
 enum Work {
     /// SELECT, again and again.
-    Select,
+    Select(Rest),
     /// A command that was given before, so that what can be kept is kept.
     Command(&'static str),
     /// The same by a server that has just been started, and kept nothing.
@@ -114,16 +118,28 @@ impl Work {
             forget(&root.join("example.org").join(maildir.name))?;
         }
         let port = server.start(root)?;
+        let _beside = match self {
+            Self::Select(_) | Self::Append(_) => Some(Confined::to(0)?),
+            _ => None,
+        };
         let mut client = Client::login(port, maildir.name)?;
         client.command("SELECT INBOX")?;
         if let Self::Command(command) = self {
             client.command(command)?;
         }
+        match self {
+            Self::Select(Rest::None) => touch(&root.join("example.org").join(maildir.name))?,
+            Self::Select(Rest::Long) => {
+                sleep(REST);
+                client.command("SELECT INBOX")?;
+            }
+            _ => {}
+        }
         let before = server.cpu_seconds()?;
         let start = Instant::now();
         match self {
-            Self::Select => {
-                for _ in 0..TIMES {
+            Self::Select(_) => {
+                for _ in 0..self.times() {
                     client.command("SELECT INBOX")?;
                 }
             }
@@ -141,17 +157,37 @@ impl Work {
                 }
             }
         }
-        let times = match self {
-            Self::Select => f64::from(TIMES),
-            _ => 1.0,
-        };
+        let times = f64::from(self.times());
         let seconds = start.elapsed().as_secs_f64();
         let cpu = server.cpu_seconds()? - before;
         Ok(vec![seconds * 1e3 / times, cpu * 1e3 / times])
     }
+
+    /// How often it is done, so that it can be measured.
+    fn times(self) -> u32 {
+        match self {
+            Self::Select(Rest::None) => 20,
+            Self::Select(Rest::Long) => 2000,
+            _ => 1,
+        }
+    }
 }
 
-const TIMES: u32 = 20;
+/// How long ago the folder has changed.
+#[derive(Clone, Copy)]
+enum Rest {
+    /// A moment ago, so that its times do not tell yet whether it has changed again.
+    None,
+    /// Longer than any server doubts its times.
+    Long,
+}
+
+/// Has the folder changed now, as far as its times tell.
+fn touch(maildir: &Path) -> Result<()> {
+    Ok(File::open(maildir.join("cur"))?.set_modified(SystemTime::now())?)
+}
+
+const REST: Duration = Duration::from_secs(4);
 
 /// Takes away what servers keep beside messages, but for the list of numbers.
 fn forget(maildir: &Path) -> Result<()> {

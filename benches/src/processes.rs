@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use procfs::process::{Process, all_processes};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -12,6 +13,28 @@ pub(crate) fn pinned(program: &str, cpu: usize) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", &cpu.to_string(), program]);
     command
+}
+
+/// While there is one, the thread that made it is confined to one CPU.
+pub(crate) struct Confined {
+    before: CpuSet,
+}
+
+impl Confined {
+    pub(crate) fn to(cpu: usize) -> Result<Self> {
+        let before = sched_getaffinity(None)?;
+        let mut only = CpuSet::new();
+        only.set(cpu);
+        sched_setaffinity(None, &only)?;
+        Ok(Self { before })
+    }
+}
+
+impl Drop for Confined {
+    fn drop(&mut self) {
+        // Where it could be confined, it can be let go.
+        _ = sched_setaffinity(None, &self.before);
+    }
 }
 
 /// What a program and the processes that it started have used, in user and kernel mode, those

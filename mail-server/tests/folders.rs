@@ -269,6 +269,42 @@ async fn what_is_delivered_is_news_and_recent_once() {
     }
 }
 
+#[tokio::test]
+async fn who_selects_a_folder_is_told_how_it_is_now() {
+    for (store, _kept) in stores() {
+        let folders = store.folders(&alice()).await.expect("folders");
+        let folder = folders.open(&name("INBOX")).await.expect("INBOX");
+        let seen = async |read_only| {
+            let selection = folder.select(read_only).await.expect("selected");
+            let state = folder.state().await.expect("there");
+            assert_eq!(selection.state.mod_seq, state.mod_seq);
+            let overview = selection.overview;
+            let mut flags: Vec<_> = overview.flags.iter().map(|flag| flag.to_string()).collect();
+            flags.sort();
+            let unseen = overview.unseen.map_or(0, NonZeroU32::get);
+            format!("{} {unseen} {}", overview.uids, flags.join(" "))
+        };
+        assert_eq!(seen(true).await.trim(), "0");
+        let three = [("1\r\n", "\\Seen"), ("2\r\n", "$Work"), ("3\r\n", "")];
+        let three = three.map(|(text, names)| message(text, names)).into();
+        folder.append(three).await.expect("added");
+        assert_eq!(seen(true).await, "1:3 2 $Work \\Seen");
+        // Who has only looked has taken nothing.
+        let recent = async |read_only| folder.select(read_only).await.expect("selected").recent;
+        assert_eq!(recent(true).await.to_string(), "");
+        assert!(recent(false).await.contains(NonZeroU32::new(3).expect("3")));
+        assert!(recent(false).await.is_empty());
+        let change = FlagChange::Remove(flags("\\Seen"));
+        folder
+            .change(&set("1"), &change, None)
+            .await
+            .expect("changed");
+        assert_eq!(seen(false).await, "1:3 1 $Work");
+        folder.expunge(&set("2")).await.expect("removed");
+        assert_eq!(seen(false).await, "1,3 1 ");
+    }
+}
+
 /// The INBOX of one account, by a store that is new each time, as behind a restart.
 struct OnDisk {
     root: TempDir,

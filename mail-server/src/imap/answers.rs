@@ -127,9 +127,11 @@ impl Answers {
         let failed = refusals::of_store;
         match event {
             Event::Select(select) => {
-                self.selected = None;
+                // If it is the same folder, it stays open all the time.
+                let before = self.selected.take();
                 let opened = Selected::open(&*folders, &select, machine).await;
                 let opened = opened.map(|selected| self.selected = Some(selected));
+                drop(before);
                 // What was selected before is one of the others now.
                 self.hear_of_others(machine).await;
                 opened.map_err(failed)?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::answers::check;
 use super::places::Places;
 use super::refusals;
-use crate::store::{FlagChange, Folder, Folders, Info, Overview, StoreError};
+use crate::store::{FlagChange, Folder, Folders, Info, Selection, StoreError};
 
 /// A folder, and how much of it this session knows.
 pub(super) struct Selected {
@@ -51,26 +51,23 @@ impl Selected {
         let mut news = folder.news();
         // What happens from here on is seen by the changes below, or heard of again.
         news.mark_unchanged();
-        let state = folder.state().await?;
-        let Overview {
-            uids,
-            unseen,
-            flags,
-            mod_seq,
-        } = folder.overview().await?;
+        let Selection {
+            state,
+            overview,
+            recent,
+        } = folder.select(select.read_only).await?;
+        let uids = overview.uids;
         let next = uids.last().map_or(state.uid_next, |last| {
             state.uid_next.max(last.saturating_add(1))
         });
         let mut told = server::Selected::new(state.uid_validity, next);
         told.uids.clone_from(&uids);
-        if !select.read_only {
-            told.recent = folder.take_recent().await?;
-        }
-        told.unseen = unseen;
+        told.recent = recent;
+        told.unseen = overview.unseen;
         told.flags = system_flags();
-        told.flags.merge(&flags);
+        told.flags.merge(&overview.flags);
         told.permanent_flags = PermanentFlags::new(told.flags.clone(), true);
-        told.highest_mod_seq = mod_seq.nonzero();
+        told.highest_mod_seq = Some(state.mod_seq);
         told.mailbox_id = Some(state.id);
         check(machine.selected(told));
         if let Some(resync) = &select.qresync {
@@ -95,7 +92,7 @@ impl Selected {
             name: select.mailbox.clone(),
             places: Arc::default(),
             news,
-            since: mod_seq,
+            since: state.mod_seq.into(),
             next,
         })
     }

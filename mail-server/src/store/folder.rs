@@ -169,14 +169,27 @@ pub trait Folder: Send + Sync {
     /// If it cannot be read.
     async fn changes(&self, since: ModSeqOrZero) -> Result<Changes, StoreError>;
 
-    /// What whoever selects the folder is told of all messages together (RFC 9051 section 6.3.2).
+    /// What whoever selects the folder is told (RFC 9051 section 6.3.2). Unless it is selected for reading only, messages
+    /// of which nobody has been told before are recent, and [taken](Self::take_recent).
     ///
     /// # Errors
     ///
     /// If it cannot be read.
-    async fn overview(&self) -> Result<Overview, StoreError> {
+    async fn select(&self, read_only: bool) -> Result<Selection, StoreError> {
+        let mut state = self.state().await?;
         let changes = self.changes(ModSeqOrZero::ZERO).await?;
-        Ok(Overview::of(&changes.messages, changes.mod_seq))
+        // Something may have happened in between.
+        state.mod_seq = changes.mod_seq.nonzero().unwrap_or(state.mod_seq);
+        let overview = Overview::of(&changes.messages);
+        let recent = match read_only {
+            true => NumberSet::new(),
+            false => self.take_recent().await?,
+        };
+        Ok(Selection {
+            state,
+            overview,
+            recent,
+        })
     }
 
     /// Those of the messages that are there.
@@ -376,6 +389,18 @@ pub struct Changes {
     pub mod_seq: ModSeqOrZero,
 }
 
+/// What whoever selects a folder is told (RFC 9051 section 6.3.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "made by stores")]
+pub struct Selection {
+    /// How the folder is. Changes behind its mod-sequence come next time.
+    pub state: FolderState,
+    /// All messages together.
+    pub overview: Overview,
+    /// Those that are recent (RFC 3501 section 2.3.2).
+    pub recent: NumberSet,
+}
+
 /// All messages of a folder together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -386,13 +411,11 @@ pub struct Overview {
     pub unseen: Option<NonZeroU32>,
     /// The flags that any of them has.
     pub flags: Flags,
-    /// The last mod-sequence: changes from here on come next time.
-    pub mod_seq: ModSeqOrZero,
 }
 
 impl Overview {
     /// That of these messages, in the order of their UIDs.
-    pub fn of<'a>(messages: impl IntoIterator<Item = &'a Info>, mod_seq: ModSeqOrZero) -> Self {
+    pub fn of<'a>(messages: impl IntoIterator<Item = &'a Info>) -> Self {
         let (mut unseen, mut flags) = (None, Flags::new());
         let uids = messages.into_iter().map(|info| {
             if unseen.is_none() && !info.flags.contains(&Flag::Seen) {
@@ -405,7 +428,6 @@ impl Overview {
             uids: uids.collect(),
             unseen,
             flags,
-            mod_seq,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! What a folder's messages are, and how they have changed: what all folders keep in memory.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::SystemTime;
 
 use imap_proto::{Atom, DateTime, Flags, ModSeq, ModSeqOrZero, NumberSet, Run};
 
-use super::folder::{Changes, FlagChange, FolderState, Info, Overview, date_time};
+use super::folder::{Changes, FlagChange, FolderState, Info, Overview, Selection, date_time};
 use crate::limits::GONE_MESSAGES;
 
 /// The messages of a folder by UID, each with what a store needs to find it.
@@ -23,6 +24,8 @@ pub(super) struct Ledger<T> {
     recent_from: NonZeroU32,
     /// Up to here it is not known any more which have gone.
     forgotten: ModSeqOrZero,
+    /// All messages together, as long as they are as they were when somebody asked.
+    overview: OnceCell<Overview>,
 }
 
 #[derive(Debug)]
@@ -42,6 +45,7 @@ impl<T> Ledger<T> {
             gone: Vec::new(),
             recent_from: NonZeroU32::MIN,
             forgotten: ModSeqOrZero::ZERO,
+            overview: OnceCell::new(),
         }
     }
 
@@ -87,10 +91,17 @@ impl<T> Ledger<T> {
         }
     }
 
-    /// All messages together.
-    pub(super) fn overview(&self) -> Overview {
-        let infos = self.messages.values().map(|entry| &entry.info);
-        Overview::of(infos, self.mod_seq.into())
+    /// What whoever selects the folder is told, with what is recent to them.
+    pub(super) fn select(&self, recent: NumberSet) -> Selection {
+        let overview = self.overview.get_or_init(|| {
+            let infos = self.messages.values().map(|entry| &entry.info);
+            Overview::of(infos)
+        });
+        Selection {
+            state: self.state(),
+            overview: overview.clone(),
+            recent,
+        }
     }
 
     /// UIDs that were given, or passed over, and are of no message now.
@@ -106,6 +117,7 @@ impl<T> Ledger<T> {
     /// rise.
     pub(super) fn insert(&mut self, info: Info, place: T) {
         self.raise(info.uid.saturating_add(1), info.mod_seq);
+        self.overview.take();
         self.messages.insert(info.uid, Entry { info, place });
     }
 
@@ -151,8 +163,7 @@ impl<T> Ledger<T> {
             saved: Some(date_time(SystemTime::now())),
             size,
         };
-        self.uid_next = uid.saturating_add(1);
-        self.messages.insert(uid, Entry { info, place });
+        self.insert(info, place);
         uid
     }
 
@@ -187,6 +198,7 @@ impl<T> Ledger<T> {
         }
         entry.info.flags = flags;
         entry.info.mod_seq = self.mod_seq;
+        self.overview.take();
     }
 
     /// The flags that messages get, and those that have changed meanwhile and keep theirs.
@@ -221,6 +233,7 @@ impl<T> Ledger<T> {
     /// Takes a message out.
     pub(super) fn remove(&mut self, uid: NonZeroU32) -> Option<T> {
         let entry = self.messages.remove(&uid)?;
+        self.overview.take();
         let mod_seq = self.next_mod_seq();
         self.gone.push((mod_seq, uid));
         if self.gone.len() > GONE_MESSAGES {

@@ -81,6 +81,9 @@ impl OnDisk for MaildirFolder {
     }
 
     fn take_recent(&self, state: &mut State) -> Result<NumberSet, StoreError> {
+        if !state.has_new {
+            return Ok(NumberSet::new());
+        }
         let recent = state.ledger.entries();
         let recent = recent.filter(|entry| entry.place.place() == Place::New);
         let recent: Vec<_> = recent.map(|entry| entry.info.uid).collect();
@@ -97,6 +100,7 @@ impl OnDisk for MaildirFolder {
         if !recent.is_empty() {
             state.is_ours(&self.maildir);
         }
+        state.has_new = false;
         Ok(recent.into_iter().collect())
     }
 

@@ -24,6 +24,8 @@ pub(super) struct State {
     pub(super) ledger: Ledger<Entry>,
     pub(super) log: Log,
     seen: Seen,
+    /// Whether messages may be in `new/`.
+    pub(super) has_new: bool,
     /// What we have done and not written down for the quota yet.
     pub(super) change: Change,
 }
@@ -48,6 +50,7 @@ impl State {
             ledger,
             log,
             seen,
+            has_new: true,
             change: Change::default(),
         })
     }
@@ -63,6 +66,7 @@ impl State {
         if self.seen.still_holds(&now) {
             return Ok(());
         }
+        self.has_new = true;
         let uids = maildir.uids()?;
         if NonZeroU32::new(uids.validity) != Some(self.ledger.uid_validity()) {
             *self = Self::read(maildir)?;
@@ -149,6 +153,7 @@ impl State {
             self.change = change;
             return Ok(uids);
         }
+        self.has_new = true;
         let keywords = maildir.keywords()?;
         for (uid, name) in uids.iter().zip(names) {
             let place = match name.letters().is_empty() {

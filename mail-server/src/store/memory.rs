@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use super::bulletin::Bulletins;
 use super::folder::{
-    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Overview,
-    Reading, date_time,
+    Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Reading,
+    Selection, date_time,
 };
 use super::ledger::Ledger;
 use super::metadata::{self, Metadata};
@@ -445,8 +445,14 @@ impl Folder for MemoryFolder {
         self.with(|ledger| ledger.changes(since))
     }
 
-    async fn overview(&self) -> Result<Overview, StoreError> {
-        self.with(|ledger| ledger.overview())
+    async fn select(&self, read_only: bool) -> Result<Selection, StoreError> {
+        self.with(|ledger| {
+            let recent = match read_only {
+                true => NumberSet::new(),
+                false => ledger.take_recent(),
+            };
+            ledger.select(recent)
+        })
     }
 
     async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError> {

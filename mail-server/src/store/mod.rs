@@ -21,7 +21,7 @@ pub use memory::{MemoryStore, Stored};
 mod folder;
 pub use folder::{
     Adding, Changes, FlagChange, Folder, FolderEntry, FolderState, Folders, Info, Limited,
-    NewMessage, Overview, Quota, Reading,
+    NewMessage, Overview, Quota, Reading, Selection,
 };
 
 mod metadata;

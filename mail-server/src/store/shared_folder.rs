@@ -14,7 +14,7 @@ use tokio::task::spawn_blocking;
 
 use super::attending::{self, Attending, Hush, attend};
 use super::envelope_file;
-use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Overview, Reading};
+use super::folder::{Adding, Changes, FlagChange, Folder, FolderState, Info, Reading, Selection};
 use super::gathering::{Gathering, Placing};
 use super::ledger::Ledger;
 use super::open_folders::Shareable;
@@ -212,8 +212,15 @@ impl<D: OnDisk> Folder for SharedFolder<D> {
             .await
     }
 
-    async fn overview(&self) -> Result<Overview, StoreError> {
-        self.with(|_, state| Ok(D::ledger(state).overview())).await
+    async fn select(&self, read_only: bool) -> Result<Selection, StoreError> {
+        self.with(move |disk, state| {
+            let recent = match read_only {
+                true => NumberSet::new(),
+                false => disk.take_recent(state)?,
+            };
+            Ok(D::ledger(state).select(recent))
+        })
+        .await
     }
 
     async fn messages(&self, uids: &NumberSet) -> Result<Vec<Info>, StoreError> {

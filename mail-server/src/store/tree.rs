@@ -197,6 +197,11 @@ impl<L: Layout> Tree<L> {
     }
 
     async fn folder(&self, name: &MailboxName) -> Result<L::Folder, StoreError> {
+        // INBOX is always there: if it is open, nothing has to be looked for.
+        let inbox = || self.open.get(self.layout.inbox());
+        if let Some(inbox) = name.is_inbox().then(inbox).flatten() {
+            return Ok(inbox);
+        }
         let name = name.clone();
         self.with(move |tree| {
             let (name, path) = tree.find(&name)?;
