@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
@@ -106,12 +105,12 @@ impl Acceptor {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let sessions = TaskTracker::new();
-        let abandoned = CancellationToken::new();
-        let _abandons = abandoned.clone().drop_guard();
+        let mut sessions = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
+                // What is left of one that has ended is let go of.
+                Some(_) = sessions.join_next() => continue,
                 () = stop.stopped() => break,
             };
             let (stream, address) = match accepted {
@@ -132,10 +131,10 @@ impl Acceptor {
             // Replies are gathered before they are sent, so nothing is won by waiting for more.
             let _ = stream.set_nodelay(true);
             let local = stream.local_addr().unwrap_or(self.local);
-            let session = session(stream, Peer { address, local }, stop.clone());
-            let abandoned = abandoned.clone();
+            // Boxed: what a block of code takes with it and awaits lies in it twice.
+            let session = Box::pin(session(stream, Peer { address, local }, stop.clone()));
             sessions.spawn(async move {
-                abandoned.run_until_cancelled_owned(session).await;
+                session.await;
                 drop(counted);
             });
         }
@@ -147,11 +146,10 @@ impl Acceptor {
             let _ = stream.try_write(refusals.stopping);
         }
         drop(self.socket);
-        sessions.close();
-        if timeout(self.limits.grace, sessions.wait()).await.is_err() {
+        let all = async { while sessions.join_next().await.is_some() {} };
+        if timeout(self.limits.grace, all).await.is_err() {
             warn!(left = sessions.len(), "sessions did not end in time");
-            abandoned.cancel();
-            sessions.wait().await;
+            sessions.shutdown().await;
         }
     }
 

@@ -95,6 +95,8 @@ pub mod store;
 mod listener;
 pub use listener::{Listener, Peer, Protocol, Stop};
 
+mod conversation;
+
 mod acceptor;
 
 mod limits;

@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tracing::{debug, info};
 
 use crate::acceptor::{Acceptor, Refusals};
@@ -42,11 +42,17 @@ pub trait Protocol {
     /// How the sessions of the protocol are configured.
     type Config;
 
+    /// A session.
+    type Machine: Machine;
+
     /// The protocol's name in SASL (RFC 4422 section 4), and in the log.
     const SERVICE: &'static str;
 
     /// Has STARTTLS announced, or what the protocol calls it.
     fn offer_tls(config: &mut Self::Config);
+
+    /// Has these mechanisms announced in a session, and no others.
+    fn offer_mechanisms(machine: &mut Self::Machine, mechanisms: Vec<MechanismName>);
 
     /// The mechanisms that the configuration names.
     fn mechanisms(config: &mut Self::Config) -> &mut Vec<MechanismName>;
@@ -232,6 +238,10 @@ impl Stop {
     pub async fn stopped(&self) {
         self.0.cancelled().await;
     }
+
+    pub(crate) fn stopped_owned(&self) -> WaitForCancellationFutureOwned {
+        self.0.clone().cancelled_owned()
+    }
 }
 
 /// What all connections of a listener share.
@@ -313,32 +323,6 @@ impl<P: Protocol> Shared<P> {
         }
         Some(login.allow_clear_passwords(P::allows_clear_passwords(&self.config)))
     }
-}
-
-/// Tells a machine that has said nothing yet what it has to know: of the TLS that is there, and
-/// whether it may greet. Says whether it is to stop.
-pub(crate) fn begin(
-    machine: &mut impl Machine,
-    login: Option<&mut Login>,
-    tls: Option<&TlsInfo>,
-    stop: &Stop,
-) -> bool {
-    if let Some(tls) = tls {
-        tls_started(machine, login, tls);
-    }
-    let stopping = stop.is_stopped();
-    if stopping {
-        machine.shutdown();
-    }
-    stopping
-}
-
-/// The channel is TLS from now on.
-pub(crate) fn tls_started(machine: &mut impl Machine, login: Option<&mut Login>, tls: &TlsInfo) {
-    if let Some(login) = login {
-        login.tls_started(tls);
-    }
-    machine.tls_started(tls.clone());
 }
 
 /// Tells the log how a session ended.

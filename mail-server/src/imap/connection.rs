@@ -1,14 +1,11 @@
 //! One connection: the driver's events go to folders, what they tell to the machine.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use imap_proto::Error;
 use imap_proto::server::{Event, Server};
-use mailwire::Machine;
-use mailwire::drive::tokio::Driver;
 use mailwire::drive::{DriveError, Next};
-use sasl::server::{Failure, Outcome};
+use sasl::server::Outcome;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tracing::{Instrument, error, info_span};
@@ -16,9 +13,10 @@ use tracing::{Instrument, error, info_span};
 use super::answers::{Answers, check};
 use super::service::{Service, Session};
 use super::{Imap, refusals};
-use crate::auth::{Login, Turn};
+use crate::auth::Turn;
+use crate::conversation::Conversation;
 use crate::limits::PROGRESS_FLUSH;
-use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
+use crate::listener::{Peer, Shared, Stop, log_end};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
@@ -34,49 +32,35 @@ pub(super) async fn run<S: Service>(
 }
 
 async fn serve<S: Service>(
-    shared: &Shared<Imap>,
+    shared: &Arc<Shared<Imap>>,
     stream: TcpStream,
     peer: Peer,
     stop: Stop,
     mut service: S,
 ) -> Result<(), DriveError<Error>> {
-    let Entered {
-        transport,
-        peer,
-        tls,
-    } = shared.enter(stream, peer, &stop).await?;
+    let entered = shared.enter(stream, peer, &stop).await?;
     let session = Session {
-        peer,
-        tls,
+        peer: entered.peer,
+        tls: entered.tls.clone(),
         authenticated: None,
     };
-    let mut login = shared.login(peer);
-    let mut machine = match service.connect(&session).await {
+    let machine = match service.connect(&session).await {
         Ok(()) => Server::new(Arc::clone(&shared.config)),
         Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
     };
-    let mut stopping = begin(&mut machine, login.as_mut(), session.tls.as_ref(), &stop);
+    let login = shared.login(session.peer);
     let mut connection = Connection {
-        driver: Driver::new(machine, transport),
+        conversation: Conversation::begin(shared, entered, machine, login, stop),
         session,
         service,
-        login,
         answers: Answers::default(),
     };
-    connection.offer_mechanisms();
-    let mut stopped = pin!(stop.stopped());
     loop {
         let next = tokio::select! {
-            // A client that is never short of commands must not keep us from stopping.
             biased;
-            () = &mut stopped, if !stopping => {
-                stopping = true;
-                connection.driver.machine().shutdown();
-                continue;
-            }
-            next = connection.driver.next() => next?,
+            next = connection.conversation.next() => next?,
             () = connection.answers.news() => {
-                connection.answers.hear(connection.driver.machine()).await;
+                connection.answers.hear(connection.conversation.machine()).await;
                 continue;
             }
         };
@@ -86,9 +70,9 @@ async fn serve<S: Service>(
             Next::Paused => {
                 if connection.answers.takes_long() {
                     // Whoever does not read is dealt with when there is an answer.
-                    let _ = timeout(PROGRESS_FLUSH, connection.driver.flush()).await;
+                    let _ = timeout(PROGRESS_FLUSH, connection.conversation.driver.flush()).await;
                 }
-                let machine = connection.driver.machine();
+                let machine = connection.conversation.machine();
                 if !connection.answers.go_on(machine).await {
                     // Every event is answered before the driver goes on.
                     error!("an event was left without an answer");
@@ -96,12 +80,10 @@ async fn serve<S: Service>(
                 }
             }
             Next::StartTls => {
-                let (mut machine, transport) = connection.driver.into_parts();
-                let (transport, info) = shared.upgrade(transport, &stop).await?;
-                tls_started(&mut machine, connection.login.as_mut(), &info);
-                connection.session.tls = Some(info);
-                connection.driver = Driver::new(machine, transport);
-                connection.offer_mechanisms();
+                // Boxed, since hardly anybody waits for it.
+                let secured = Box::pin(connection.conversation.start_tls()).await?;
+                connection.conversation = secured.0;
+                connection.session.tls = Some(secured.1);
             }
             Next::Closed => return Ok(()),
         }
@@ -109,11 +91,9 @@ async fn serve<S: Service>(
 }
 
 struct Connection<S> {
-    driver: Driver<Server, Transport>,
+    conversation: Conversation<Imap>,
     session: Session,
     service: S,
-    /// Its way in, if there is one.
-    login: Option<Login>,
     answers: Answers,
 }
 
@@ -121,40 +101,27 @@ impl<S: Service> Connection<S> {
     async fn event(&mut self, event: Event) {
         match event {
             Event::Login(given) => {
-                let outcome = match &mut self.login {
-                    Some(login) => login.password(&given.user, given.password.expose()).await,
-                    None => Err(Failure::Unavailable),
-                };
+                let (name, password) = (&given.user, given.password.expose());
+                let outcome = self.conversation.password(name, password).await;
                 self.logged_in(outcome).await;
             }
             Event::Authenticate(auth) => {
-                let turn = match &mut self.login {
-                    Some(login) => {
-                        let initial = auth.initial_response.as_ref();
-                        let initial = initial.map(|initial| initial.expose());
-                        login.start(auth.mechanism.as_str(), initial).await
-                    }
-                    None => Turn::Done(Err(Failure::Unavailable)),
-                };
+                let initial = auth.initial_response.as_ref();
+                let initial = initial.map(|initial| initial.expose());
+                let mechanism = auth.mechanism.as_str();
+                let turn = self.conversation.authenticate(mechanism, initial).await;
                 self.take_turn(turn).await;
             }
             Event::AuthData(response) => {
-                let turn = match &mut self.login {
-                    Some(login) => login.respond(response.expose()).await,
-                    None => Turn::Done(Err(Failure::Unavailable)),
-                };
+                let turn = self.conversation.respond(response.expose()).await;
                 self.take_turn(turn).await;
             }
-            Event::AuthCancelled => {
-                if let Some(login) = &mut self.login {
-                    login.cancel();
-                }
-            }
+            Event::AuthCancelled => self.conversation.cancel(),
             event => {
                 if matches!(event, Event::Unauthenticated) {
                     self.session.authenticated = None;
                 }
-                let machine = self.driver.machine();
+                let machine = self.conversation.machine();
                 if let Err(refusal) = self.answers.answer(machine, event).await {
                     check(machine.no(refusal));
                 }
@@ -162,17 +129,10 @@ impl<S: Service> Connection<S> {
         }
     }
 
-    /// Announces what can be used on this channel.
-    fn offer_mechanisms(&mut self) {
-        if let Some(login) = &self.login {
-            self.driver.machine().offer_mechanisms(login.names());
-        }
-    }
-
     async fn take_turn(&mut self, turn: Turn) {
         match turn {
             Turn::Challenge(challenge) => {
-                let told = self.driver.machine().challenge(&challenge);
+                let told = self.conversation.machine().challenge(&challenge);
                 check(told);
             }
             Turn::Done(outcome) => self.logged_in(outcome).await,
@@ -191,11 +151,11 @@ impl<S: Service> Connection<S> {
         let told = match opened {
             Ok(folders) => {
                 self.answers.open(folders);
-                self.driver.machine().ok()
+                self.conversation.machine().ok()
             }
             Err(refusal) => {
                 self.session.authenticated = None;
-                self.driver.machine().no(refusal)
+                self.conversation.machine().no(refusal)
             }
         };
         check(told);

@@ -88,6 +88,7 @@ pub use imap_proto::server::Config;
 
 use std::sync::Arc;
 
+use imap_proto::server::Server;
 use mailwire::auth::MechanismName;
 
 use crate::acceptor::Refusals;
@@ -104,10 +105,16 @@ pub struct Imap;
 impl listener::Protocol for Imap {
     type Config = Config;
 
+    type Machine = Server;
+
     const SERVICE: &'static str = "imap";
 
     fn offer_tls(config: &mut Config) {
         config.starttls = true;
+    }
+
+    fn offer_mechanisms(machine: &mut Server, mechanisms: Vec<MechanismName>) {
+        machine.offer_mechanisms(mechanisms);
     }
 
     fn mechanisms(config: &mut Config) -> &mut Vec<MechanismName> {

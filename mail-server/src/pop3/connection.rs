@@ -1,12 +1,10 @@
 //! One connection: the driver's events go to the service, its answers to the machine.
 
-use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use mailwire::drive::tokio::Driver;
+use mailwire::ApiMisuse;
 use mailwire::drive::{DriveError, Next};
-use mailwire::{ApiMisuse, Machine};
 use pop3_proto::server::{Event, Server};
 use pop3_proto::{Error, Refusal, ResponseCode};
 use sasl::server::{Failure, Outcome};
@@ -16,7 +14,8 @@ use tracing::{Instrument, error, info, info_span};
 use super::Pop3;
 use super::service::{Service, Session, refusal};
 use crate::auth::{Login, Turn};
-use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
+use crate::conversation::Conversation;
+use crate::listener::{Peer, Shared, Stop, log_end};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
@@ -32,50 +31,32 @@ pub(super) async fn run<S: Service>(
 }
 
 async fn serve<S: Service>(
-    shared: &Shared<Pop3>,
+    shared: &Arc<Shared<Pop3>>,
     stream: TcpStream,
     peer: Peer,
     stop: Stop,
     mut service: S,
 ) -> Result<(), DriveError<Error>> {
-    let Entered {
-        transport,
-        peer,
-        tls,
-    } = shared.enter(stream, peer, &stop).await?;
+    let entered = shared.enter(stream, peer, &stop).await?;
     let session = Session {
-        peer,
-        tls,
+        peer: entered.peer,
+        tls: entered.tls.clone(),
         authenticated: None,
         utf8: false,
     };
-    let mut login = shared.login(peer);
-    let mut machine = match service.connect(&session).await {
+    let login = shared.login(session.peer);
+    let machine = match service.connect(&session).await {
         Ok(()) => greet(shared, &session, login.as_ref(), &mut service),
         Err(refusal) => Server::refusing(Arc::clone(&shared.config), refusal),
     };
-    let mut stopping = begin(&mut machine, login.as_mut(), session.tls.as_ref(), &stop);
     let mut connection = Connection {
-        driver: Driver::new(machine, transport),
+        conversation: Conversation::begin(shared, entered, machine, login, stop),
         session,
         service,
-        login,
     };
-    connection.offer_mechanisms();
-    let mut stopped = pin!(stop.stopped());
     let mut sending = None;
     loop {
-        let next = tokio::select! {
-            // A client that is never short of commands must not keep us from stopping.
-            biased;
-            () = &mut stopped, if !stopping => {
-                stopping = true;
-                connection.driver.machine().shutdown();
-                continue;
-            }
-            next = connection.driver.next() => next?,
-        };
-        match next {
+        match connection.conversation.next().await? {
             Next::Event(Event::Retrieve(retrieve)) => {
                 connection.session.utf8 = retrieve.utf8;
                 sending = connection.begin(retrieve.number).await;
@@ -91,12 +72,10 @@ async fn serve<S: Service>(
                 }
             },
             Next::StartTls => {
-                let (mut machine, transport) = connection.driver.into_parts();
-                let (transport, info) = shared.upgrade(transport, &stop).await?;
-                tls_started(&mut machine, connection.login.as_mut(), &info);
-                connection.session.tls = Some(info);
-                connection.driver = Driver::new(machine, transport);
-                connection.offer_mechanisms();
+                // Boxed, since hardly anybody waits for it.
+                let secured = Box::pin(connection.conversation.start_tls()).await?;
+                connection.conversation = secured.0;
+                connection.session.tls = Some(secured.1);
             }
             Next::Closed => return Ok(()),
         }
@@ -121,11 +100,9 @@ fn greet<S: Service>(
 }
 
 struct Connection<S> {
-    driver: Driver<Server, Transport>,
+    conversation: Conversation<Pop3>,
     session: Session,
     service: S,
-    /// Its way in, if there is one.
-    login: Option<Login>,
 }
 
 /// A message on its way out.
@@ -141,79 +118,54 @@ impl<S: Service> Connection<S> {
     async fn event(&mut self, event: Event) {
         match event {
             Event::Login(given) => {
-                let outcome = match &mut self.login {
-                    Some(login) => {
-                        let name = given.name.as_str().as_bytes();
-                        login.password(name, given.password.expose()).await
-                    }
-                    None => Err(Failure::Unavailable),
-                };
+                let (name, password) = (given.name.as_str().as_bytes(), given.password.expose());
+                let outcome = self.conversation.password(name, password).await;
                 self.logged_in(outcome).await;
             }
             #[cfg(feature = "apop")]
             Event::Apop(given) => {
-                let timestamp = self.driver.machine().timestamp();
+                let timestamp = self.conversation.machine().timestamp();
                 let timestamp = timestamp
                     .map_or("", |timestamp| timestamp.as_str())
                     .to_owned();
-                let outcome = match &mut self.login {
-                    Some(login) => {
-                        let (name, digest) = (given.name.as_str(), given.digest.as_bytes());
-                        login.apop(&timestamp, name.as_bytes(), digest).await
-                    }
-                    None => Err(Failure::Unavailable),
-                };
+                let (name, digest) = (given.name.as_str().as_bytes(), given.digest.as_bytes());
+                let outcome = self.conversation.apop(&timestamp, name, digest).await;
                 self.logged_in(outcome).await;
             }
             Event::Auth(auth) => {
-                let turn = match &mut self.login {
-                    Some(login) => {
-                        let initial = auth.initial.as_ref().map(|initial| initial.expose());
-                        login.start(auth.mechanism.as_str(), initial).await
-                    }
-                    None => Turn::Done(Err(Failure::Unavailable)),
-                };
+                let initial = auth.initial.as_ref().map(|initial| initial.expose());
+                let mechanism = auth.mechanism.as_str();
+                let turn = self.conversation.authenticate(mechanism, initial).await;
                 self.take_turn(turn).await;
             }
             Event::AuthData(response) => {
-                let turn = match &mut self.login {
-                    Some(login) => login.respond(response.expose()).await,
-                    None => Turn::Done(Err(Failure::Unavailable)),
-                };
+                let turn = self.conversation.respond(response.expose()).await;
                 self.take_turn(turn).await;
             }
-            Event::AuthCancelled => {
-                if let Some(login) = &mut self.login {
-                    login.cancel();
-                }
-            }
+            Event::AuthCancelled => self.conversation.cancel(),
             Event::Update(update) => {
                 let told = match self.service.update(&self.session, update).await {
-                    Ok(()) => self.driver.machine().ok(),
-                    Err(refusal) => self.driver.machine().err(refusal),
+                    Ok(()) => self.conversation.machine().ok(),
+                    Err(refusal) => self.conversation.machine().err(refusal),
                 };
                 check(told);
             }
             Event::Rejected(refusal) => info!(%refusal, "command refused"),
             // Not offered, so it does not come.
             _ => {
-                let told = self.driver.machine().err(refused(Failure::Unavailable));
+                let told = self
+                    .conversation
+                    .machine()
+                    .err(refused(Failure::Unavailable));
                 check(told);
             }
-        }
-    }
-
-    /// Announces what can be used on this channel.
-    fn offer_mechanisms(&mut self) {
-        if let Some(login) = &self.login {
-            self.driver.machine().offer_mechanisms(login.names());
         }
     }
 
     async fn take_turn(&mut self, turn: Turn) {
         match turn {
             Turn::Challenge(challenge) => {
-                let told = self.driver.machine().challenge(&challenge);
+                let told = self.conversation.machine().challenge(&challenge);
                 check(told);
             }
             Turn::Done(outcome) => self.logged_in(outcome).await,
@@ -230,10 +182,10 @@ impl<S: Service> Connection<S> {
             Err(failure) => Err(refused(failure)),
         };
         let told = match opened {
-            Ok(maildrop) => self.driver.machine().open(maildrop),
+            Ok(maildrop) => self.conversation.machine().open(maildrop),
             Err(refusal) => {
                 self.session.authenticated = None;
-                self.driver.machine().err(refusal)
+                self.conversation.machine().err(refusal)
             }
         };
         check(told);
@@ -243,7 +195,7 @@ impl<S: Service> Connection<S> {
     async fn begin(&mut self, number: u32) -> Option<Message> {
         match self.service.read(&self.session, number, 0).await {
             Ok(piece) => {
-                let told = self.driver.machine().ok();
+                let told = self.conversation.machine().ok();
                 check(told);
                 let from = piece.len() as u64;
                 let mut message = Message {
@@ -255,7 +207,7 @@ impl<S: Service> Connection<S> {
                 Some(message)
             }
             Err(refusal) => {
-                let told = self.driver.machine().err(refusal);
+                let told = self.conversation.machine().err(refusal);
                 check(told);
                 None
             }
@@ -265,7 +217,7 @@ impl<S: Service> Connection<S> {
     /// Sends more of a message, or its end.
     async fn send(&mut self, message: &mut Message) {
         if message.piece.is_empty() {
-            let machine = self.driver.machine();
+            let machine = self.conversation.machine();
             if !machine.wants_body() {
                 let told = machine.finish_body();
                 return check(told);
@@ -273,7 +225,7 @@ impl<S: Service> Connection<S> {
             let (number, from) = (message.number, message.from);
             match self.service.read(&self.session, number, from).await {
                 Ok(piece) if piece.is_empty() => {
-                    let told = self.driver.machine().finish_body();
+                    let told = self.conversation.machine().finish_body();
                     return check(told);
                 }
                 Ok(piece) => {
@@ -282,7 +234,7 @@ impl<S: Service> Connection<S> {
                 }
                 Err(refusal) => {
                     error!(%refusal, "a message could not be sent to its end");
-                    let told = self.driver.machine().abort_body();
+                    let told = self.conversation.machine().abort_body();
                     return check(told);
                 }
             }
@@ -292,7 +244,7 @@ impl<S: Service> Connection<S> {
 
     /// Gives the machine what it has room for.
     fn write(&mut self, message: &mut Message) {
-        let told = self.driver.machine().write_body(&mut message.piece);
+        let told = self.conversation.machine().write_body(&mut message.piece);
         check(told);
     }
 }

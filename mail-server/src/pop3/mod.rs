@@ -43,6 +43,7 @@ pub use pop3_proto::server::Config;
 use std::sync::Arc;
 
 use mailwire::auth::MechanismName;
+use pop3_proto::server::Server;
 
 use crate::acceptor::Refusals;
 use crate::listener::{self, Peer};
@@ -58,10 +59,16 @@ pub struct Pop3;
 impl listener::Protocol for Pop3 {
     type Config = Config;
 
+    type Machine = Server;
+
     const SERVICE: &'static str = "pop3";
 
     fn offer_tls(config: &mut Config) {
         config.stls = true;
+    }
+
+    fn offer_mechanisms(machine: &mut Server, mechanisms: Vec<MechanismName>) {
+        machine.offer_mechanisms(mechanisms);
     }
 
     fn mechanisms(config: &mut Config) -> &mut Vec<MechanismName> {

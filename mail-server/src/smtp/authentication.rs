@@ -10,35 +10,21 @@ use crate::auth::Turn;
 
 impl<S: Service> Connection<S> {
     pub(super) async fn authenticate(&mut self, auth: Auth) {
-        let turn = match &mut self.login {
-            Some(login) => {
-                let initial = auth.initial.as_ref().map(|initial| initial.expose());
-                login.start(auth.mechanism.as_str(), initial).await
-            }
-            // Announced, but there is nobody to ask.
-            None => Turn::Done(Err(Failure::Unavailable)),
-        };
+        let initial = auth.initial.as_ref().map(|initial| initial.expose());
+        let mechanism = auth.mechanism.as_str();
+        let turn = self.conversation.authenticate(mechanism, initial).await;
         self.take_turn(turn);
     }
 
     pub(super) async fn auth_data(&mut self, response: &[u8]) {
-        if let Some(login) = &mut self.login {
-            let turn = login.respond(response).await;
-            self.take_turn(turn);
-        }
-    }
-
-    /// Announces what can be used on this channel.
-    pub(super) fn offer_mechanisms(&mut self) {
-        if let Some(login) = &self.login {
-            self.driver.machine().offer_mechanisms(login.names());
-        }
+        let turn = self.conversation.respond(response).await;
+        self.take_turn(turn);
     }
 
     fn take_turn(&mut self, turn: Turn) {
         match turn {
             Turn::Challenge(challenge) => {
-                let told = self.driver.machine().challenge(&challenge);
+                let told = self.conversation.machine().challenge(&challenge);
                 self.check(told);
             }
             Turn::Done(Ok(identity)) => {

@@ -1,12 +1,10 @@
 //! One connection: the driver's events go to the service, its answers to the machine.
 
 use std::fmt::Display;
-use std::pin::pin;
 use std::sync::Arc;
 
-use mailwire::drive::tokio::Driver;
+use mailwire::ApiMisuse;
 use mailwire::drive::{DriveError, Next};
-use mailwire::{ApiMisuse, Machine};
 use smtp_proto::command::{Mail, Rcpt};
 use smtp_proto::server::{Event, Protocol, Server};
 use smtp_proto::{Error, Extension, Reply};
@@ -15,8 +13,8 @@ use tracing::{Instrument, error, info, info_span};
 
 use super::Smtp;
 use super::service::{Body, BodyState, Envelope, Fates, Service, Session, Statuses};
-use crate::auth::Login;
-use crate::listener::{Entered, Peer, Shared, Stop, Transport, begin, log_end, tls_started};
+use crate::conversation::Conversation;
+use crate::listener::{Peer, Shared, Stop, log_end};
 
 /// Serves one connection to its end.
 pub(super) async fn run<S: Service>(
@@ -32,20 +30,16 @@ pub(super) async fn run<S: Service>(
 }
 
 async fn serve<S: Service>(
-    shared: &Shared<Smtp>,
+    shared: &Arc<Shared<Smtp>>,
     stream: TcpStream,
     peer: Peer,
     stop: Stop,
     mut service: S,
 ) -> Result<(), DriveError<Error>> {
-    let Entered {
-        transport,
-        peer,
-        tls,
-    } = shared.enter(stream, peer, &stop).await?;
+    let entered = shared.enter(stream, peer, &stop).await?;
     let session = Session {
-        peer,
-        tls,
+        peer: entered.peer,
+        tls: entered.tls.clone(),
         hello: None,
         authenticated: None,
         speaks_for: None,
@@ -56,7 +50,6 @@ async fn serve<S: Service>(
             .or_else(|_| Server::refusing(Arc::clone(&shared.config), FAULT))
             .expect("our own reply is one of refusal"),
     };
-    let mut login = shared.login(peer);
     let offered = shared.config.extensions;
     let wanted = service.extensions(&session, offered);
     for extension in Extension::ALL {
@@ -66,39 +59,24 @@ async fn serve<S: Service>(
             _ => {}
         }
     }
-    let mut stopping = begin(&mut machine, login.as_mut(), session.tls.as_ref(), &stop);
+    let login = shared.login(session.peer);
     let mut connection = Connection {
-        driver: Driver::new(machine, transport),
+        conversation: Conversation::begin(shared, entered, machine, login, stop),
         session,
         service,
-        login,
         envelope: None,
     };
-    connection.offer_mechanisms();
-    let mut stopped = pin!(stop.stopped());
     loop {
-        let next = tokio::select! {
-            // A client that is never short of commands must not keep us from stopping.
-            biased;
-            () = &mut stopped, if !stopping => {
-                stopping = true;
-                connection.driver.machine().shutdown();
-                continue;
-            }
-            next = connection.driver.next() => next?,
-        };
-        match next {
+        match connection.conversation.next().await? {
             Next::Event(event) => connection.event(event).await?,
             Next::StartTls => {
-                let (mut machine, transport) = connection.driver.into_parts();
                 // What was learnt in clear text is forgotten (RFC 3207 section 4.2).
                 connection.session.hello = None;
                 connection.session.authenticated = None;
-                let (transport, info) = shared.upgrade(transport, &stop).await?;
-                tls_started(&mut machine, connection.login.as_mut(), &info);
-                connection.session.tls = Some(info);
-                connection.driver = Driver::new(machine, transport);
-                connection.offer_mechanisms();
+                // Boxed, since hardly anybody waits for it.
+                let secured = Box::pin(connection.conversation.start_tls()).await?;
+                connection.conversation = secured.0;
+                connection.session.tls = Some(secured.1);
             }
             Next::Closed => return Ok(()),
             Next::Paused => {
@@ -111,11 +89,9 @@ async fn serve<S: Service>(
 }
 
 pub(super) struct Connection<S> {
-    pub(super) driver: Driver<Server, Transport>,
+    pub(super) conversation: Conversation<Smtp>,
     pub(super) session: Session,
     pub(super) service: S,
-    /// Its way in, if there is one.
-    pub(super) login: Option<Login>,
     /// The transaction that is going on.
     envelope: Option<Envelope>,
 }
@@ -167,11 +143,7 @@ impl<S: Service> Connection<S> {
             }
             Event::Auth(auth) => self.authenticate(auth).await,
             Event::AuthData(response) => self.auth_data(response.expose()).await,
-            Event::AuthCancelled => {
-                if let Some(login) = &mut self.login {
-                    login.cancel();
-                }
-            }
+            Event::AuthCancelled => self.conversation.cancel(),
             Event::Aborted(reason) => {
                 self.envelope = None;
                 info!(?reason, "message refused");
@@ -213,7 +185,7 @@ impl<S: Service> Connection<S> {
             return Ok(());
         };
         let mut body = Body {
-            driver: &mut self.driver,
+            driver: &mut self.conversation.driver,
             state: BodyState::Reading(event),
         };
         let statuses = self
@@ -247,7 +219,7 @@ impl<S: Service> Connection<S> {
 
     /// Tells what became of a message, in as many replies as the protocol has.
     fn statuses(&mut self, statuses: Statuses, recipients: usize) {
-        let machine = self.driver.machine();
+        let machine = self.conversation.machine();
         let told = match statuses.0 {
             Fates::All(reply) => machine.reply_all(&reply),
             Fates::Each(replies) if replies.len() != recipients => {
@@ -270,7 +242,7 @@ impl<S: Service> Connection<S> {
     }
 
     pub(super) fn answer(&mut self, answer: Result<(), Reply>) {
-        let machine = self.driver.machine();
+        let machine = self.conversation.machine();
         let told = match answer {
             Ok(()) => machine.accept(),
             Err(reply) => machine.reply(refusing(reply)),
@@ -280,7 +252,7 @@ impl<S: Service> Connection<S> {
 
     /// Answers one of the questions whose answer may be of any kind.
     fn say(&mut self, answer: Result<(), Reply>) {
-        let machine = self.driver.machine();
+        let machine = self.conversation.machine();
         let told = match answer {
             Ok(()) => machine.accept(),
             Err(reply) => machine.reply(reply),
@@ -292,7 +264,7 @@ impl<S: Service> Connection<S> {
     pub(super) fn check(&mut self, told: Result<(), ApiMisuse>) {
         if let Err(error) = told {
             error!(%error, "the service gave an impossible answer");
-            let machine = self.driver.machine();
+            let machine = self.conversation.machine();
             let _ = machine.reply_all(&FAULT).or_else(|_| machine.reply(FAULT));
         }
     }

@@ -54,6 +54,7 @@ pub use smtp_proto::server::{Config, Protocol};
 use std::sync::Arc;
 
 use mailwire::auth::MechanismName;
+use smtp_proto::server::Server;
 
 use crate::acceptor::Refusals;
 use crate::listener::{self, Peer};
@@ -71,10 +72,16 @@ pub struct Smtp;
 impl listener::Protocol for Smtp {
     type Config = Config;
 
+    type Machine = Server;
+
     const SERVICE: &'static str = "smtp";
 
     fn offer_tls(config: &mut Config) {
         config.starttls = true;
+    }
+
+    fn offer_mechanisms(machine: &mut Server, mechanisms: Vec<MechanismName>) {
+        machine.offer_mechanisms(mechanisms);
     }
 
     fn mechanisms(config: &mut Config) -> &mut Vec<MechanismName> {
