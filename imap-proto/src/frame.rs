@@ -562,8 +562,9 @@ impl Framer {
         };
         let line = input[..end].strip_suffix(b"\r").unwrap_or(&input[..end]);
         // Without its beginning nobody knows whether this is within quotes; to count octets
-        // off is the safe side.
-        let literal = announced(line).filter(|_| !self.line);
+        // off is the safe side. Only what is there of any line is looked at, whatever the pieces.
+        let tail = &line[line.len().saturating_sub(limits::ANNOUNCEMENT - 1)..];
+        let literal = announced(tail).filter(|_| !self.line);
         let refused = refused.clone();
         input.consume(end + 1);
         match literal {

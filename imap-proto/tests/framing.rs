@@ -27,7 +27,8 @@ enum Seen {
 
 /// The frames of a stream that comes in pieces, whose sizes are repeated.
 fn frames(mut framer: Framer, stream: &[u8], sizes: &[usize], mood: Mood) -> Vec<Seen> {
-    let mut input = Input::new(framer.input_limit());
+    let largest = sizes.iter().max().expect("a size");
+    let mut input = Input::new(framer.input_limit() + largest);
     let mut seen = Vec::new();
     let mut literal = Vec::new();
     let mut sizes = sizes.iter().cycle();
@@ -103,6 +104,7 @@ fn part() -> impl Strategy<Value = Vec<u8>> {
         Just("{5+}\r\n".to_owned()),
         Just("{101+}\r\n".to_owned()),
         Just("{99999999999999999999}\r\n".to_owned()),
+        "\\{0{0,40}[0-9]\\+?\\}\r?\n",
         "[ -~]{0,90}",
     ];
     prop_oneof![2 => literal, 4 => word.prop_map(String::into_bytes), 1 => Just(b"\r\n".to_vec())]
@@ -129,6 +131,7 @@ proptest! {
         let single = frames(framer(), &stream, &[1], mood);
         prop_assert_eq!(&frames(framer(), &stream, &sizes, mood), &single);
         prop_assert_eq!(&frames(framer(), &stream, &[20], mood), &single);
+        prop_assert_eq!(&frames(framer(), &stream, &[stream.len()], mood), &single);
     }
 
     /// Whatever a refused literal holds, and however its command goes on, none of it is a command.
@@ -329,5 +332,19 @@ fn a_tag_that_may_go_on_is_none() {
             [refused(None), refused(Some("A1")), refused(None)],
             "in pieces of {size}"
         );
+    }
+}
+
+#[test]
+fn the_beginning_of_a_long_number_is_not_looked_for() {
+    let stream = b"A1 NOOP AND MORE {00000000000000000000000005+}\r\nA2 NOOP\r\n";
+    for size in 1..=stream.len() {
+        let mut limits = FrameLimits::commands();
+        limits.text = 16;
+        let framer = Framer::commands().with_limits(limits);
+        let refused = Seen::Refused(Some("A1".to_owned()), Why::TooLong);
+        let seen = frames(framer, stream, &[size], Mood::Keep);
+        let expected = [refused, Seen::Frame("A2 NOOP".into())];
+        assert_eq!(seen, expected, "in pieces of {size}");
     }
 }
