@@ -4,13 +4,14 @@
 //! CPUs than on one: the server runs on CPU 0; the client with it for a single session, and on
 //! CPU 1 for more. The server's CPU time does not depend on the client at all.
 //!
-//! Our listener on tokio stands beside our blocking driver on a thread for each connection: what waits in epoll makes three
-//! calls of the system for a command where a blocked thread makes two, and is ahead as soon as there are more
-//! connections.
+//! Our listener runs on a runtime of one thread, as a program does that has one CPU. Beside it stand the
+//! same on a runtime with worker threads, which has more to keep account of, and our blocking driver on a
+//! thread for each connection: what waits in epoll makes three calls of the system for a command where a
+//! blocked thread makes two, and is ahead as soon as there are more connections.
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
 use crate::processes::{self, pinned};
-use crate::{ours, sinks};
+use crate::sinks;
 use anyhow::{Context, Result, bail, ensure};
 use std::cell::RefCell;
 use std::net::{TcpListener, TcpStream};
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 pub(crate) fn cases(effort: Effort) -> Vec<Case> {
     let servers: Vec<_> = [
         (OURS, Program::Own(sinks::MAILWIRE)),
+        ("ours, worker threads", Program::Own(sinks::WORKERS)),
         ("ours, blocking", Program::Own(sinks::THREADS)),
         ("mailin-embedded 0.8", Program::Own(sinks::MAILIN)),
         ("smtp-sink", Program::SmtpSink),
@@ -169,7 +171,6 @@ impl Program {
             return Some("smtp-source (package postfix) or taskset is not installed");
         }
         match self {
-            Self::Own(sinks::MAILWIRE) if ours::smtp_sink().is_none() => Some("not built yet"),
             Self::SmtpSink if which::which("smtp-sink").is_err() => Some("not installed"),
             _ => None,
         }

@@ -23,6 +23,7 @@ use sasl::server::{Failure, Need, Verdict};
 use smtp_proto::command::{Command, Rcpt};
 use smtp_proto::server::{Event, Server};
 use smtp_proto::{Reply, ReplyReader, Strictness};
+use tokio::runtime::Builder;
 
 use crate::body::Body;
 use crate::case::Work;
@@ -163,22 +164,18 @@ pub(crate) fn receive_body(body: &Rc<Body>, strays: Strays) -> Option<Work> {
 
 /// A server that accepts every message on `listener` and throws it away, for ever. The
 /// listener is a blocking one; it keeps what it received no longer than its peers do.
-pub(crate) fn smtp_sink() -> Option<fn(TcpListener) -> Result<()>> {
-    Some(|listener| {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()?;
-        // A task, as every server's accept loop should be: what `block_on` is given itself runs
-        // on a thread of its own, which has to be woken for each connection.
-        let serving = runtime.spawn(async {
-            let listener = Listener::from_std(listener, config())?;
-            let mut limits = Limits::default();
-            limits.connections_per_address = limits.connections;
-            listener.limits(limits).serve(|_peer| Discard).await;
-            Ok(())
-        });
-        runtime.block_on(serving)?
-    })
+pub(crate) fn smtp_sink(listener: TcpListener, mut runtime: Builder) -> Result<()> {
+    let runtime = runtime.enable_all().build()?;
+    // A task, as every server's accept loop should be: beside worker threads, what `block_on` is
+    // given itself runs on a thread of its own, which has to be woken for each connection.
+    let serving = runtime.spawn(async {
+        let listener = Listener::from_std(listener, config())?;
+        let mut limits = Limits::default();
+        limits.connections_per_address = limits.connections;
+        listener.limits(limits).serve(|_peer| Discard).await;
+        Ok(())
+    });
+    runtime.block_on(serving)?
 }
 
 /// The same on a thread for each connection, as mailin-embedded does it.
@@ -238,9 +235,7 @@ pub(crate) fn pop3_server(listener: TcpListener, root: &str) -> Result<()> {
     config.auth_without_tls = true;
     let whose = |user: &str| format!("{user}@example.org").parse().ok();
     let service = pop3::FromStore::new(FileStore::maildir(root), whose);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = pop3::Listener::from_std(listener, config)?
             .authentication(Authentication::new(Everybody));
@@ -259,9 +254,7 @@ pub(crate) fn imap_server(listener: TcpListener, root: &str) -> Result<()> {
     config.auth_without_tls = true;
     let whose = |user: &str| format!("{user}@example.org").parse().ok();
     let service = imap::FromStore::new(FileStore::maildir(root), whose);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = imap::Listener::from_std(listener, config)?
             .authentication(Authentication::new(Everybody));

@@ -1,9 +1,10 @@
 //! The servers of the loopback layer: programs of their own, so that their CPU time is theirs.
 
 use crate::ours;
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use mailin_embedded::{Handler, Server, SslConfig};
 use std::net::TcpListener;
+use tokio::runtime::Builder;
 
 /// Serves on the loopback `port` until killed, as the server called `name`.
 pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
@@ -16,7 +17,8 @@ pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
     }
     match name {
         MAILIN => serve_mailin(listener),
-        MAILWIRE => ours::smtp_sink().context("not built yet")?(listener),
+        MAILWIRE => ours::smtp_sink(listener, Builder::new_current_thread()),
+        WORKERS => ours::smtp_sink(listener, Builder::new_multi_thread()),
         THREADS => ours::smtp_sink_on_threads(&listener),
         _ => bail!("no server is called {name}"),
     }
@@ -24,6 +26,7 @@ pub(crate) fn serve(name: &str, port: u16) -> Result<()> {
 
 pub(crate) const MAILIN: &str = "mailin";
 pub(crate) const MAILWIRE: &str = "mailwire";
+pub(crate) const WORKERS: &str = "mailwire-workers";
 pub(crate) const THREADS: &str = "mailwire-threads";
 
 /// Serves POP3 from Maildirs in the folder whose path stands behind it.

@@ -130,7 +130,11 @@ impl Acceptor {
             };
             // Replies are gathered before they are sent, so nothing is won by waiting for more.
             let _ = stream.set_nodelay(true);
-            let local = stream.local_addr().unwrap_or(self.local);
+            // One that is bound to an address has no other.
+            let local = match self.local.ip().is_unspecified() {
+                true => stream.local_addr().unwrap_or(self.local),
+                false => self.local,
+            };
             // Boxed: what a block of code takes with it and awaits lies in it twice.
             let session = Box::pin(session(stream, Peer { address, local }, stop.clone()));
             sessions.spawn(async move {
