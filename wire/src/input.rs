@@ -121,6 +121,12 @@ impl Input {
         self.consume(self.len());
     }
 
+    /// What is held, to be moved within. For machines.
+    #[inline]
+    pub(crate) fn octets_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start..]
+    }
+
     /// How many octets have come since the beginning: how a machine sees that its peer goes on.
     #[inline]
     pub fn octets_received(&self) -> u64 {

@@ -9,7 +9,10 @@
 mod screen;
 pub use screen::Screen;
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use crate::{Input, Output};
 
@@ -50,8 +53,9 @@ pub enum Stray {
 
 /// Takes a dot-stuffed text out of an [`Input`], as slices of it.
 ///
-/// Nothing is copied and nothing collected: whatever stands in the buffer is handed out, less
-/// the few octets whose meaning depends on the next one.
+/// Nothing is collected: whatever stands in the buffer is handed out, less the few octets whose
+/// meaning depends on the next one. Nothing is copied but short runs of text between two dots,
+/// which are moved together: to hand out each by itself would take longer.
 #[derive(Debug)]
 pub struct Unstuffer {
     policy: Strays,
@@ -113,35 +117,62 @@ impl Unstuffer {
     }
 
     fn examine(&mut self, input: &mut Input) -> Unstuffed {
-        loop {
+        // Octets of the piece at the front of the input, and how many of the input they come from:
+        // over a dot between short runs of text, the second is moved to the first.
+        let (mut piece, mut seen) = (0, 0);
+        let found = loop {
             if self.at_line_start {
-                match &**input {
-                    [] | [b'.'] | [b'.', b'\r'] => return Unstuffed::NeedInput,
-                    [b'.', b'\r', b'\n', ..] => {
-                        input.consume(3);
-                        return Unstuffed::End;
-                    }
-                    [b'.', ..] => input.consume(1),
+                match &input[seen..] {
+                    [] | [b'.'] | [b'.', b'\r'] => break Unstuffed::NeedInput,
+                    [b'.', b'\r', b'\n', ..] => break Unstuffed::End,
+                    [b'.', ..] if piece == 0 => input.consume(1),
+                    [b'.', ..] => seen += 1,
                     _ => {}
                 }
                 self.at_line_start = false;
             }
-            let extent = extent(input, self.finds_strays(), &mut self.block);
+            let rest = &input[seen..];
+            let window = match piece {
+                0 => rest,
+                // No more than is worth moving.
+                _ => &rest[..rest.len().min(SHORT)],
+            };
+            let extent = extent(window, self.finds_strays(), &mut self.block);
             match extent.stop {
-                Stop::Stray(stray) if extent.length == 0 => match self.meet(stray, input) {
-                    Some(replacement) => return Unstuffed::Data(replacement),
-                    None => continue,
-                },
-                _ if extent.length == 0 => return Unstuffed::NeedInput,
+                Stop::Stray(stray) if extent.length == 0 && piece == 0 => {
+                    match self.meet(stray, input) {
+                        Some(replacement) => return Unstuffed::Data(replacement),
+                        None => continue,
+                    }
+                }
+                _ if extent.length == 0 => break Unstuffed::NeedInput,
                 _ => {}
             }
-            self.at_line_start = input[..extent.length].ends_with(b"\r\n");
+            let end = seen + extent.length;
+            self.at_line_start = input[..end].ends_with(b"\r\n");
             if self.refused().is_some() {
-                input.consume(extent.length);
-            } else {
-                return Unstuffed::Data(input.take(extent.length));
+                input.consume(end);
+                continue;
             }
+            if piece < seen {
+                input.octets_mut().copy_within(seen..end, piece);
+            }
+            piece += extent.length;
+            seen = end;
+            if extent.length >= SHORT || !self.at_line_start {
+                break Unstuffed::NeedInput;
+            }
+        };
+        if piece > 0 {
+            // What ended it is found again.
+            let text = input.take(piece);
+            input.consume(seen - piece);
+            return Unstuffed::Data(text);
         }
+        if found == Unstuffed::End {
+            input.consume(3);
+        }
+        found
     }
 
     /// A stray character is the first octet of `input`: what to put in its place, if anything.
@@ -236,13 +267,17 @@ fn extent_to_dot(buffer: &[u8], end: usize, block: &mut usize) -> Extent {
 
 /// The first CRLF in `from..to` that a dot follows, where nothing else ends the text.
 fn next_dot(buffer: &[u8], from: usize, to: usize) -> Option<Extent> {
-    let start = from.saturating_sub(1);
-    let window = &buffer[start..buffer.len().min(to + 2)];
-    let line_end = memchr::memmem::find(window, b"\r\n.")?;
-    Some(Extent {
-        length: start + line_end + 2,
-        stop: Stop::Plain,
-    })
+    let window = &buffer[..buffer.len().min(to + 2)];
+    let mut at = from.saturating_sub(1);
+    loop {
+        at += LF_DOT.find(&window[at..])? + 1;
+        if window[..at].ends_with(b"\r\n") {
+            return Some(Extent {
+                length: at,
+                stop: Stop::Plain,
+            });
+        }
+    }
 }
 
 /// The first place in `from..to` at which a run of text ends: for a dot or, if `find_strays`,
@@ -437,6 +472,13 @@ impl Default for Stuffer {
     }
 }
 
+/// What stands around a dot to be looked at, prepared once. Without the CR, which stands at every
+/// line's end as the LF does, it is seldom found in vain.
+static LF_DOT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\n."));
+
+/// Runs of text below this are moved over a dot to those before them.
+const SHORT: usize = 512;
+
 /// Examined at least: about one line.
 const SMALLEST_BLOCK: usize = 128;
 
@@ -479,6 +521,26 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn short_lines_with_dots_are_one_piece() {
+        let long = format!("..{}\r\n", "x".repeat(SHORT));
+        let wire = format!("..a\r\n..b\r\n{long}{long}..c\r\n.\r\nQUIT\r\n");
+        let mut input = Input::new(wire.len());
+        assert_eq!(input.extend(wire.as_bytes()), wire.len());
+        let mut unstuffer = Unstuffer::new(Strays::Reject);
+        let mut pieces = Vec::new();
+        while let Unstuffed::Data(piece) = unstuffer.next(&mut input) {
+            pieces.push(piece);
+        }
+        assert_eq!(
+            pieces.concat(),
+            wire[..wire.len() - 9].replace("..", ".").as_bytes()
+        );
+        assert!(pieces[0].starts_with(b".a\r\n.b\r\n.xx"), "{pieces:?}");
+        assert!(pieces.len() <= 5, "{}", pieces.len());
+        assert_eq!(&*input, b"QUIT\r\n");
     }
 
     pub(super) fn lines() -> impl Strategy<Value = Vec<u8>> {
