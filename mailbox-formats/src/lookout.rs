@@ -22,6 +22,9 @@ use crate::error::MailboxError;
 /// they share is not told at all. So what has changed is to be found by looking, and now and then it is to be looked
 /// without being told. [`maildir::Watch`](crate::maildir::Watch) does so for one Maildir.
 ///
+/// On systems other than Linux the crate `notify` asks the kernel. There a directory that is watched under two names
+/// may be told under one of them only, and one that was renamed since under its old name.
+///
 /// ```
 /// use mailbox_formats::Lookout;
 /// use std::sync::mpsc;

@@ -74,6 +74,7 @@ fn what_is_not_there_cannot_be_watched() {
 }
 
 #[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn a_name_that_was_given_to_another_directory_is_of_that_one() {
     let root = tempfile::tempdir().expect("a directory");
     let (name, old) = (root.path().join("name"), root.path().join("old"));
@@ -91,6 +92,7 @@ fn a_name_that_was_given_to_another_directory_is_of_that_one() {
 }
 
 #[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 fn a_directory_is_watched_under_each_of_its_names() {
     let root = tempfile::tempdir().expect("a directory");
     let (one, other) = (root.path().join("one"), root.path().join("other"));
