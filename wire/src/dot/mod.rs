@@ -227,14 +227,11 @@ fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
         let found = if *block == SMALLEST_BLOCK {
             search(buffer, from, to, true)
         } else {
-            // One octet of overlap on both sides, so that each pair is seen in some block.
-            let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
-            let pairs = Pairs::examine(window);
-            let first = from == 0 && matches!(buffer[0], b'\n' | 0);
-            match (pairs.stray || first, pairs.dot) {
-                (false, false) => None,
-                (false, true) if window.len() > WORTH_A_SEARCHER => next_dot(buffer, from, to),
-                _ => search(buffer, from, to, true),
+            let dot = next_dot(buffer, from, to);
+            let to = dot.as_ref().map_or(to, |dot| dot.length);
+            match has_stray(buffer, from, to) {
+                true => search(buffer, from, to, true),
+                false => dot,
             }
         };
         if let Some(extent) = found {
@@ -319,28 +316,20 @@ fn search(buffer: &[u8], from: usize, to: usize, find_strays: bool) -> Option<Ex
     None
 }
 
-/// Whether any two neighbours in a block ask for a closer look.
-struct Pairs {
-    /// CR and LF that are not each other's neighbours, or NUL behind the first octet.
-    stray: bool,
-    /// A dot behind LF.
-    dot: bool,
-}
-
-impl Pairs {
-    fn examine(window: &[u8]) -> Self {
-        // Without an early exit, so that many octets are examined at once.
-        let (mut stray, mut dot, mut least) = (false, false, u8::MAX);
-        for (&first, &second) in window.iter().zip(&window[1..]) {
-            stray |= (first == b'\r') != (second == b'\n');
-            dot |= (first == b'\n') & (second == b'.');
-            least = least.min(second);
-        }
-        Self {
-            stray: stray || least == 0,
-            dot,
-        }
+/// Whether in `from..to` there are CR and LF that are not each other's neighbours, or NUL.
+fn has_stray(buffer: &[u8], from: usize, to: usize) -> bool {
+    if from == 0 && matches!(buffer[0], b'\n' | 0) {
+        return true;
     }
+    // One octet of overlap on both sides, so that each pair is seen in some block.
+    let window = &buffer[from.saturating_sub(1)..buffer.len().min(to + 1)];
+    // Without an early exit, so that many octets are examined at once.
+    let (mut stray, mut least) = (false, u8::MAX);
+    for (&first, &second) in window.iter().zip(&window[1..]) {
+        stray |= (first == b'\r') != (second == b'\n');
+        least = least.min(second);
+    }
+    stray || least == 0
 }
 
 /// Writes a text dot-stuffed into an [`Output`].
@@ -481,9 +470,6 @@ const SHORT: usize = 512;
 
 /// Examined at least: about one line.
 const SMALLEST_BLOCK: usize = 128;
-
-/// From here on a search for the three octets around a dot pays for its preparation.
-const WORTH_A_SEARCHER: usize = 512;
 
 /// Examined at most, at a time: larger blocks are hardly faster, and what lies behind a dot in
 /// a block is examined twice.
