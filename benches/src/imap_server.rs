@@ -6,14 +6,14 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::case::{Better, Case, Contender, Effort, Entry, Metric, OURS, OverRounds};
 use crate::processes::Confined;
@@ -201,10 +201,13 @@ fn forget(maildir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A client that does no more than it must.
+/// A client that does no more than it must, so that it waits for the server and not the server for
+/// it: it looks only at how what has come ends.
 struct Client {
-    reader: BufReader<TcpStream>,
-    line: Vec<u8>,
+    stream: TcpStream,
+    block: Vec<u8>,
+    /// The last of what has come since the last command.
+    end: Vec<u8>,
 }
 
 impl Client {
@@ -212,10 +215,11 @@ impl Client {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         let mut client = Self {
-            reader: BufReader::with_capacity(256 << 10, stream),
-            line: Vec::new(),
+            stream,
+            block: vec![0; 256 << 10],
+            end: Vec::new(),
         };
-        client.next_line()?;
+        client.last_line()?;
         client.command(&format!("LOGIN {user} secret"))?;
         Ok(client)
     }
@@ -232,25 +236,39 @@ impl Client {
     }
 
     fn send(&mut self, octets: &[u8]) -> Result<()> {
-        Ok(self.reader.get_mut().write_all(octets)?)
+        self.end.clear();
+        Ok(self.stream.write_all(octets)?)
     }
 
     /// Reads up to the tagged answer. No line of a message looks like one.
     fn answer(&mut self, command: &str) -> Result<()> {
         loop {
-            self.next_line()?;
-            if self.line.starts_with(b"t OK") {
+            let line = self.last_line()?;
+            if line.starts_with(b"t OK") {
                 return Ok(());
             }
-            if self.line.starts_with(b"t ") || self.line.is_empty() {
-                bail!("{command}: {}", self.line.escape_ascii());
+            if line.starts_with(b"t ") {
+                bail!("{command}: {}", line.escape_ascii());
             }
         }
     }
 
-    fn next_line(&mut self) -> Result<()> {
-        self.line.clear();
-        self.reader.read_until(b'\n', &mut self.line)?;
-        Ok(())
+    /// Reads on until a line is whole with which all ends that has come.
+    fn last_line(&mut self) -> Result<&[u8]> {
+        loop {
+            let count = self.stream.read(&mut self.block)?;
+            ensure!(count > 0, "the server has closed the connection");
+            self.end
+                .extend_from_slice(&self.block[count.saturating_sub(LONGEST_LINE)..count]);
+            let excess = self.end.len().saturating_sub(LONGEST_LINE);
+            self.end.drain(..excess);
+            if let Some(lines) = self.end.strip_suffix(b"\r\n") {
+                let start = memchr::memrchr(b'\n', lines).map_or(0, |end| end + 1);
+                return Ok(&self.end[start..]);
+            }
+        }
     }
 }
+
+/// Tagged answers are shorter.
+const LONGEST_LINE: usize = 4 << 10;
