@@ -28,7 +28,7 @@ enum Seen {
 /// The frames of a stream that comes in pieces, whose sizes are repeated.
 fn frames(mut framer: Framer, stream: &[u8], sizes: &[usize], mood: Mood) -> Vec<Seen> {
     let largest = sizes.iter().max().expect("a size");
-    let mut input = Input::new(framer.input_limit() + largest);
+    let mut input = Input::new(framer.input_limit().max(*largest));
     let mut seen = Vec::new();
     let mut literal = Vec::new();
     let mut sizes = sizes.iter().cycle();

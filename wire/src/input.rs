@@ -121,7 +121,7 @@ impl Input {
         self.consume(self.len());
     }
 
-    /// What is held, to be moved within. For machines.
+    /// What is held, to be moved within.
     #[inline]
     pub(crate) fn octets_mut(&mut self) -> &mut [u8] {
         &mut self.buffer[self.start..]

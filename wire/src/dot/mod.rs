@@ -471,8 +471,8 @@ const SHORT: usize = 512;
 /// Examined at least: about one line.
 const SMALLEST_BLOCK: usize = 128;
 
-/// Examined at most, at a time: larger blocks are hardly faster, and what lies behind a dot in
-/// a block is examined twice.
+/// Examined at most, at a time: larger blocks are hardly faster, and where a stray stands in a
+/// block, all of it was searched for a dot in vain.
 const LARGEST_BLOCK: usize = 4 * 1024;
 
 #[cfg(test)]
