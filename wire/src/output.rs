@@ -13,26 +13,36 @@ use bytes::{Buf, Bytes};
 /// vectored where the transport can. Above its mark the machine stops producing
 /// ([`is_over`](Self::is_over)).
 pub struct Output {
-    /// Closed segments, sent before `tail`.
-    segments: VecDeque<Bytes>,
-    /// Octets in `segments`.
-    chained: usize,
-    /// Gathered small writes, of which the first `sent` are gone.
-    tail: Vec<u8>,
+    /// Large pieces, each with what is sent before it.
+    chained: VecDeque<Chained>,
+    /// Octets of these pieces.
+    chained_octets: usize,
+    /// Small writes, of which the first `sent` are gone.
+    gathered: Vec<u8>,
     sent: usize,
+    /// How many of those that are left come before the last large piece.
+    before_chained: usize,
     mark: usize,
     /// Octets that have left, ever: how a machine sees that its peer reads.
     left: u64,
+}
+
+/// A large piece.
+struct Chained {
+    /// So many gathered octets come first.
+    before: usize,
+    piece: Bytes,
 }
 
 impl Output {
     /// An empty queue that asks to be flushed when more than `mark` octets wait.
     pub fn new(mark: usize) -> Self {
         Self {
-            segments: VecDeque::new(),
-            chained: 0,
-            tail: Vec::new(),
+            chained: VecDeque::new(),
+            chained_octets: 0,
+            gathered: Vec::new(),
             sent: 0,
+            before_chained: 0,
             mark,
             left: 0,
         }
@@ -41,18 +51,18 @@ impl Output {
     /// Appends a copy of `bytes`. For machines.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
-        if self.tail.capacity() == 0 {
+        if self.gathered.capacity() == 0 {
             // Most replies fit, and a group's worth does not grow step by step.
-            self.tail = Vec::with_capacity(FIRST_TAIL.max(bytes.len()));
+            self.gathered = Vec::with_capacity(FIRST_GATHERED.max(bytes.len()));
         }
-        self.tail.extend_from_slice(bytes);
+        self.gathered.extend_from_slice(bytes);
     }
 
     /// Makes room for so many octets of copies, so that the queue does not grow step by step. For
     /// machines.
     #[inline]
     pub fn reserve(&mut self, count: usize) {
-        self.tail.reserve(count);
+        self.gathered.reserve(count);
     }
 
     /// Appends a number in decimal digits. For machines.
@@ -69,18 +79,24 @@ impl Output {
         if bytes.len() < CHAIN_FROM {
             return self.push(&bytes);
         }
-        self.close_tail();
-        self.chained += bytes.len();
-        self.segments.push_back(bytes);
+        let before = self.gathered.len() - self.sent - self.before_chained;
+        self.before_chained += before;
+        self.chained_octets += bytes.len();
+        let piece = bytes;
+        self.chained.push_back(Chained { before, piece });
     }
 
     /// Appends all that waits in another queue, without a copy of what is large. For machines.
     pub fn append(&mut self, other: &mut Self) {
-        other.close_tail();
-        for segment in other.segments.drain(..) {
-            self.push_bytes(segment);
+        while let Some(Chained { before, piece }) = other.chained.pop_front() {
+            self.push(&other.gathered[other.sent..][..before]);
+            self.push_bytes(piece);
+            other.sent += before;
         }
-        other.chained = 0;
+        let mut rest = Bytes::from(std::mem::take(&mut other.gathered));
+        rest.advance(std::mem::take(&mut other.sent));
+        self.push_bytes(rest);
+        (other.chained_octets, other.before_chained) = (0, 0);
     }
 
     /// Whether more than the mark waits, so that nothing should be added before a flush.
@@ -116,14 +132,20 @@ impl Output {
         self.left
     }
 
-    fn close_tail(&mut self) {
-        if self.tail.len() == self.sent {
-            return;
+    /// Gives up the room of what has left. A queue that is never empty does not grow, and no octet is moved more than
+    /// once for each time that it is passed by.
+    fn tidy(&mut self) {
+        if self.sent == self.gathered.len() {
+            self.sent = 0;
+            if self.gathered.capacity() > KEEP {
+                self.gathered = Vec::new();
+            } else {
+                self.gathered.clear();
+            }
+        } else if self.sent > KEEP.max(self.gathered.len() / 2) {
+            self.gathered.drain(..self.sent);
+            self.sent = 0;
         }
-        let mut tail = Bytes::from(std::mem::take(&mut self.tail));
-        tail.advance(std::mem::take(&mut self.sent));
-        self.chained += tail.len();
-        self.segments.push_back(tail);
     }
 }
 
@@ -137,26 +159,38 @@ impl fmt::Debug for Output {
 impl Buf for Output {
     #[inline]
     fn remaining(&self) -> usize {
-        self.chained + self.tail.len() - self.sent
+        self.chained_octets + self.gathered.len() - self.sent
     }
 
     #[inline]
     fn chunk(&self) -> &[u8] {
-        match self.segments.front() {
-            Some(segment) => segment,
-            None => &self.tail[self.sent..],
+        let gathered = &self.gathered[self.sent..];
+        match self.chained.front() {
+            None => gathered,
+            Some(Chained { before: 0, piece }) => piece,
+            Some(Chained { before, .. }) => &gathered[..*before],
         }
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let tail = &self.tail[self.sent..];
-        let chunks = self.segments.iter().map(|segment| &segment[..]);
-        let chunks = chunks.chain((!tail.is_empty()).then_some(tail));
+        let mut gathered = &self.gathered[self.sent..];
         let mut filled = 0;
-        for (slice, chunk) in slices.iter_mut().zip(chunks) {
-            *slice = IoSlice::new(chunk);
-            filled += 1;
+        let mut fill = |chunk: &'a [u8]| {
+            if let (false, Some(slice)) = (chunk.is_empty(), slices.get_mut(filled)) {
+                *slice = IoSlice::new(chunk);
+                filled += 1;
+            }
+            filled < slices.len()
+        };
+        for Chained { before, piece } in &self.chained {
+            let first;
+            (first, gathered) = gathered.split_at(*before);
+            fill(first);
+            if !fill(piece) {
+                return filled;
+            }
         }
+        fill(gathered);
         filled
     }
 
@@ -167,25 +201,23 @@ impl Buf for Output {
             "advanced past the end of the output"
         );
         self.left += count as u64;
-        while let Some(front) = self.segments.front_mut() {
-            if count < front.len() {
-                front.advance(count);
-                self.chained -= count;
-                return;
+        while let Some(Chained { before, piece }) = self.chained.front_mut() {
+            let first = count.min(*before);
+            *before -= first;
+            self.before_chained -= first;
+            self.sent += first;
+            count -= first;
+            if count < piece.len() {
+                piece.advance(count);
+                self.chained_octets -= count;
+                return self.tidy();
             }
-            count -= front.len();
-            self.chained -= front.len();
-            self.segments.pop_front();
+            count -= piece.len();
+            self.chained_octets -= piece.len();
+            self.chained.pop_front();
         }
         self.sent += count;
-        if self.sent == self.tail.len() {
-            self.sent = 0;
-            if self.tail.capacity() > KEEP {
-                self.tail = Vec::new();
-            } else {
-                self.tail.clear();
-            }
-        }
+        self.tidy();
     }
 }
 
@@ -205,13 +237,16 @@ impl Write for Output {
 const CHAIN_FROM: usize = 512;
 
 /// What the first small write allocates: the answer to a hello.
-const FIRST_TAIL: usize = 256;
+const FIRST_GATHERED: usize = 256;
 
 /// What an empty queue keeps allocated: the replies of an ordinary pipelined group.
 const KEEP: usize = 2 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -239,5 +274,87 @@ mod tests {
         assert_eq!(all, expected);
         assert_eq!(output.octets_left(), expected.len() as u64);
         assert!(output.is_empty() && !output.is_over());
+    }
+
+    #[test]
+    fn a_queue_that_is_never_empty_does_not_grow() {
+        let mut output = Output::new(100);
+        output.push(b"something");
+        for _ in 0..100_000 {
+            output.push(&[b'x'; 100]);
+            output.advance(100);
+        }
+        assert_eq!(output.len(), 9);
+        assert!(output.gathered.capacity() <= 4 * KEEP);
+    }
+
+    /// Something that is done to a queue.
+    #[derive(Debug, Clone)]
+    enum Act {
+        Push(usize),
+        PushBytes(usize),
+        Append(usize, usize),
+        Advance(usize),
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0..3 * KEEP).prop_map(Act::Push),
+            (0..2 * CHAIN_FROM).prop_map(Act::PushBytes),
+            (0..2 * CHAIN_FROM, 0..2 * CHAIN_FROM).prop_map(|(one, other)| Act::Append(one, other)),
+            (0..3 * KEEP).prop_map(Act::Advance),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_in_comes_out(acts in vec(act(), 0..50), slots in 1usize..8) {
+            let mut output = Output::new(0);
+            let mut expected = Vec::new();
+            let mut octets = (0u8..=u8::MAX).cycle();
+            let mut next = |count| octets.by_ref().take(count).collect::<Vec<_>>();
+            for act in acts {
+                match act {
+                    Act::Push(count) => {
+                        let octets = next(count);
+                        output.push(&octets);
+                        expected.extend(octets);
+                    }
+                    Act::PushBytes(count) => {
+                        let octets = next(count);
+                        expected.extend_from_slice(&octets);
+                        output.push_bytes(octets.into());
+                    }
+                    Act::Append(one, two) => {
+                        let mut other = Output::new(0);
+                        for count in [one, two, one] {
+                            let octets = next(count);
+                            expected.extend_from_slice(&octets);
+                            other.push(&octets[..count / 2]);
+                            other.push_bytes(octets[count / 2..].to_vec().into());
+                        }
+                        let gone = (one / 3).min(other.len());
+                        let at = expected.len() - other.len();
+                        expected.drain(at..at + gone);
+                        other.advance(gone);
+                        output.append(&mut other);
+                        prop_assert!(other.is_empty());
+                    }
+                    Act::Advance(count) => {
+                        let count = count.min(expected.len());
+                        expected.drain(..count);
+                        output.advance(count);
+                    }
+                }
+                prop_assert_eq!(output.len(), expected.len());
+                prop_assert!(expected.starts_with(output.chunk()));
+                prop_assert_eq!(output.chunk().is_empty(), expected.is_empty());
+                let mut slices = vec![IoSlice::new(&[]); slots];
+                let filled = output.chunks_vectored(&mut slices);
+                let told: Vec<u8> = slices[..filled].iter().flat_map(|slice| slice.to_vec()).collect();
+                prop_assert!(expected.starts_with(&told));
+                prop_assert!(told.len() == expected.len() || filled == slots);
+            }
+        }
     }
 }
