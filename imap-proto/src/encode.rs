@@ -94,13 +94,18 @@ impl Encoding {
 #[derive(Debug)]
 pub struct Encoder {
     encoding: Encoding,
+    /// What is transferred before the rest of `written`.
     parts: VecDeque<Part>,
-    tail: Vec<u8>,
+    /// What was written, of which the first octets are transferred.
+    written: Vec<u8>,
+    transferred: usize,
 }
 
 #[derive(Debug)]
 enum Part {
-    Octets(Bytes),
+    /// What was written, up to there.
+    Written(usize),
+    Chained(Bytes),
     Stop(Next),
 }
 
@@ -124,7 +129,8 @@ impl Encoder {
         Self {
             encoding,
             parts: VecDeque::new(),
-            tail: Vec::new(),
+            written: Vec::new(),
+            transferred: 0,
         }
     }
 
@@ -152,29 +158,34 @@ impl Encoder {
     pub fn transfer(&mut self, output: &mut Output) -> Next {
         while let Some(part) = self.parts.pop_front() {
             match part {
-                Part::Octets(octets) => output.push_bytes(octets),
+                Part::Written(end) => {
+                    output.push(&self.written[self.transferred..end]);
+                    self.transferred = end;
+                }
+                Part::Chained(octets) => output.push_bytes(octets),
                 Part::Stop(next) => return next,
             }
         }
-        output.push(&self.tail);
-        self.tail.clear();
+        output.push(&self.written[self.transferred..]);
+        self.clear();
         Next::Done
     }
 
     /// Forgets what was not transferred.
     pub fn clear(&mut self) {
         self.parts.clear();
-        self.tail.clear();
+        self.written.clear();
+        self.transferred = 0;
     }
 
     /// Whether everything was transferred.
     pub fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.tail.is_empty()
+        self.parts.is_empty() && self.transferred == self.written.len()
     }
 
     #[inline]
     pub(crate) fn raw(&mut self, octets: &[u8]) -> &mut Self {
-        self.tail.extend_from_slice(octets);
+        self.written.extend_from_slice(octets);
         self
     }
 
@@ -276,9 +287,7 @@ impl Encoder {
         }
         match content {
             Content::Whole(octets) if octets.len() >= limits::CHAINED => {
-                self.close_tail();
-                self.parts
-                    .push_back(Part::Octets(octets.as_bytes().clone()));
+                self.part(Part::Chained(octets.as_bytes().clone()));
             }
             Content::Whole(octets) => {
                 self.raw(octets);
@@ -316,15 +325,13 @@ impl Encoder {
     }
 
     fn stop(&mut self, next: Next) {
-        self.close_tail();
-        self.parts.push_back(Part::Stop(next));
+        self.part(Part::Stop(next));
     }
 
-    fn close_tail(&mut self) {
-        if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail);
-            self.parts.push_back(Part::Octets(tail.into()));
-        }
+    /// Goes on with something else behind what was written.
+    fn part(&mut self, part: Part) {
+        self.parts.push_back(Part::Written(self.written.len()));
+        self.parts.push_back(part);
     }
 }
 
