@@ -65,6 +65,19 @@ impl Lookout {
         self.0.watch(directory).map_err(MailboxError::Watch)
     }
 
+    /// Looks out for files that come to a directory, go from it or are renamed there, not for what is written to them.
+    /// That is all that happens in a Maildir; to open and read its many files takes longer for all programs while somebody looks
+    /// out for more. A directory that is [watched](Self::watch) stays so.
+    ///
+    /// On systems other than Linux it is told what is written, too.
+    ///
+    /// # Errors
+    ///
+    /// It is not there, or the kernel has no watch left.
+    pub fn watch_names(&self, directory: &Path) -> Result<(), MailboxError> {
+        self.0.watch_names(directory).map_err(MailboxError::Watch)
+    }
+
     /// Looks out for changes in a directory no more.
     pub fn unwatch(&self, directory: &Path) {
         self.0.unwatch(directory);

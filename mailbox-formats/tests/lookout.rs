@@ -65,6 +65,25 @@ fn changes_are_told_and_looks_are_not() {
     assert_eq!(next(&told, &[read]), one.join("last"));
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[test]
+fn names_are_told_and_what_is_written_only_to_those_who_ask() {
+    let root = tempfile::tempdir().expect("a directory");
+    let (file, came) = (root.path().join("file"), root.path().join("came"));
+    fs::write(&file, "x").expect("a file");
+    let (lookout, told) = lookout();
+    lookout.watch_names(root.path()).expect("a watch");
+    fs::write(&file, "y").expect("a file");
+    fs::create_dir(&came).expect("a directory");
+    assert_eq!(next(&told, &[]), came);
+
+    lookout.watch(root.path()).expect("a watch");
+    // It is still watched for both.
+    lookout.watch_names(root.path()).expect("a watch");
+    fs::write(&file, "z").expect("a file");
+    assert_eq!(next(&told, &[came]), file);
+}
+
 #[test]
 fn what_is_not_there_cannot_be_watched() {
     let root = tempfile::tempdir().expect("a directory");

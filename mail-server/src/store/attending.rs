@@ -31,7 +31,7 @@ pub(super) struct Attending {
     hushed: AtomicUsize,
 }
 
-/// What tells of a folder's changes: all files in a directory, or one of them.
+/// What tells of a folder's changes: the names of all files in a directory, or what becomes of one of them.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) directory: PathBuf,
@@ -222,7 +222,11 @@ impl Bells {
                 .or_default()
                 .push(bell);
             // Also if others are there: what has the name now may be another directory than theirs.
-            failed = failed.or_else(|| lookout.watch(&place.directory).err());
+            let watched = match place.file {
+                Some(_) => lookout.watch(&place.directory),
+                None => lookout.watch_names(&place.directory),
+            };
+            failed = failed.or_else(|| watched.err());
             hung.places.push(place);
         }
         drop(alone);

@@ -29,6 +29,10 @@ impl Watcher {
         watched.map_err(io::Error::other)
     }
 
+    pub(super) fn watch_names(&self, directory: &Path) -> io::Result<()> {
+        self.watch(directory)
+    }
+
     pub(super) fn unwatch(&self, directory: &Path) {
         // One that is gone is watched no more.
         let _ = self.with(|watcher| watcher.unwatch(directory));

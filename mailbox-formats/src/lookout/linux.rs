@@ -51,10 +51,18 @@ impl Watcher {
     }
 
     pub(super) fn watch(&self, directory: &Path) -> io::Result<()> {
+        self.watch_for(directory, NAMES | WatchFlags::MODIFY)
+    }
+
+    pub(super) fn watch_names(&self, directory: &Path) -> io::Result<()> {
+        self.watch_for(directory, NAMES)
+    }
+
+    fn watch_for(&self, directory: &Path, changes: WatchFlags) -> io::Result<()> {
         // Held while it is asked for: what is told at once must find the name.
         let mut watches = lock(&self.watches);
         let number =
-            add_watch(&*self.inotify, directory, CHANGES).map_err(|error| match error {
+            add_watch(&*self.inotify, directory, changes).map_err(|error| match error {
                 Errno::NOSPC => io::Error::other("all watches of the kernel are in use"),
                 error => error.into(),
             })?;
@@ -137,15 +145,16 @@ fn lock(watches: &Mutex<Watches>) -> MutexGuard<'_, Watches> {
     watches.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What may have become of a file, or of the directory itself. To look is no change: whoever looks because of it would
-/// never be done.
-const CHANGES: WatchFlags = WatchFlags::CREATE
+/// What may have become of a file's name, or of the directory itself. To look is no change: whoever looks because of it
+/// would never be done.
+const NAMES: WatchFlags = WatchFlags::CREATE
     .union(WatchFlags::DELETE)
-    .union(WatchFlags::MODIFY)
     .union(WatchFlags::MOVE)
     .union(WatchFlags::DELETE_SELF)
     .union(WatchFlags::MOVE_SELF)
-    .union(WatchFlags::ONLYDIR);
+    .union(WatchFlags::ONLYDIR)
+    // To what somebody else looks out for in the same directory.
+    .union(WatchFlags::MASK_ADD);
 
 /// Bytes of events that are read at once: some hundred.
 const EVENTS: usize = 8 * 1024;
