@@ -69,13 +69,17 @@ impl Sizes {
     /// Reads the sizes from a file name, with or without flags behind it.
     #[must_use]
     pub fn parse(name: &[u8]) -> Self {
-        let base = match name.windows(3).rposition(|three| three == b":2,") {
-            Some(flags) => &name[..flags],
-            None => name,
-        };
+        match name.windows(3).rposition(|three| three == b":2,") {
+            Some(flags) => Self::of_unique(&name[..flags]),
+            None => Self::of_unique(name),
+        }
+    }
+
+    /// The same for the part of a name that has no flags behind it.
+    pub(super) fn of_unique(unique: &[u8]) -> Self {
         let size = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok();
         let mut sizes = Self::default();
-        for field in base.split(|byte| *byte == b',').skip(1) {
+        for field in unique.split(|byte| *byte == b',').skip(1) {
             match field {
                 [b'S', b'=', number @ ..] => sizes.stored = size(number),
                 [b'W', b'=', number @ ..] => sizes.wire = size(number),
