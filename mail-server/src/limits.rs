@@ -103,9 +103,12 @@ pub(crate) const APPEND_OCTETS: u64 = 50 << 20;
 /// all of them are there.
 pub(crate) const ADDED_IN_MEMORY: usize = 100 << 20;
 
-/// How many messages are looked into at a time, in so far as they have no more than
+/// How many messages are read at a time to tell of them, in so far as they have no more than
 /// [`FETCHED_OCTETS`] together.
-pub(crate) const FETCHED_MESSAGES: usize = 64;
+pub(crate) const FETCHED_MESSAGES: usize = 256;
+
+/// How many are searched at a time, which takes longer: between them it is told how far the search has come.
+pub(crate) const SEARCHED_MESSAGES: usize = 64;
 
 /// How many octets of messages are read before some of them are told of, the last message's not counted.
 pub(crate) const FETCHED_OCTETS: u64 = 1 << 20;

@@ -51,16 +51,19 @@ impl<'a> Known<'a> {
 
 /// What was asked for of a message.
 pub(super) fn describe(attributes: &[FetchAttribute], info: &Info, known: &Known<'_>) -> Described {
-    let items = attributes
-        .iter()
-        .filter_map(|attribute| item(attribute, info, known).transpose());
-    let items: Result<Vec<_>, Undecodable> = items.collect();
-    Described {
+    let mut described = Described {
         uid: info.uid,
-        undecodable: items.is_err(),
-        items: items.unwrap_or_default(),
+        items: Vec::with_capacity(attributes.len()),
         owed: Vec::new(),
+        undecodable: false,
+    };
+    for attribute in attributes {
+        match item(attribute, info, known) {
+            Ok(item) => described.items.extend(item),
+            Err(Undecodable) => described.undecodable = true,
+        }
     }
+    described
 }
 
 /// What tells a message from those that say anything else (RFC 8474 section 5.1): a digest of it. So it is the same

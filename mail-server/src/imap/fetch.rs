@@ -119,43 +119,38 @@ impl Fetching {
                 }
                 continue;
             }
-            if self.ready.is_empty() && !self.prepare().await? {
+            let Some(described) = self.next().await? else {
                 return Ok(Progress::Done);
+            };
+            if described.undecodable {
+                return Ok(Progress::Undecodable);
             }
-            if let Some(described) = self.ready.pop_front() {
-                if described.undecodable {
-                    return Ok(Progress::Undecodable);
-                }
-                let Described {
-                    uid, items, owed, ..
-                } = described;
-                check(machine.fetch(uid, items));
-                if machine.owed() > 0 {
-                    self.streaming = Some(Streaming::new(&self.folder, uid, owed));
-                }
+            let Described {
+                uid, items, owed, ..
+            } = described;
+            check(machine.fetch(uid, items));
+            if machine.owed() > 0 {
+                self.streaming = Some(Streaming::new(&self.folder, uid, owed));
             }
         }
         Ok(Progress::Full)
     }
 
-    /// Makes some messages ready. Says whether there were any.
-    async fn prepare(&mut self) -> Result<bool, StoreError> {
-        let batch = match self.needs {
-            Needs::Info => take(&mut self.left),
-            _ => take_batch(&mut self.left),
-        };
-        let any = !batch.is_empty();
-        self.ready = match self.needs {
-            Needs::Info => {
-                let batch = batch.iter();
-                batch
-                    .map(|info| describe(&self.attributes, info, &Known::Nothing))
-                    .collect()
-            }
-            Needs::Envelope => self.with_envelopes(batch).await?,
-            _ => self.with_octets(batch).await?,
-        };
-        Ok(any || !self.left.is_empty())
+    /// The next message that there is something to tell of.
+    async fn next(&mut self) -> Result<Option<Described>, StoreError> {
+        if self.needs == Needs::Info {
+            let info = self.left.pop_front();
+            return Ok(info.map(|info| describe(&self.attributes, &info, &Known::Nothing)));
+        }
+        // All of a batch may be gone.
+        while self.ready.is_empty() && !self.left.is_empty() {
+            let batch = take_batch(&mut self.left, FETCHED_MESSAGES);
+            self.ready = match self.needs {
+                Needs::Envelope => self.with_envelopes(batch).await?,
+                _ => self.with_octets(batch).await?,
+            };
+        }
+        Ok(self.ready.pop_front())
     }
 
     /// Some of the envelopes may be known from before.
@@ -233,16 +228,11 @@ async fn look<T: Send + 'static>(
     looked.map_err(|_| StoreError::Failed("a thread was lost".into()))
 }
 
-/// Some messages, of which nothing is read.
-fn take(left: &mut VecDeque<Info>) -> Vec<Info> {
-    left.drain(..left.len().min(FETCHED_MESSAGES)).collect()
-}
-
-/// Some messages, of no more octets together than can be held. One that is too large to be read whole
+/// At most so many messages, of no more octets together than can be held. One that is too large to be read whole
 /// comes alone.
-pub(super) fn take_batch(left: &mut VecDeque<Info>) -> Vec<Info> {
+pub(super) fn take_batch(left: &mut VecDeque<Info>, most: usize) -> Vec<Info> {
     let mut octets = 0;
-    let fits = left.iter().take(FETCHED_MESSAGES).take_while(|info| {
+    let fits = left.iter().take(most).take_while(|info| {
         octets += info.size;
         octets <= FETCHED_OCTETS
     });

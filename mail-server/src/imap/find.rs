@@ -19,6 +19,7 @@ use super::selected::Selected;
 use super::sort::Sorted;
 use super::thread::Threaded;
 use super::{large, refusals, sort, thread};
+use crate::limits::SEARCHED_MESSAGES;
 use crate::store::{Folder, Info, StoreError};
 
 /// The messages that are looked for, and the highest mod-sequence among them.
@@ -129,7 +130,7 @@ async fn read<T: Send + 'static>(
     let mut seen = Vec::with_capacity(messages.len());
     let mut left = VecDeque::from(messages);
     while !left.is_empty() {
-        let batch = take_batch(&mut left);
+        let batch = take_batch(&mut left, SEARCHED_MESSAGES);
         let count = batch.len();
         let (batch, _held) = large::read_or_header(folder, batch).await?;
         let look = Arc::clone(&look);

@@ -19,18 +19,20 @@ pub(super) fn all(
     entries: Vec<(NonZeroU32, Entry)>,
 ) -> Result<Vec<(NonZeroU32, Bytes)>, StoreError> {
     let mut ends = Vec::with_capacity(entries.len());
-    let wire = entries
+    let sizes: Vec<_> = entries
         .iter()
-        .filter_map(|(_, entry)| entry.name().sizes().wire);
+        .map(|(_, entry)| entry.name().sizes())
+        .collect();
+    let wire = sizes.iter().filter_map(|sizes| sizes.wire);
     let mut octets = Vec::with_capacity(usize::try_from(wire.sum::<u64>()).unwrap_or(0));
     let mut stored = Vec::new();
     let maildir = maildir.held_open()?;
-    for (uid, entry) in &entries {
+    for ((uid, entry), sizes) in entries.iter().zip(sizes) {
         let file = match maildir.open_message(entry) {
             Err(MailboxError::Vanished(_)) => continue,
             opened => opened?.file,
         };
-        let size = entry.name().sizes().stored.unwrap_or(READ_AHEAD as u64);
+        let size = sizes.stored.unwrap_or(READ_AHEAD as u64);
         let size = usize::try_from(size).unwrap_or(READ_AHEAD);
         let (mut at, mut behind_cr) = (0, false);
         loop {
