@@ -33,20 +33,20 @@ pub(crate) fn cases(effort: Effort) -> Vec<Case> {
     let works = [
         ("SELECT, just filled", Work::Select(Rest::None)),
         ("SELECT, at rest", Work::Select(Rest::Long)),
-        ("FETCH 1:* FLAGS", Work::Command("FETCH 1:* (FLAGS)")),
+        ("FETCH 1:* FLAGS", Work::Command("FETCH 1:* (FLAGS)", 20)),
         (
             "FETCH 1:* ENVELOPE, cold",
             Work::Cold("FETCH 1:* (ENVELOPE)"),
         ),
         (
             "FETCH 1:* ENVELOPE, warm",
-            Work::Command("FETCH 1:* (ENVELOPE)"),
+            Work::Command("FETCH 1:* (ENVELOPE)", 5),
         ),
         (
             "FETCH 1:* BODY.PEEK[]",
-            Work::Command("FETCH 1:* (BODY.PEEK[])"),
+            Work::Command("FETCH 1:* (BODY.PEEK[])", 5),
         ),
-        ("SEARCH TEXT", Work::Command("SEARCH TEXT nowhere")),
+        ("SEARCH TEXT", Work::Command("SEARCH TEXT nowhere", 1)),
         ("STORE 1:* FLAGS", Work::Store),
         ("APPEND of 4 KiB", Work::Append(messages / 10)),
     ];
@@ -101,8 +101,8 @@ const METRICS: &[Metric] = &[
 enum Work {
     /// SELECT, again and again.
     Select(Rest),
-    /// A command that was given before, so that what can be kept is kept.
-    Command(&'static str),
+    /// A command that was given before, so that what can be kept is kept, so many times.
+    Command(&'static str, u32),
     /// The same by a server that has just been started, and kept nothing.
     Cold(&'static str),
     /// A flag is set, and taken away.
@@ -124,7 +124,7 @@ impl Work {
         };
         let mut client = Client::login(port, maildir.name)?;
         client.command("SELECT INBOX")?;
-        if let Self::Command(command) = self {
+        if let Self::Command(command, _) = self {
             client.command(command)?;
         }
         match self {
@@ -143,7 +143,12 @@ impl Work {
                     client.command("SELECT INBOX")?;
                 }
             }
-            Self::Command(command) | Self::Cold(command) => client.command(command)?,
+            Self::Command(command, times) => {
+                for _ in 0..times {
+                    client.command(command)?;
+                }
+            }
+            Self::Cold(command) => client.command(command)?,
             Self::Store => {
                 client.command("STORE 1:* +FLAGS (\\Flagged)")?;
                 client.command("STORE 1:* -FLAGS (\\Flagged)")?;
@@ -168,6 +173,7 @@ impl Work {
         match self {
             Self::Select(Rest::None) => 20,
             Self::Select(Rest::Long) => 2000,
+            Self::Command(_, times) => times,
             _ => 1,
         }
     }

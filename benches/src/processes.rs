@@ -1,6 +1,8 @@
 //! Programs that are measured from outside.
 
 use anyhow::{Context, Result, ensure};
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::path::{Path, PathBuf};
@@ -38,9 +40,9 @@ impl Drop for Confined {
 }
 
 /// What a program and the processes that it started have used, in user and kernel mode, those
-/// included that have ended by now.
+/// included that have ended by now: of these the system knows only hundredths of a second.
 pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
-    let mut ticks = 0;
+    let (mut seconds, mut ticks) = (0., 0);
     let mut tree = vec![i32::try_from(id)?];
     let parents: Vec<_> = all_processes()?
         .filter_map(|process| process.ok()?.stat().ok())
@@ -48,11 +50,15 @@ pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
         .collect();
     while let Some(pid) = tree.pop() {
         // It may have ended in this moment; then it is among its parent's.
-        let Ok(stat) = Process::new(pid).and_then(|process| process.stat()) else {
+        let (Ok(stat), Ok(clock)) = (
+            Process::new(pid).and_then(|process| process.stat()),
+            clock_getcpuclockid(Pid::from_raw(pid)),
+        ) else {
             continue;
         };
         let ended = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
-        ticks += stat.utime + stat.stime + ended;
+        ticks += ended;
+        seconds += Duration::from(clock_gettime(clock)?).as_secs_f64();
         tree.extend(
             parents
                 .iter()
@@ -60,7 +66,7 @@ pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
                 .map(|(_, pid)| pid),
         );
     }
-    Ok(ticks as f64 / procfs::ticks_per_second() as f64)
+    Ok(seconds + ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
 /// Seconds that the threads of this process have run.
