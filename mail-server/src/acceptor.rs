@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::net::sockopt::set_tcp_nodelay;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -75,6 +77,9 @@ impl Acceptor {
     }
 
     fn new(socket: TcpListener) -> io::Result<Self> {
+        // Replies are gathered before they are sent, so nothing is won by waiting for more. What is accepted has this
+        // from the socket.
+        set_tcp_nodelay(&socket, true)?;
         Ok(Self {
             local: socket.local_addr()?,
             socket,
@@ -106,13 +111,14 @@ impl Acceptor {
         F: Future<Output = ()> + Send + 'static,
     {
         let mut sessions = JoinSet::new();
+        let mut stopped = pin!(stop.stopped());
         loop {
             let accepted = tokio::select! {
                 accepted = self.socket.accept() => accepted,
-                // What is left of one that has ended is let go of.
-                Some(_) = sessions.join_next() => continue,
-                () = stop.stopped() => break,
+                () = &mut stopped => break,
             };
+            // What is left of those that have ended, which nobody was woken for, is let go of.
+            while sessions.try_join_next().is_some() {}
             let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -128,8 +134,6 @@ impl Acceptor {
                 let _ = stream.try_write(refusals.busy);
                 continue;
             };
-            // Replies are gathered before they are sent, so nothing is won by waiting for more.
-            let _ = stream.set_nodelay(true);
             // One that is bound to an address has no other.
             let local = match self.local.ip().is_unspecified() {
                 true => stream.local_addr().unwrap_or(self.local),
@@ -220,6 +224,14 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_accepted_does_not_wait_for_more_to_send() {
+        let acceptor = Acceptor::bind("127.0.0.1:0").await.expect("a socket");
+        let client = TcpStream::connect(acceptor.local_addr()).await;
+        let (accepted, _) = acceptor.socket.accept().await.expect("a connection");
+        assert!(client.is_ok() && accepted.nodelay().expect("an option"));
+    }
 
     #[test]
     fn an_address_counts_as_its_network() {

@@ -58,6 +58,11 @@ impl<P: Protocol> Conversation<P> {
     /// What comes next. When the listener stops, the machine is told. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Result<Next<Event<P>>, DriveError<Error<P>>> {
         loop {
+            // A client that is never short of commands must not keep us from stopping.
+            if self.stopped.is_some() && self.stop.is_stopped() {
+                self.stopped = None;
+                self.machine().shutdown();
+            }
             let stopped = async {
                 match &mut self.stopped {
                     Some(stopped) => stopped.await,
@@ -65,13 +70,10 @@ impl<P: Protocol> Conversation<P> {
                 }
             };
             tokio::select! {
-                // A client that is never short of commands must not keep us from stopping.
+                // Nobody has to be waited for where there is something to do.
                 biased;
-                () = stopped => {
-                    self.stopped = None;
-                    self.machine().shutdown();
-                }
                 next = self.driver.next() => return next,
+                () = stopped => {}
             }
         }
     }

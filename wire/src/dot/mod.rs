@@ -86,7 +86,8 @@ impl Unstuffer {
             policy,
             at_line_start: true,
             stray: None,
-            block: SMALLEST_BLOCK,
+            // Most texts have nothing to find.
+            block: LARGEST_BLOCK,
         }
     }
 

@@ -194,7 +194,8 @@ where
     async fn part(&mut self, listen: Listen) -> io::Result<()> {
         self.flush().await?;
         self.transport.shutdown().await?;
-        let mut ignored = BytesMut::with_capacity(4 * 1024);
+        // Mostly there is nothing.
+        let mut ignored = BytesMut::with_capacity(1000);
         let mut octets = 0;
         while octets < FAREWELL_OCTETS && !self.ended {
             ignored.clear();
