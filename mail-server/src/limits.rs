@@ -105,7 +105,7 @@ pub(crate) const ADDED_IN_MEMORY: usize = 100 << 20;
 
 /// How many messages are read at a time to tell of them, in so far as they have no more than
 /// [`FETCHED_OCTETS`] together.
-pub(crate) const FETCHED_MESSAGES: usize = 256;
+pub(crate) const FETCHED_MESSAGES: usize = 128;
 
 /// How many are searched at a time, which takes longer: between them it is told how far the search has come.
 pub(crate) const SEARCHED_MESSAGES: usize = 64;

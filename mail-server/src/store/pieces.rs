@@ -80,10 +80,16 @@ impl<R: Read> Work<R> {
 pub(super) fn push_with_crlf(to: &mut Vec<u8>, octets: &[u8], mut behind_cr: bool) {
     let mut from = 0;
     for at in memchr::memchr_iter(b'\n', octets) {
-        let line = &octets[from..at];
+        let line = &octets[from..=at];
         to.extend_from_slice(line);
-        let has_cr = line.last().map_or(behind_cr, |last| *last == b'\r');
-        to.extend_from_slice(if has_cr { b"\n" } else { b"\r\n" });
+        let has_cr = match line {
+            [.., before, _] => *before == b'\r',
+            _ => behind_cr,
+        };
+        if let (false, Some(last)) = (has_cr, to.last_mut()) {
+            *last = b'\r';
+            to.push(b'\n');
+        }
         (from, behind_cr) = (at + 1, false);
     }
     to.extend_from_slice(&octets[from..]);

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use memchr::memchr;
+
 use crate::effects::{Identity, Tick};
 use crate::limits;
 
@@ -79,7 +81,10 @@ impl Sizes {
     pub(super) fn of_unique(unique: &[u8]) -> Self {
         let size = |field: &[u8]| std::str::from_utf8(field).ok()?.parse().ok();
         let mut sizes = Self::default();
-        for field in unique.split(|byte| *byte == b',').skip(1) {
+        let Some(comma) = memchr(b',', unique) else {
+            return sizes;
+        };
+        for field in unique[comma + 1..].split(|byte| *byte == b',') {
             match field {
                 [b'S', b'=', number @ ..] => sizes.stored = size(number),
                 [b'W', b'=', number @ ..] => sizes.wire = size(number),
