@@ -44,7 +44,7 @@ pub struct ServerLimits {
     /// everything and never reads; it is told that it was too much (RFC 5465 section 5.8). Default 2000.
     pub notices: usize,
     /// Octets to be sent above which nothing more is parsed or taken of a message. Stops a client that sends
-    /// commands and never reads. Default 256 KiB: a client that reads messages by the thousand is woken less often than
+    /// commands and never reads. Default 128 KiB: a client that reads messages by the thousand is woken less often than
     /// with less.
     pub output: usize,
 }
@@ -66,7 +66,7 @@ impl Default for ServerLimits {
             news: 1000,
             search_sets: 100,
             notices: 2000,
-            output: 256 * 1024,
+            output: 128 * 1024,
         }
     }
 }

@@ -132,8 +132,8 @@ impl Output {
         self.left
     }
 
-    /// Gives up the room of what has left. A queue that is never empty does not grow, and no octet is moved more than
-    /// once for each time that it is passed by.
+    /// Gives up the room of what has left, so that a queue that is never empty does not grow. Fewer octets are moved than
+    /// have left: it takes no longer on the whole than to have them there.
     fn tidy(&mut self) {
         if self.sent == self.gathered.len() {
             self.sent = 0;
