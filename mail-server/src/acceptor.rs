@@ -10,10 +10,10 @@ use std::time::Duration;
 use rustix::net::sockopt::set_tcp_nodelay;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tracing::{debug, warn};
 
-use crate::limits::{ACCEPT_PAUSE, BACKLOG, Limits};
+use crate::limits::{ACCEPT_PAUSE, BACKLOG, Limits, TIDY};
 use crate::listener::{Peer, Stop};
 
 /// A bound TCP socket that hands out connections within its limits.
@@ -112,13 +112,20 @@ impl Acceptor {
     {
         let mut sessions = JoinSet::new();
         let mut stopped = pin!(stop.stopped());
+        // While it ticks, the runtime need not be woken for the deadlines of sessions, which are later.
+        let mut tick = interval(TIDY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let accepted = tokio::select! {
-                accepted = self.socket.accept() => accepted,
+                accepted = self.socket.accept() => Some(accepted),
+                _ = tick.tick(), if !sessions.is_empty() => None,
                 () = &mut stopped => break,
             };
             // What is left of those that have ended, which nobody was woken for, is let go of.
             while sessions.try_join_next().is_some() {}
+            let Some(accepted) = accepted else {
+                continue;
+            };
             let (stream, address) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {

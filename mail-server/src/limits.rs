@@ -34,6 +34,10 @@ impl Default for Limits {
 /// not to spin, short enough not to be noticed.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// How long after a session has ended what is left of its task is let go of, some hundred octets, if nobody connects
+/// meanwhile.
+pub(crate) const TIDY: Duration = Duration::from_secs(1);
+
 /// Connections that wait to be accepted. The system may allow fewer.
 pub(crate) const BACKLOG: u32 = 1024;
 
