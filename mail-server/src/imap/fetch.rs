@@ -31,7 +31,7 @@ pub(super) struct Fetching {
     /// Those that are left.
     left: VecDeque<Info>,
     /// Those that are ready to be told.
-    ready: VecDeque<Described>,
+    ready: VecDeque<Ready>,
     /// What is owed of the one that was told last.
     streaming: Option<Streaming>,
 }
@@ -56,6 +56,25 @@ impl Needs {
             (one, other) if one == other => one,
             // An envelope, too, is found by a look at the octets that are there.
             _ => Self::Parsed,
+        }
+    }
+}
+
+/// A message that nothing has to be waited for any more.
+enum Ready {
+    Described(Described),
+    Envelope(Info, Arc<Envelope>),
+    Octets(Info, Bytes),
+}
+
+impl Ready {
+    fn describe(self, attributes: &[FetchAttribute]) -> Described {
+        match self {
+            Self::Described(described) => described,
+            Self::Envelope(info, envelope) => {
+                describe(attributes, &info, &Known::Envelope(&envelope))
+            }
+            Self::Octets(info, raw) => describe(attributes, &info, &Known::Octets(&raw)),
         }
     }
 }
@@ -150,11 +169,12 @@ impl Fetching {
                 _ => self.with_octets(batch).await?,
             };
         }
-        Ok(self.ready.pop_front())
+        let ready = self.ready.pop_front();
+        Ok(ready.map(|ready| ready.describe(&self.attributes)))
     }
 
     /// Some of the envelopes may be known from before.
-    async fn with_envelopes(&self, batch: Vec<Info>) -> Result<VecDeque<Described>, StoreError> {
+    async fn with_envelopes(&self, batch: Vec<Info>) -> Result<VecDeque<Ready>, StoreError> {
         let Some(recall) = self.folder.recall() else {
             return self.with_octets(batch).await;
         };
@@ -177,8 +197,8 @@ impl Fetching {
             })
             .await?;
         }
-        let described = batch.into_iter().zip(known).filter_map(|(info, known)| {
-            let envelope: Arc<Envelope> = match known {
+        let ready = batch.into_iter().zip(known).filter_map(|(info, known)| {
+            let envelope = match known {
                 Some(known) => known,
                 // The going of those that are gone is told as soon as it may be.
                 None => match found.front() {
@@ -186,37 +206,37 @@ impl Fetching {
                     _ => return None,
                 },
             };
-            Some(describe(
-                &self.attributes,
-                &info,
-                &Known::Envelope(&envelope),
-            ))
+            Some(Ready::Envelope(info, envelope))
         });
-        Ok(described.collect())
+        Ok(ready.collect())
     }
 
-    async fn with_octets(&self, batch: Vec<Info>) -> Result<VecDeque<Described>, StoreError> {
+    async fn with_octets(&self, batch: Vec<Info>) -> Result<VecDeque<Ready>, StoreError> {
         if let [info] = &batch[..] {
             if info.size > READ_WHOLE {
                 let described =
                     large::describe(&self.folder, &self.attributes, info, &self.places).await?;
-                return Ok(described.into_iter().collect());
+                return Ok(described.into_iter().map(Ready::Described).collect());
             }
         }
         // The going of those that are gone is told as soon as it may be.
         let batch = read_batch(&*self.folder, batch).await?;
-        let (attributes, parsed) = (Arc::clone(&self.attributes), self.needs != Needs::Octets);
-        let describe = move || {
-            let described = batch.iter().map(|(info, raw)| match parsed {
-                true => describe(&attributes, info, &Known::Parsed(&Parsed::new(raw))),
-                false => describe(&attributes, info, &Known::Octets(raw)),
-            });
-            described.collect()
-        };
-        match parsed {
-            true => look(describe).await,
-            false => Ok(describe()),
+        if self.needs == Needs::Octets {
+            let ready = batch.into_iter();
+            return Ok(ready.map(|(info, raw)| Ready::Octets(info, raw)).collect());
         }
+        let attributes = Arc::clone(&self.attributes);
+        look(move || {
+            let ready = batch.iter().map(|(info, raw)| {
+                Ready::Described(describe(
+                    &attributes,
+                    info,
+                    &Known::Parsed(&Parsed::new(raw)),
+                ))
+            });
+            ready.collect()
+        })
+        .await
     }
 }
 
