@@ -132,17 +132,28 @@ impl Output {
         self.left
     }
 
-    /// Gives up the room of what has left, so that a queue that is never empty does not grow. Fewer octets are moved than
-    /// have left: it takes no longer on the whole than to have them there.
+    /// Gives up the room of what has left.
+    #[inline]
     fn tidy(&mut self) {
-        if self.sent == self.gathered.len() {
-            self.sent = 0;
-            if self.gathered.capacity() > KEEP {
-                self.gathered = Vec::new();
-            } else {
-                self.gathered.clear();
+        if self.sent < self.gathered.len() {
+            if self.sent > KEEP {
+                self.move_up();
             }
-        } else if self.sent > KEEP.max(self.gathered.len() / 2) {
+            return;
+        }
+        self.sent = 0;
+        if self.gathered.capacity() > KEEP {
+            self.gathered = Vec::new();
+        } else {
+            self.gathered.clear();
+        }
+    }
+
+    /// A queue that is never empty does not grow. Fewer octets are moved than have left: it takes no longer on the whole
+    /// than to have them there.
+    #[cold]
+    fn move_up(&mut self) {
+        if self.sent > self.gathered.len() / 2 {
             self.gathered.drain(..self.sent);
             self.sent = 0;
         }
