@@ -224,8 +224,9 @@ fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
     let mut from = 0;
     while from < end {
         let to = end.min(from + *block);
-        // Where lines with something to find follow each other, looking twice does not pay.
-        let found = if *block == SMALLEST_BLOCK {
+        // Where lines with something to find follow each other, or where there is little to look at, looking twice
+        // does not pay.
+        let found = if to - from <= SMALLEST_BLOCK {
             search(buffer, from, to, true)
         } else {
             let dot = next_dot(buffer, from, to);
@@ -250,8 +251,8 @@ fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
 
 /// The same where there are only dots to find: nothing has to be examined for them.
 fn extent_to_dot(buffer: &[u8], end: usize, block: &mut usize) -> Extent {
-    let near = match *block {
-        SMALLEST_BLOCK => search(buffer, 0, end.min(SMALLEST_BLOCK), false),
+    let near = match end.min(*block) {
+        few @ ..=SMALLEST_BLOCK => search(buffer, 0, few, false),
         _ => None,
     };
     let found = near.or_else(|| next_dot(buffer, 0, end));
