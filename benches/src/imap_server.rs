@@ -143,12 +143,11 @@ impl Work {
                     client.command("SELECT INBOX")?;
                 }
             }
-            Self::Command(command, times) => {
-                for _ in 0..times {
+            Self::Command(command, _) | Self::Cold(command) => {
+                for _ in 0..self.times() {
                     client.command(command)?;
                 }
             }
-            Self::Cold(command) => client.command(command)?,
             Self::Store => {
                 client.command("STORE 1:* +FLAGS (\\Flagged)")?;
                 client.command("STORE 1:* -FLAGS (\\Flagged)")?;

@@ -1,7 +1,7 @@
 //! Programs that are measured from outside.
 
 use anyhow::{Context, Result, ensure};
-use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use procfs::process::{Process, all_processes};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -50,15 +50,15 @@ pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
         .collect();
     while let Some(pid) = tree.pop() {
         // It may have ended in this moment; then it is among its parent's.
-        let (Ok(stat), Ok(clock)) = (
+        let (Ok(stat), Ok(time)) = (
             Process::new(pid).and_then(|process| process.stat()),
-            clock_getcpuclockid(Pid::from_raw(pid)),
+            clock_getcpuclockid(Pid::from_raw(pid)).and_then(clock_gettime),
         ) else {
             continue;
         };
         let ended = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
         ticks += ended;
-        seconds += Duration::from(clock_gettime(clock)?).as_secs_f64();
+        seconds += Duration::from(time).as_secs_f64();
         tree.extend(
             parents
                 .iter()
@@ -69,13 +69,10 @@ pub(crate) fn cpu_seconds(id: u32) -> Result<f64> {
     Ok(seconds + ticks as f64 / procfs::ticks_per_second() as f64)
 }
 
-/// Seconds that the threads of this process have run.
+/// What this process has used.
 pub(crate) fn own_cpu_seconds() -> Result<f64> {
-    let mut nanoseconds = 0;
-    for task in Process::myself()?.tasks()? {
-        nanoseconds += task?.schedstat()?.sum_exec_runtime;
-    }
-    Ok(nanoseconds as f64 / 1e9)
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?;
+    Ok(Duration::from(time).as_secs_f64())
 }
 
 /// Builds the `program` of a `folder` beside our own, for a peer that cannot be a dependency of it.

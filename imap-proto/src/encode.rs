@@ -283,7 +283,7 @@ impl Encoder {
         self.raw(b"{").number(length);
         self.raw(if marked { b"+}\r\n" } else { b"}\r\n" });
         if waits {
-            self.stop(Next::Continuation);
+            self.part(Part::Stop(Next::Continuation));
         }
         match content {
             Content::Whole(octets) if octets.len() >= limits::CHAINED => {
@@ -292,7 +292,7 @@ impl Encoder {
             Content::Whole(octets) => {
                 self.raw(octets);
             }
-            Content::Streamed(length) => self.stop(Next::Stream(*length)),
+            Content::Streamed(length) => self.part(Part::Stop(Next::Stream(*length))),
         }
         self
     }
@@ -322,10 +322,6 @@ impl Encoder {
             write(self, value);
         }
         self
-    }
-
-    fn stop(&mut self, next: Next) {
-        self.part(Part::Stop(next));
     }
 
     /// Goes on with something else behind what was written.

@@ -60,7 +60,10 @@ pub(super) fn describe(attributes: &[FetchAttribute], info: &Info, known: &Known
     for attribute in attributes {
         match item(attribute, info, known) {
             Ok(item) => described.items.extend(item),
-            Err(Undecodable) => described.undecodable = true,
+            Err(Undecodable) => {
+                described.undecodable = true;
+                break;
+            }
         }
     }
     described

@@ -251,11 +251,11 @@ fn extent(buffer: &[u8], find_strays: bool, block: &mut usize) -> Extent {
 
 /// The same where there are only dots to find: nothing has to be examined for them.
 fn extent_to_dot(buffer: &[u8], end: usize, block: &mut usize) -> Extent {
-    let near = match end.min(*block) {
-        few @ ..=SMALLEST_BLOCK => search(buffer, 0, few, false),
-        _ => None,
+    let (near, from) = match end.min(*block) {
+        few @ ..=SMALLEST_BLOCK => (search(buffer, 0, few, false), few),
+        _ => (None, 0),
     };
-    let found = near.or_else(|| next_dot(buffer, 0, end));
+    let found = near.or_else(|| next_dot(buffer, from, end));
     let length = found.as_ref().map_or(end, |extent| extent.length);
     *block = length.clamp(SMALLEST_BLOCK, LARGEST_BLOCK);
     found.unwrap_or(Extent {

@@ -194,8 +194,7 @@ where
     async fn part(&mut self, listen: Listen) -> io::Result<()> {
         self.flush().await?;
         self.transport.shutdown().await?;
-        // Mostly there is nothing.
-        let mut ignored = BytesMut::with_capacity(1000);
+        let mut ignored = BytesMut::with_capacity(FAREWELL_PIECE);
         let mut octets = 0;
         while octets < FAREWELL_OCTETS && !self.ended {
             ignored.clear();
@@ -214,6 +213,9 @@ where
         Ok(())
     }
 }
+
+/// How much is read at a time of what comes behind a farewell. Mostly there is nothing.
+const FAREWELL_PIECE: usize = 1000;
 
 /// How long a peer is listened to that has nothing to say any more.
 #[derive(Clone, Copy)]
